@@ -1,0 +1,18 @@
+/* container.h - the life of containers: states as a table, start as a plan over the helpers, recovery. */
+#ifndef POSTERN_CONTAINER_H
+#define POSTERN_CONTAINER_H
+
+#include "../err.h"
+#include "../helper_client.h"
+
+struct engine;
+
+int containers_create(struct engine *e, struct err *err); /* sets e->containers */
+/* Compares rows with the kernel (monitors, cgroups) and repairs; in a task, once the helpers are ready. */
+int containers_recover(struct engine *e, struct err *err);
+/* Number of containers that use an image (id hex), for image removal; *ret_running counts those that run. */
+unsigned containers_using_image(struct engine *e, const char *image_id, unsigned *ret_running, char ret_one[65]);
+unsigned containers_using_volume(struct engine *e, const char *volume, char ret_one[65]);
+void containers_count(struct engine *e, unsigned *ret_running, unsigned *ret_paused, unsigned *ret_stopped);
+
+#endif

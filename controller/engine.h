@@ -1,0 +1,31 @@
+/* engine.h - the one context of posternd. */
+#ifndef POSTERN_ENGINE_H
+#define POSTERN_ENGINE_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "../helpers/base/policy.h"
+
+struct state;
+struct helpers;
+struct containers;
+struct images;
+struct events;
+
+struct engine {
+	uv_loop_t *loop;
+	const struct policy_common *policy;
+	struct state *state; /* state/state.h: SQLite */
+	struct helpers *helpers; /* helper_client.h */
+	struct containers *containers; /* container/container.h */
+	struct images *images; /* image/image.h */
+	struct events *events; /* container/events.h */
+	int state_dir; /* fd of the controller's own directory (0700): state.db, containers/HEX/, spool */
+	const char *state_path; /* the same as a path, for SQLite */
+	const char *data_root; /* DATA as shown in info */
+	const char *socket_path;
+	uint64_t next_api_id;
+};
+
+#endif

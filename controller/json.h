@@ -1,0 +1,30 @@
+/* json.h - JSON bodies as Docker's clients send them (shared rules: one value, bounded, duplicates refused, names matched
+ * without case, null stands for absent, unknown fields ignored). Built on cJSON. */
+#ifndef POSTERN_JSON_H
+#define POSTERN_JSON_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+enum { JSON_DEPTH_MAX = 64, JSON_NODES_MAX = 100000 };
+
+/* Parses exactly one value. NULL with *err set (400, Docker's sentences) when it is not one, too deep, has duplicate
+ * names (compared without case), or trailing bytes. The caller owns the result: cJSON_Delete. */
+cJSON *json_parse(const char *text, size_t len, struct err *err);
+
+/* Member of an object without case; NULL for absent and for null. o may be NULL. */
+const cJSON *json_get(const cJSON *o, const char *name);
+/* Text member or fallback; *err (400) when it is of another type. */
+const char *json_text(const cJSON *o, const char *name, const char *fallback, struct err *err);
+bool json_bool(const cJSON *o, const char *name, bool fallback, struct err *err);
+/* Whole number; *err (400) when it is no number, a fraction or out of int64. */
+int64_t json_int(const cJSON *o, const char *name, int64_t fallback, struct err *err);
+/* Array of texts: NULL-terminated fresh array whose strings belong to the JSON value; free() the array. A single string
+ * counts as an array of one (Docker's StrSlice). NULL for absent. */
+const char **json_texts(const cJSON *o, const char *name, size_t *ret_n, struct err *err);
+
+#endif

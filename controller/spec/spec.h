@@ -1,0 +1,63 @@
+/* spec.h - from what a client asked to what spawn is given: pure functions, no input or output but their arguments. */
+#ifndef POSTERN_SPEC_H
+#define POSTERN_SPEC_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../helpers/protocol/message.h"
+#include "../err.h"
+
+/* Checks a create body (docker create), merges the image's config (Env, Cmd, Entrypoint, WorkingDir, User, Labels, Volumes,
+ * StopSignal, ExposedPorts ...) as Docker does and returns {"Config":{},"HostConfig":{},"NetworkingConfig":{}} complete with
+ * Docker's defaults, as inspect shows it. err: 400 with Docker's words. warnings: array that gets texts. The caller owns it. */
+cJSON *spec_merge(const cJSON *body, const cJSON *image_config, cJSON *warnings, struct err *err);
+
+enum spec_mount_type { SPEC_BIND, SPEC_VOLUME, SPEC_TMPFS, SPEC_DEVICE };
+struct spec_mount {
+	enum spec_mount_type type;
+	char *source; /* host path, volume name ("" for an anonymous one), device path */
+	char *target; /* cleaned absolute path in the container */
+	bool readonly;
+	char *options; /* tmpfs: options as given */
+	char *device_access; /* "rwm" */
+};
+struct spec_mounts {
+	size_t n;
+	struct spec_mount *v;
+};
+/* All mounts that the merged configuration asks for, in order of target depth: Binds, Mounts, Tmpfs, Volumes, Devices. */
+int spec_mounts(const cJSON *merged, struct spec_mounts *ret, struct err *err);
+void spec_mounts_finish(struct spec_mounts *m);
+
+struct spec_input {
+	const cJSON *merged;
+	const char *id, *name; /* of the container */
+	uint32_t uid, gid; /* resolved user */
+	const uint32_t *groups;
+	size_t ngroups;
+	const char *home; /* for HOME when the environment has none */
+	const struct spec_mounts *mounts; /* BIND, VOLUME and DEVICE take binds[0], [1] ... in this order */
+	const char *cgroups_path;
+	uint64_t caps_allowed; /* policy; a capability outside is an error */
+};
+/* OCI runtime spec (config.json). Mount sources of binds are "fd:N"; annotations "org.postern.file./etc/hosts" and the like
+ * carry the content of files that the init makes. err 400 for what cannot be. The caller owns it. */
+cJSON *spec_build(const struct spec_input *in, struct err *err);
+
+/* Limits for cgroup CREATE. */
+int spec_limits(const cJSON *merged, struct req_cgroup_create *ret, struct err *err);
+/* Device rules for device ATTACH, from the DEVICE mounts with the numbers that lookup found. */
+
+/* --- seccomp: JSON profile (Docker's format) to a raw filter --------------------------------------------------- */
+/* profile NULL: the built-in default. caps: bit per capability the process has (rules depend on them). The filter is a
+ * malloc'ed array of struct sock_filter; cached by profile and caps, so borrow it: do not free. */
+int seccomp_filter(const char *profile, uint64_t caps, const void **ret, size_t *ret_bytes, struct err *err);
+
+/* "CAP_CHOWN" or "chown" to its number, -1 when unknown. */
+int cap_by_name(const char *name);
+const char *cap_name(int cap); /* "CAP_CHOWN" */
+
+#endif

@@ -1,0 +1,121 @@
+/* policy.h - root's policy as the helpers see it: one fixed struct per helper in a sealed memfd (FD_POLICY).
+ *
+ * The launcher reads policy/default.json, checks it and fills these; no helper parses text. Every rule has a name,
+ * which goes into the audit log and into refusals. */
+#ifndef POSTERN_BASE_POLICY_H
+#define POSTERN_BASE_POLICY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "limits.h"
+#include "peer.h"
+
+enum { POLICY_MAGIC = 0x504f4c31, POLICY_USERS_MAX = 128, POLICY_PATHS_MAX = 64, POLICY_DEVICES_MAX = 64 };
+enum policy_match { POLICY_UID, POLICY_GID, POLICY_ANY };
+
+struct policy_user {
+	uint32_t match; /* enum policy_match */
+	uint32_t id;
+	uint32_t rights; /* enum op_rights */
+	char rule[RULE_MAX];
+};
+
+/* First in every part. */
+struct policy_common {
+	uint32_t magic, size; /* size of the whole part */
+	uint32_t ids_base; /* first of the engine's own ids (names.h) */
+	uint32_t range_first, range_last; /* container ranges: whole multiples of MAP_SIZE from range_first */
+	uint32_t nusers;
+	struct policy_user users[POLICY_USERS_MAX]; /* the highest rights of all that match count */
+	char socket[108]; /* the engine's socket: clients are proven against it */
+	char build[65]; /* build id of the engine, for records */
+};
+
+struct policy_idmap {
+	struct policy_common common;
+	uint32_t max_ranges; /* in use at once */
+	uint32_t owner_uid_first, owner_gid_first; /* lowest ids that an owner mapping may show; 1000 */
+};
+
+struct policy_netns {
+	struct policy_common common;
+	uint32_t max; /* namespaces that wait at once */
+};
+
+struct policy_path {
+	char path[256]; /* canonical; the rule covers it and all below */
+	uint32_t writable, suid, submounts;
+	uint32_t any_owner; /* else the source must belong to the client, or the client be uid 0 or ADMIN */
+	char rule[RULE_MAX];
+};
+
+struct policy_device {
+	uint32_t type, major, minor, access; /* DEVICE_*; UINT32_MAX is any */
+	char path[128]; /* "/dev/fuse"; empty when only a cgroup rule */
+	char rule[RULE_MAX];
+};
+
+struct policy_lookup {
+	struct policy_common common;
+	uint32_t npaths, ndevices;
+	struct policy_path paths[POLICY_PATHS_MAX];
+	struct policy_device devices[POLICY_DEVICES_MAX];
+	uint32_t ndenied;
+	char denied[16][256]; /* our own state, sockets, logs: never, whatever the rules say */
+	uint32_t owner_uid_first; /* owners below it, our own ids and container ranges: only unmapped and read-only */
+};
+
+struct policy_mount {
+	struct policy_common common;
+	uint32_t owner_uid_first;
+	uint32_t max_tickets;
+};
+
+struct policy_seal {
+	struct policy_common common;
+};
+
+struct policy_cgroup {
+	struct policy_common common;
+	uint32_t max_containers;
+	uint64_t memory_max, pids_max; /* the most that a container may ask; UINT64_MAX: no bound */
+	uint64_t memory_default, pids_default; /* when none is asked; UINT64_MAX: none is set */
+};
+
+struct policy_device_part {
+	struct policy_common common;
+	uint32_t ndevices; /* what containers may be given beside the default ones */
+	struct policy_device devices[POLICY_DEVICES_MAX];
+};
+
+struct policy_spawn {
+	struct policy_common common;
+	uint32_t max_containers;
+	uint64_t caps; /* bit per capability that a container may have */
+	uint32_t seccomp_unconfined, seccomp_custom; /* allowed? */
+	uint32_t no_new_privs_required;
+	uint32_t unmasked_paths; /* systempaths=unconfined allowed? */
+};
+
+struct policy_layer {
+	struct policy_common common;
+	uint64_t max_bytes, max_entries, max_ratio; /* of one layer; ratio: unpacked to packed */
+	uint32_t max_workers;
+};
+
+struct policy_audit {
+	struct policy_common common;
+	uint64_t max_bytes; /* of the log; acquiring acts are refused beyond */
+	uint64_t reserve_bytes; /* kept allocated for releases and outcomes */
+	uint32_t anchor_records, anchor_seconds; /* an anchor after so many records or seconds with records */
+	uint32_t kernel_log; /* anchors also to /dev/kmsg */
+	uint32_t denials_per_minute; /* per channel; more are counted in one 'suppressed' record */
+};
+
+/* Maps FD_POLICY and checks magic and size. -EINVAL when it is not a part of that size. */
+int policy_map(int fd, size_t size, const void **ret);
+/* enum op_rights of a proven client; *ret_rule (may be NULL) names the rule, "" when none matches. */
+uint32_t policy_rights(const struct policy_common *p, const struct peer *client, const char **ret_rule);
+
+#endif

@@ -1,0 +1,37 @@
+/* sandbox.h - how a program gives up what its row does not name.
+ *
+ * The launcher drops uid, groups, capabilities and the bounding set before exec. The program itself, in named
+ * stages: sandbox_start (first thing in main: still *should* be able to open files), then its own set-up, then
+ * sandbox_enter (from here it *must not* make any system call outside its list: the process is killed). */
+#ifndef POSTERN_BASE_SANDBOX_H
+#define POSTERN_BASE_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* PDEATHSIG KILL, non-dumpable, core limit 0, umask 077, and no_new_privs unless `keep_privs` (spawn). */
+int sandbox_start(bool keep_privs);
+
+/* Only listed system calls (by number, native ABI only) from now on; any other kills the process.
+ * The base list (read, write, sendmsg, poll, mmap ... what the server loop and libc need) is always there. */
+int sandbox_seccomp(const int *syscalls, size_t n);
+
+/* Landlock: no file-system access at all but below the given directory fds with the given rights
+ * (LANDLOCK_ACCESS_FS_*); with n == 0 nothing can be opened by path. A kernel without Landlock is no error: *ret_abi
+ * is 0 then. landlock(7). */
+struct sandbox_dir {
+	int fd;
+	uint64_t rights;
+};
+int sandbox_landlock(const struct sandbox_dir *dirs, size_t n, int *ret_abi);
+
+/* Effective and permitted sets := mask (bit per capability), inheritable and ambient empty. capabilities(7). */
+int sandbox_caps_set(uint64_t mask);
+/* Drops every capability outside mask from the bounding set. Needs CAP_SETPCAP. */
+int sandbox_bounding_set(uint64_t mask);
+
+#define CAP_BIT(cap) (UINT64_C(1) << (cap))
+
+#endif
