@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "limits.h"
+
 /* Kinds that an op can declare. The word is what the audit log shows. */
 #define FD_KINDS(K)                                                                           \
 	K(USERNS, "userns")     /* user namespace (nsfs) */                                   \
@@ -43,9 +45,18 @@ struct fd_id {
 	uint32_t uid, gid;
 };
 
-/* Reads the device numbers of nsfs, procfs and the shared-memory mount of this kernel; call once, before any sandbox.
+/* Device numbers (major << 32 | minor) of the kernel's own file systems: an fd on one of them answers without harm. */
+struct fd_devs {
+	uint64_t nsfs, proc, memfd, cgroup2;
+	uint64_t cgroup1[CGROUP_V1_MAX]; /* 0: none */
+};
+/* Reads them from this kernel (/proc must be there); cgroup1 and cgroup2 stay 0 unless dirs are given by fd_devs_cgroup.
  * 0 or -errno. */
-int fd_proofs_init(void);
+int fd_devs_read(struct fd_devs *ret);
+/* Adds the file system of a cgroup directory; magic tells the version. */
+int fd_devs_cgroup(struct fd_devs *devs, int dir);
+/* What fd_prove compares with; copied. helper_run does it from the policy part. */
+void fd_proofs_use(const struct fd_devs *devs);
 
 /* 0 or -errno. Never blocks on a file system. */
 int fd_identify(int fd, struct fd_id *ret);

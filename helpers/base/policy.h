@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fd.h"
 #include "limits.h"
 #include "peer.h"
 
@@ -26,6 +27,7 @@ struct policy_common {
 	uint32_t magic, size; /* size of the whole part */
 	uint32_t ids_base; /* first of the engine's own ids (names.h) */
 	uint32_t range_first, range_last; /* container ranges: whole multiples of MAP_SIZE from range_first */
+	struct fd_devs devs; /* the kernel's own file systems, as the launcher found them */
 	uint32_t nusers;
 	struct policy_user users[POLICY_USERS_MAX]; /* the highest rights of all that match count */
 	char socket[108]; /* the engine's socket: clients are proven against it */

@@ -322,8 +322,17 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 	OP(audit, AUDIT, outcome, OUTCOME, PRIVATE, NONE, "what came of it; not acknowledged")                   \
 	OP(audit, AUDIT, event, EVENT, PRIVATE, NONE, "something seen, such as a denied device; not acknowledged")
 /* body: fields of the record as JSON members without braces, made by audit_render (audit.h), never by hand */
-#define REQ_audit_intent(F, S) F(S, U32, release, 0, 1) F(S, TEXT, body, 0, 8192)
-#define REP_audit_intent(F, S) F(S, U64, sequence, 0, UINT64_MAX)
+#define REQ_audit_intent(F, S)                                                                                   \
+	F(S, U32, release, 0, 1)                                                                                 \
+	F(S, TEXT, body, 0, 8192)                                                                                \
+	F(S, FD, client, FDK_CLIENT, OPTIONAL) /* audit proves it and writes who it is into the record */
+/* A helper inside the range namespace cannot see uids outside it: audit's reading is what it goes by. */
+#define REP_audit_intent(F, S)                                                                                   \
+	F(S, U64, sequence, 0, UINT64_MAX)                                                                       \
+	F(S, U32, uid, 0, UINT32_MAX)                                                                            \
+	F(S, U32, gid, 0, UINT32_MAX)                                                                            \
+	F(S, U32, pid, 0, UINT32_MAX)                                                                            \
+	F(S, U32, rights, 0, 4) /* enum op_rights by policy */
 #define REQ_audit_outcome(F, S) F(S, U64, sequence, 0, UINT64_MAX) F(S, TEXT, body, 0, 8192)
 #define REP_audit_outcome(F, S)
 #define REQ_audit_event(F, S) F(S, TEXT, body, 0, 8192)

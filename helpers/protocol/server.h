@@ -28,13 +28,14 @@ struct request {
 	uint64_t api_id;
 	const uint8_t *container; /* ID_BYTES; zeros for none */
 	bool has_client;
-	struct peer client; /* proven */
+	int client_fd; /* the API connection, or -EBADF */
+	struct peer client; /* proven: by the helper itself, and where it cannot see the uid by audit */
 	enum op_rights client_rights; /* by policy */
 	char stage[STAGE_MAX]; /* set by request_fail */
 	char rule[RULE_MAX]; /* set by request_rule */
 	bool deferred; /* the handler will answer later with request_reply (layer's workers) */
 	/* for request_reply */
-	uint32_t id;
+	uint32_t id, generation;
 	uint64_t sequence, started_ns;
 };
 
@@ -94,6 +95,7 @@ struct helper {
 	struct keep *keep;
 	void *ctx;
 	int audit; /* FD_AUDIT */
+	uint32_t audit_id; /* of the last call to audit */
 	struct helper_poll *polls;
 	unsigned npolls;
 	struct server_channel *channels;
