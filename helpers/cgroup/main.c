@@ -35,8 +35,8 @@ struct wait {
 	enum wait_for what; /* WAIT_FREE: not in use */
 	int events, timer; /* cgroup.events; ticks for what has no event */
 	unsigned ticks;
-	uint8_t id[ID_BYTES];
-	struct request request;
+	uint8_t id[ID_BYTES], container[ID_BYTES];
+	struct request request; /* a copy; its container is the one here */
 };
 
 struct ctx {
@@ -330,6 +330,8 @@ static int wait_start(struct request *r, const struct group *g, const uint8_t *i
 	}
 	r->deferred = true;
 	w->request = *r;
+	memcpy(w->container, r->container, ID_BYTES);
+	w->request.container = w->container;
 	c->waits[c->nwaits++] = w;
 	return 0;
 }
