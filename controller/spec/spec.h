@@ -21,8 +21,9 @@ struct spec_mount {
 	char *source; /* host path, volume name ("" for an anonymous one), device path */
 	char *target; /* cleaned absolute path in the container */
 	bool readonly;
-	char *options; /* tmpfs: options as given */
+	char *options; /* tmpfs: options as given; volume: "nocopy" or NULL */
 	char *device_access; /* "rwm" */
+	bool create; /* bind: a missing source is to be made (-v), not refused (--mount) */
 };
 struct spec_mounts {
 	size_t n;
@@ -47,13 +48,22 @@ struct spec_input {
  * carry the content of files that the init makes. err 400 for what cannot be. The caller owns it. */
 cJSON *spec_build(const struct spec_input *in, struct err *err);
 
+/* Capabilities of the container: Docker's defaults, CapAdd, CapDrop, within what policy allows. err 403 for one outside. */
+int spec_caps(const cJSON *merged, uint64_t caps_allowed, uint64_t *ret, struct err *err);
+
+/* What SecurityOpt asks of seccomp: *ret_profile is the JSON text (borrowed from merged) or NULL for the default one;
+ * true when there is to be no filter at all. */
+bool spec_seccomp_unconfined(const cJSON *merged, const char **ret_profile);
+
 /* Limits for cgroup CREATE. */
 int spec_limits(const cJSON *merged, struct req_cgroup_create *ret, struct err *err);
 /* Device rules for device ATTACH, from the DEVICE mounts with the numbers that lookup found. */
 
 /* --- seccomp: JSON profile (Docker's format) to a raw filter --------------------------------------------------- */
 /* profile NULL: the built-in default. caps: bit per capability the process has (rules depend on them). The filter is a
- * malloc'ed array of struct sock_filter; cached by profile and caps, so borrow it: do not free. */
+ * malloc'ed array of struct sock_filter; cached by profile and caps, so borrow it: do not free. It stays at least until
+ * SECCOMP_CACHE_MAX further filters are asked for, so copy it (memfd) before the next park. err 400. */
+enum { SECCOMP_CACHE_MAX = 64, SECCOMP_PROFILE_MAX = 1 << 20 };
 int seccomp_filter(const char *profile, uint64_t caps, const void **ret, size_t *ret_bytes, struct err *err);
 
 /* "CAP_CHOWN" or "chown" to its number, -1 when unknown. */
