@@ -1,0 +1,474 @@
+/* policy_load.c - the sections of the policy file: a table of fields each, and the checks that a table cannot say.
+ *
+ * Every rule has a name, which goes into refusals and the audit log, and says why it is there. What is not allowed is
+ * denied. Nothing here widens what a helper would refuse of its own accord (owners below 1000, our own directories). */
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../base/caps.h"
+#include "../base/cleanup.h"
+#include "../base/log.h"
+#include "../base/text.h"
+#include "../protocol/message.h"
+#include "policy_read.h"
+
+#define WHY(s) { "why", PT_TEXT, PF_REQUIRED, offsetof(s, why), 1, POLICY_WHY_MAX }
+#define NAME(s) { "name", PT_NAME, PF_REQUIRED, offsetof(s, name), 1, RULE_MAX - 1 }
+#define FIELD(s, member, type, flags, min, max) { #member, type, flags, offsetof(s, member), min, max }
+/* One place in the JSON value, for errors: "binds[3]". */
+#define WHERE_MAX 64
+
+/* A section of scalars: its members by name, each copied to its place in the parts after the checks. */
+struct sections {
+	const char *why;
+	uint32_t range_first, range_last, max_ranges, owner_uid_first, owner_gid_first;
+	uint32_t max, waiting_namespaces, mount_tickets;
+	uint64_t memory_max, memory_default, pids_max, pids_default;
+	uint32_t seccomp_custom, seccomp_unconfined, no_new_privs_required, unmasked_paths;
+	uint64_t layer_bytes, layer_entries, layer_ratio;
+	uint32_t layer_workers;
+	uint64_t max_bytes, reserve_bytes;
+	uint32_t anchor_records, anchor_seconds, kernel_log, denials_per_minute;
+};
+
+#define S(member, type, flags, min, max) FIELD(struct sections, member, type, PF_REQUIRED | (flags), min, max)
+static const struct policy_field ids_fields[] = {
+	WHY(struct sections),
+	S(range_first, PT_U32, PF_AUTO, 1, UINT32_MAX), S(range_last, PT_U32, PF_AUTO, 1, UINT32_MAX),
+	S(max_ranges, PT_U32, 0, 1, CONTAINERS_MAX),
+	S(owner_uid_first, PT_U32, 0, 1000, UINT32_MAX - 1), S(owner_gid_first, PT_U32, 0, 1000, UINT32_MAX - 1),
+};
+static const struct policy_field container_fields[] = {
+	WHY(struct sections),
+	S(max, PT_U32, 0, 1, CONTAINERS_MAX),
+	S(waiting_namespaces, PT_U32, 0, 1, CONTAINERS_MAX), S(mount_tickets, PT_U32, 0, 1, TICKETS_MAX),
+	S(memory_max, PT_SIZE, PF_NONE, 1 << 20, INT64_MAX), S(memory_default, PT_SIZE, PF_NONE, 1 << 20, INT64_MAX),
+	S(pids_max, PT_SIZE, PF_NONE, 1, INT64_MAX), S(pids_default, PT_SIZE, PF_NONE, 1, INT64_MAX),
+};
+static const struct policy_field security_fields[] = {
+	WHY(struct sections),
+	S(seccomp_custom, PT_BOOL, 0, 0, 1), S(seccomp_unconfined, PT_BOOL, 0, 0, 1),
+	S(no_new_privs_required, PT_BOOL, 0, 0, 1), S(unmasked_paths, PT_BOOL, 0, 0, 1),
+};
+static const struct policy_field layer_fields[] = {
+	WHY(struct sections),
+	S(layer_bytes, PT_SIZE, 0, 1 << 20, INT64_MAX), S(layer_entries, PT_SIZE, 0, 1, INT64_MAX),
+	S(layer_ratio, PT_SIZE, 0, 2, 1 << 20), S(layer_workers, PT_U32, 0, 1, 64),
+};
+static const struct policy_field audit_fields[] = {
+	WHY(struct sections),
+	S(max_bytes, PT_SIZE, 0, 1 << 20, INT64_MAX), S(reserve_bytes, PT_SIZE, 0, 1 << 18, 1 << 30),
+	S(anchor_records, PT_U32, 0, 1, 1 << 20), S(anchor_seconds, PT_U32, 0, 1, 86400),
+	S(kernel_log, PT_BOOL, 0, 0, 1), S(denials_per_minute, PT_U32, 0, 1, 100000),
+};
+#undef S
+
+/* --- users --- */
+struct user_rule {
+	const char *name, *why, *user, *group, *rights;
+	uint32_t uid, gid, any, optional;
+};
+static const struct policy_field user_fields[] = {
+	NAME(struct user_rule), WHY(struct user_rule),
+	FIELD(struct user_rule, uid, PT_U32, 0, 0, UINT32_MAX - 1), FIELD(struct user_rule, gid, PT_U32, 0, 0, UINT32_MAX - 1),
+	FIELD(struct user_rule, user, PT_TEXT, 0, 1, 64), FIELD(struct user_rule, group, PT_TEXT, 0, 1, 64),
+	FIELD(struct user_rule, any, PT_BOOL, 0, 0, 1), FIELD(struct user_rule, optional, PT_BOOL, 0, 0, 1),
+	FIELD(struct user_rule, rights, PT_TEXT, PF_REQUIRED, 1, 16),
+};
+
+static int read_user(struct policy_ctx *c, const cJSON *v, const char *where)
+{
+	struct user_rule rule = { .uid = UINT32_MAX, .gid = UINT32_MAX };
+	struct policy_common *common = &c->out->controller;
+	struct policy_user *u = &common->users[common->nusers];
+	uint32_t rights = RIGHTS_READ;
+	int r = 0;
+
+	if (POLICY_OBJECT(c, v, where, user_fields, &rule) < 0)
+		return -EINVAL;
+	if ((rule.uid != UINT32_MAX) + (rule.gid != UINT32_MAX) + !!rule.user + !!rule.group + !!rule.any != 1)
+		return policy_error(c, where, "must have just one of \"uid\", \"user\", \"gid\", \"group\" and \"any\": true");
+	while (rights <= RIGHTS_ADMIN && strcmp(op_rights_name(rights), rule.rights) != 0)
+		rights++;
+	if (rights > RIGHTS_ADMIN)
+		return policy_error(c, where, "rights must be \"read\", \"run\", \"exec\" or \"admin\"; leave the rule out for none");
+	if (rule.user || rule.group) {
+		r = policy_find_id(c, !!rule.group, rule.group ? rule.group : rule.user, rule.group ? &rule.gid : &rule.uid);
+		if (r == -ENOENT && rule.optional) {
+			log_warn("policy: %s: no %s \"%s\" here, rule %s is left out", where, rule.group ? "group" : "user",
+				 rule.group ? rule.group : rule.user, rule.name);
+			return 0;
+		}
+		if (r == -ENOENT)
+			return policy_error(c, where, "no %s \"%s\" in %s; make it, or add \"optional\": true",
+					    rule.group ? "group" : "user", rule.group ? rule.group : rule.user, c->etc);
+		if (r < 0)
+			return r;
+	}
+	u->match = rule.any ? POLICY_ANY : rule.gid != UINT32_MAX ? POLICY_GID : POLICY_UID;
+	u->id = rule.any ? 0 : u->match == POLICY_GID ? rule.gid : rule.uid;
+	u->rights = rights;
+	for (uint32_t i = 0; i < common->nusers; i++)
+		if (common->users[i].match == u->match && common->users[i].id == u->id)
+			return policy_error(c, where, "is for the same id as rule \"%s\"; join them", common->users[i].rule);
+	common->nusers++;
+	return text_copy(u->rule, sizeof(u->rule), rule.name);
+}
+
+/* --- binds --- */
+struct bind_rule {
+	const char *name, *why, *path;
+	uint32_t writable, suid, submounts, any_owner;
+};
+static const struct policy_field bind_fields[] = {
+	NAME(struct bind_rule), WHY(struct bind_rule),
+	FIELD(struct bind_rule, path, PT_PATH, PF_REQUIRED, 1, sizeof(((struct policy_path *)0)->path) - 1),
+	FIELD(struct bind_rule, writable, PT_BOOL, PF_REQUIRED, 0, 1), FIELD(struct bind_rule, suid, PT_BOOL, 0, 0, 1),
+	FIELD(struct bind_rule, submounts, PT_BOOL, 0, 0, 1), FIELD(struct bind_rule, any_owner, PT_BOOL, 0, 0, 1),
+};
+
+/* The system itself: never as a whole; below them read-only at most, and nothing of the kernel's file systems. */
+static const struct {
+	const char *path;
+	bool below; /* may a rule lie below it? */
+} system_paths[] = {
+	{ "/", true }, { "/proc", false }, { "/sys", false }, { "/dev", false }, { "/.store", false }, { "/boot", true },
+	{ "/etc", true }, { "/root", true }, { "/usr", true }, { "/bin", true }, { "/sbin", true }, { "/lib", true },
+	{ "/lib64", true }, { "/run", true }, { "/var", true }, { "/var/lib", true }, { "/var/run", true },
+};
+static const char *const readonly_below[] = { "/boot", "/etc", "/root", "/usr", "/bin", "/sbin", "/lib", "/lib64" };
+
+static int check_bind(struct policy_ctx *c, const struct bind_rule *rule, const char *where)
+{
+	const struct policy_lookup *l = &c->out->lookup;
+
+	for (size_t i = 0; i < ARRAY_SIZE(system_paths); i++)
+		if (strcmp(rule->path, system_paths[i].path) == 0 ||
+		    (!system_paths[i].below && path_below(rule->path, system_paths[i].path)))
+			return policy_error(c, where, "%s belongs to the system; name a directory for users' files", rule->path);
+	for (size_t i = 0; rule->writable && i < ARRAY_SIZE(readonly_below); i++)
+		if (path_below(rule->path, readonly_below[i]))
+			return policy_error(c, where, "%s is below %s; write \"writable\": false", rule->path, readonly_below[i]);
+	for (uint32_t i = 0; i < l->ndenied; i++)
+		if (path_below(rule->path, l->denied[i]))
+			return policy_error(c, where, "%s is the engine's own (%s); choose another", rule->path, l->denied[i]);
+	for (uint32_t i = 0; i < l->npaths; i++)
+		if (strcmp(l->paths[i].path, rule->path) == 0)
+			return policy_error(c, where, "rule \"%s\" is for the same path; join them", l->paths[i].rule);
+	return 0;
+}
+
+static int read_bind(struct policy_ctx *c, const cJSON *v, const char *where)
+{
+	struct policy_lookup *l = &c->out->lookup;
+	struct bind_rule rule = { 0 };
+	struct policy_path p = { 0 };
+	uint32_t at = l->npaths;
+
+	if (POLICY_OBJECT(c, v, where, bind_fields, &rule) < 0 || check_bind(c, &rule, where) < 0)
+		return -EINVAL;
+	p.writable = rule.writable;
+	p.suid = rule.suid;
+	p.submounts = rule.submounts;
+	p.any_owner = rule.any_owner;
+	if (text_copy(p.path, sizeof(p.path), rule.path) < 0 || text_copy(p.rule, sizeof(p.rule), rule.name) < 0)
+		return -EINVAL;
+	/* The longest path first, so that the first rule that covers a source is the closest to it. */
+	while (at > 0 && strlen(l->paths[at - 1].path) < strlen(p.path)) {
+		l->paths[at] = l->paths[at - 1];
+		at--;
+	}
+	l->paths[at] = p;
+	l->npaths++;
+	return 0;
+}
+
+/* --- devices --- */
+struct device_rule {
+	const char *name, *why, *path, *type, *access;
+	uint32_t major, minor;
+};
+static const struct policy_field device_fields[] = {
+	NAME(struct device_rule), WHY(struct device_rule),
+	FIELD(struct device_rule, path, PT_PATH, PF_REQUIRED, 6, sizeof(((struct policy_device *)0)->path) - 1),
+	FIELD(struct device_rule, type, PT_TEXT, PF_REQUIRED, 4, 5), FIELD(struct device_rule, access, PT_TEXT, PF_REQUIRED, 1, 3),
+	FIELD(struct device_rule, major, PT_U32, PF_REQUIRED, 0, 4095), FIELD(struct device_rule, minor, PT_U32, PF_REQUIRED, 0, 1048575),
+};
+
+static int read_device(struct policy_ctx *c, const cJSON *v, const char *where)
+{
+	static const char letters[] = "mrw";
+	struct policy_lookup *l = &c->out->lookup;
+	struct policy_device *d = &l->devices[l->ndevices];
+	struct device_rule rule = { 0 };
+
+	if (POLICY_OBJECT(c, v, where, device_fields, &rule) < 0)
+		return -EINVAL;
+	if (!path_below(rule.path, "/dev") || strcmp(rule.path, "/dev") == 0)
+		return policy_error(c, where, "\"path\" must be below /dev");
+	d->type = strcmp(rule.type, "char") == 0 ? DEVICE_CHAR : strcmp(rule.type, "block") == 0 ? DEVICE_BLOCK : 0;
+	if (!d->type)
+		return policy_error(c, where, "\"type\" must be \"char\" or \"block\"");
+	d->access = 0;
+	for (const char *a = rule.access; *a; a++) {
+		const char *at = strchr(letters, *a);
+		uint32_t bit = at ? 1u << (at - letters) : 0; /* DEVICE_MKNOD, DEVICE_READ, DEVICE_WRITE */
+
+		if (!bit || (d->access & bit))
+			return policy_error(c, where, "\"access\" must be letters of \"rwm\", each once");
+		d->access |= bit;
+	}
+	for (uint32_t i = 0; i < l->ndevices; i++)
+		if (strcmp(l->devices[i].path, rule.path) == 0 || (l->devices[i].type == d->type &&
+		    l->devices[i].major == rule.major && l->devices[i].minor == rule.minor))
+			return policy_error(c, where, "rule \"%s\" is for the same device; join them", l->devices[i].rule);
+	d->major = rule.major;
+	d->minor = rule.minor;
+	l->ndevices++;
+	if (text_copy(d->path, sizeof(d->path), rule.path) < 0)
+		return -EINVAL;
+	return text_copy(d->rule, sizeof(d->rule), rule.name);
+}
+
+/* --- capabilities --- */
+struct caps_rule {
+	const char *name, *why;
+	const cJSON *caps;
+};
+static const struct policy_field caps_fields[] = {
+	NAME(struct caps_rule), WHY(struct caps_rule), FIELD(struct caps_rule, caps, PT_ARRAY, PF_REQUIRED, 0, 0),
+};
+
+static int read_caps(struct policy_ctx *c, const cJSON *v, const char *where)
+{
+	struct caps_rule rule = { 0 };
+	const cJSON *word;
+
+	if (POLICY_OBJECT(c, v, where, caps_fields, &rule) < 0)
+		return -EINVAL;
+	cJSON_ArrayForEach(word, rule.caps) {
+		int cap = cJSON_IsString(word) ? capability_number(word->valuestring) : -1;
+
+		if (cap < 0 || strcmp(capability_name((unsigned)cap), word->valuestring) != 0)
+			return policy_error(c, where, "\"%s\" is no capability; write it as \"NET_ADMIN\"",
+					    cJSON_IsString(word) ? word->valuestring : "?");
+		if (c->out->spawn.caps & UINT64_C(1) << cap)
+			return policy_error(c, where, "%s is there twice; remove one", word->valuestring);
+		c->out->spawn.caps |= UINT64_C(1) << cap;
+	}
+	return 0;
+}
+
+/* --- the file --- */
+
+static const struct rule_list {
+	const char *key;
+	unsigned max;
+	int (*read)(struct policy_ctx *c, const cJSON *v, const char *where);
+} lists[] = {
+	{ "users", POLICY_USERS_MAX, read_user },
+	{ "binds", POLICY_PATHS_MAX, read_bind },
+	{ "devices", POLICY_DEVICES_MAX, read_device },
+	{ "capabilities", 64, read_caps },
+};
+
+static const struct section {
+	const char *key;
+	const struct policy_field *fields;
+	size_t n;
+} sections[] = {
+	{ "ids", ids_fields, ARRAY_SIZE(ids_fields) },
+	{ "containers", container_fields, ARRAY_SIZE(container_fields) },
+	{ "security", security_fields, ARRAY_SIZE(security_fields) },
+	{ "layers", layer_fields, ARRAY_SIZE(layer_fields) },
+	{ "audit", audit_fields, ARRAY_SIZE(audit_fields) },
+};
+
+static int read_list(struct policy_ctx *c, const struct rule_list *list, const cJSON *v)
+{
+	char where[WHERE_MAX];
+	const cJSON *rule;
+	unsigned n = 0;
+	int r;
+
+	if (!cJSON_IsArray(v))
+		return policy_error(c, list->key, "must be a list in [ ]");
+	cJSON_ArrayForEach(rule, v) {
+		snprintf(where, sizeof(where), "%s[%u]", list->key, n);
+		if (n++ == list->max)
+			return policy_error(c, where, "more than %u rules", list->max);
+		r = list->read(c, rule, where);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_file(struct policy_ctx *c, const cJSON *file, struct sections *s)
+{
+	const cJSON *v;
+	int r;
+
+	if (!cJSON_IsObject(file))
+		return policy_error(c, "", "must be an object in { }");
+	cJSON_ArrayForEach(v, file) {
+		size_t i = 0, k = 0;
+
+		while (i < ARRAY_SIZE(lists) && strcmp(lists[i].key, v->string) != 0)
+			i++;
+		while (k < ARRAY_SIZE(sections) && strcmp(sections[k].key, v->string) != 0)
+			k++;
+		if (i < ARRAY_SIZE(lists))
+			r = read_list(c, &lists[i], v);
+		else if (k < ARRAY_SIZE(sections))
+			r = policy_object(c, v, v->string, sections[k].fields, sections[k].n, s);
+		else if (strcmp(v->string, "why") == 0 && cJSON_IsString(v))
+			r = 0;
+		else
+			r = policy_error(c, "", "there is no section \"%.64s\"; remove it or mend its spelling", v->string);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		if (!cJSON_GetObjectItemCaseSensitive(file, lists[i].key))
+			return policy_error(c, "", "\"%s\" is missing; add it, [] if there are no such rules", lists[i].key);
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
+		if (!cJSON_GetObjectItemCaseSensitive(file, sections[i].key))
+			return policy_error(c, "", "\"%s\" is missing; see policy/default.json", sections[i].key);
+	return 0;
+}
+
+static int check_limits(struct policy_ctx *c, const struct sections *s)
+{
+	if (s->memory_default != UINT64_MAX && s->memory_default > s->memory_max)
+		return policy_error(c, "containers.memory_default", "is above memory_max; lower it");
+	if (s->pids_default != UINT64_MAX && s->pids_default > s->pids_max)
+		return policy_error(c, "containers.pids_default", "is above pids_max; lower it");
+	if (s->reserve_bytes > s->max_bytes / 4)
+		return policy_error(c, "audit.reserve_bytes", "is more than a quarter of max_bytes; lower it");
+	return 0;
+}
+
+static uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static void fill(struct policy *p, const struct sections *s)
+{
+	const struct policy_common *common = &p->controller;
+
+	p->idmap.max_ranges = min_u32(s->max_ranges, (common->range_last - common->range_first + 1) / MAP_SIZE);
+	p->idmap.owner_uid_first = s->owner_uid_first;
+	p->idmap.owner_gid_first = s->owner_gid_first;
+	p->netns.max = s->waiting_namespaces;
+	p->lookup.owner_uid_first = s->owner_uid_first;
+	p->mount.owner_uid_first = s->owner_uid_first;
+	p->mount.max_tickets = s->mount_tickets;
+	p->cgroup.max_containers = s->max;
+	p->cgroup.memory_max = s->memory_max;
+	p->cgroup.memory_default = s->memory_default;
+	p->cgroup.pids_max = s->pids_max;
+	p->cgroup.pids_default = s->pids_default;
+	p->device.ndevices = p->lookup.ndevices;
+	memcpy(p->device.devices, p->lookup.devices, sizeof(p->device.devices));
+	p->spawn.max_containers = s->max;
+	p->spawn.seccomp_custom = s->seccomp_custom;
+	p->spawn.seccomp_unconfined = s->seccomp_unconfined;
+	p->spawn.no_new_privs_required = s->no_new_privs_required;
+	p->spawn.unmasked_paths = s->unmasked_paths;
+	p->layer.max_bytes = s->layer_bytes;
+	p->layer.max_entries = s->layer_entries;
+	p->layer.max_ratio = s->layer_ratio;
+	p->layer.max_workers = s->layer_workers;
+	p->audit.max_bytes = s->max_bytes;
+	p->audit.reserve_bytes = s->reserve_bytes;
+	p->audit.anchor_records = s->anchor_records;
+	p->audit.anchor_seconds = s->anchor_seconds;
+	p->audit.kernel_log = s->kernel_log;
+	p->audit.denials_per_minute = s->denials_per_minute;
+}
+
+#define PART(H, member) [HELPER_##H] = { offsetof(struct policy, member), sizeof(((struct policy *)0)->member) }
+static const struct {
+	size_t offset, size;
+} parts[HELPER_COUNT] = {
+	PART(CONTROLLER, controller), PART(IDMAP, idmap), PART(NETNS, netns), PART(LOOKUP, lookup), PART(MOUNT, mount),
+	PART(SEAL, seal), PART(CGROUP, cgroup), PART(DEVICE, device), PART(SPAWN, spawn), PART(LAYER, layer), PART(AUDIT, audit),
+};
+
+const void *policy_part(const struct policy *p, enum helper_id id, size_t *ret_size)
+{
+	if ((unsigned)id >= HELPER_COUNT || parts[id].size == 0)
+		return NULL;
+	*ret_size = parts[id].size;
+	return (const char *)p + parts[id].offset;
+}
+
+/* What the engine knows: the common part and the paths that are never a source. */
+static int fill_engine(struct policy_ctx *c)
+{
+	const struct policy_engine *e = c->engine;
+	struct policy_common *common = &c->out->controller;
+	struct policy_lookup *l = &c->out->lookup;
+
+	common->magic = POLICY_MAGIC;
+	common->ids_base = c->ids_base;
+	if (e->devs)
+		common->devs = *e->devs;
+	if (text_copy(common->socket, sizeof(common->socket), e->socket ? e->socket : "") < 0)
+		return policy_error(c, "", "the socket's path is too long: %s", e->socket);
+	if (text_copy(common->build, sizeof(common->build), e->build ? e->build : "") < 0)
+		return policy_error(c, "", "the build id is too long");
+	for (size_t i = 0; i < e->ndenied; i++) {
+		if (i == ARRAY_SIZE(l->denied) || !path_valid(e->denied[i], strlen(e->denied[i])) ||
+		    text_copy(l->denied[i], sizeof(l->denied[i]), e->denied[i]) < 0)
+			return policy_error(c, "", "too many directories of the engine, or not canonical: %s", e->denied[i]);
+		l->ndenied++;
+	}
+	return 0;
+}
+
+int policy_load(const char *path, const struct policy_engine *engine, struct policy *ret, char *error, size_t error_size)
+{
+	_cleanup_free_ struct policy *p = calloc(1, sizeof(*p));
+	_cleanup_free_ char *copy = strdup(path);
+	struct policy_ctx c = {
+		.engine = engine, .etc = engine->etc ? engine->etc : "/etc", .out = p, .error = error, .error_size = error_size,
+		.ids_base = engine->ids_base ? engine->ids_base : IDS_DEFAULT_BASE,
+	};
+	struct sections s = { 0 };
+	cJSON *file = NULL;
+	int r;
+
+	if (!p || !copy)
+		return -ENOMEM;
+	c.file = basename(copy);
+	r = policy_parse(&c, path, &file);
+	if (r == 0)
+		r = fill_engine(&c);
+	if (r == 0)
+		r = read_file(&c, file, &s);
+	if (r == 0)
+		r = check_limits(&c, &s);
+	if (r == 0)
+		r = policy_ranges(&c, engine->range_first ? engine->range_first : s.range_first,
+				  engine->range_last ? engine->range_last : s.range_last, &p->controller);
+	cJSON_Delete(file);
+	if (r < 0)
+		return r;
+	fill(p, &s);
+	for (size_t i = 0; i < HELPER_COUNT; i++) {
+		struct policy_common *common = (struct policy_common *)((char *)p + parts[i].offset);
+
+		if (parts[i].size == 0)
+			continue;
+		if (i != HELPER_CONTROLLER)
+			*common = p->controller;
+		common->size = (uint32_t)parts[i].size;
+	}
+	*ret = *p;
+	return 0;
+}

@@ -1,0 +1,62 @@
+/* policy_read.h - inside the policy compiler: strict reading of JSON by tables, and the ids of the host. */
+#ifndef POSTERN_LAUNCHER_POLICY_READ_H
+#define POSTERN_LAUNCHER_POLICY_READ_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+#include "policy.h"
+
+enum { POLICY_RULES_MAX = 512 };
+
+struct policy_ctx {
+	const struct policy_engine *engine;
+	const char *etc;
+	uint32_t ids_base;
+	struct policy *out;
+	const char *file;
+	char *error;
+	size_t error_size;
+	const char *names[POLICY_RULES_MAX]; /* of rules, borrowed from the JSON value */
+	unsigned nnames;
+};
+
+enum policy_type {
+	PT_NAME,   /* const char *: name of a rule, unique in the file */
+	PT_TEXT,   /* const char *: min..max bytes, no control characters */
+	PT_PATH,   /* const char *: canonical, at most max bytes */
+	PT_BOOL,   /* uint32_t */
+	PT_U32,    /* uint32_t, min..max */
+	PT_SIZE,   /* uint64_t, min..max: a number or "16 GiB" */
+	PT_ARRAY,  /* const cJSON * */
+};
+enum { PF_REQUIRED = 1, PF_AUTO = 2 /* "auto": 0 */, PF_NONE = 4 /* "none": UINT64_MAX */ };
+
+struct policy_field {
+	const char *key;
+	enum policy_type type;
+	unsigned flags;
+	size_t offset;
+	uint64_t min, max;
+};
+
+/* -EINVAL with "file: where: ..." in the error. */
+int policy_error(struct policy_ctx *c, const char *where, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Reads an object into the struct `to`, whose texts then borrow from it. Absent optional members are left as they are. */
+int policy_object(struct policy_ctx *c, const cJSON *object, const char *where, const struct policy_field *fields, size_t n,
+		  void *to);
+#define POLICY_OBJECT(c, object, where, fields, to) policy_object(c, object, where, fields, ARRAY_SIZE(fields), to)
+
+/* The whole file as one value, bounded, no duplicate members. The caller owns it. */
+int policy_parse(struct policy_ctx *c, const char *path, cJSON **ret);
+
+/* --- ids of the host (policy_ids.c) --- */
+/* 0, -ENOENT when there is no such user (or group), or -errno. */
+int policy_find_id(struct policy_ctx *c, bool group, const char *name, uint32_t *ret);
+/* Group ids of a user as passwd and group have them; at most max. */
+size_t policy_groups_of(struct policy_ctx *c, uint32_t uid, gid_t *ret, size_t max);
+/* Settles the container ranges: first and last as the policy says, 0 for "auto". */
+int policy_ranges(struct policy_ctx *c, uint32_t first, uint32_t last, struct policy_common *ret);
+
+#endif
