@@ -67,3 +67,15 @@ uint32_t policy_rights(const struct policy_common *p, const struct peer *client,
 		*ret_rule = rule;
 	return rights;
 }
+
+bool policy_owner_ordinary(const struct policy_common *p, uint32_t id, uint32_t first)
+{
+	/* 65534 is also how the kernel shows an id that it cannot show. */
+	if (id == 0 || id < first || id == 65534 || id == UINT32_MAX)
+		return false;
+	if (id >= p->ids_base && id - p->ids_base < IDS_PER_ENGINE)
+		return false;
+	if (id >= p->range_first && id <= p->range_last)
+		return false;
+	return id < FOREIGN_FIRST || id - FOREIGN_FIRST >= MAP_SIZE;
+}

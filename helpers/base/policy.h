@@ -5,6 +5,7 @@
 #ifndef POSTERN_BASE_POLICY_H
 #define POSTERN_BASE_POLICY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -119,5 +120,9 @@ struct policy_audit {
 int policy_map(int fd, size_t size, const void **ret);
 /* enum op_rights of a proven client; *ret_rule (may be NULL) names the rule, "" when none matches. */
 uint32_t policy_rights(const struct policy_common *p, const struct peer *client, const char **ret_rule);
+
+/* True for an id whose files may be shown in a container as its own: from `first` on, and neither 0, the overflow id, one of the
+ * engine's own, of a container range nor of the foreign range. */
+bool policy_owner_ordinary(const struct policy_common *p, uint32_t id, uint32_t first);
 
 #endif

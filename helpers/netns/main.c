@@ -1,0 +1,201 @@
+/* postern-netns - a user namespace and a network namespace in it, made for a container.
+ *
+ * It runs in the range namespace with no capability; its effective uid is IDS_OWNER, which so becomes the owner of every
+ * user namespace made here. Whoever is that uid in the range namespace may enter them: spawn, and idmap while it maps.
+ *
+ * CREATE clones a process straight into both namespaces. That process gives up every fd but its lifeline, brings loopback
+ * up, and only then becomes dumpable, so that idmap may write its maps through the /proc/PID directory. It waits until
+ * nobody holds the lifeline any more (or we die) and ends; the namespaces live on in the fds. clone(2), ioctl_ns(2).
+ *
+ * Input: only that a namespace is wanted. Nothing in a request is used. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <linux/sched.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../base/cleanup.h"
+#include "../base/fd.h"
+#include "../base/log.h"
+#include "../base/sandbox.h"
+#include "../base/sys.h"
+#include "../protocol/server.h"
+
+enum { FD_RANGE_NS = FD_OWN };
+
+struct ctx {
+	int proc; /* /proc */
+	unsigned waiting; /* children whose lifeline still holds */
+};
+
+/* Closes everything but a and b. */
+static int keep_two(int a, int b)
+{
+	unsigned low = (unsigned)(a < b ? a : b), high = (unsigned)(a < b ? b : a);
+
+	if (low > 0 && sys_close_range(0, low - 1, 0) < 0)
+		return -1;
+	if (high - low > 1 && sys_close_range(low + 1, high - 1, 0) < 0)
+		return -1;
+	return sys_close_range(high + 1, ~0u, 0) < 0 ? -1 : 0;
+}
+
+/* The child has every capability over its new namespaces, and so may set flags of their only link. */
+static int loopback_up(void)
+{
+	_cleanup_close_ int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq req = { .ifr_name = "lo" };
+
+	if (sock < 0 || ioctl(sock, SIOCGIFFLAGS, &req) < 0)
+		return -1;
+	req.ifr_flags |= IFF_UP;
+	return ioctl(sock, SIOCSIFFLAGS, &req);
+}
+
+/* Whoever may look into this process finds no fd of ours: they are gone before it can be looked into. */
+static _Noreturn void child_main(int lifeline, int ready, pid_t parent)
+{
+	char byte = 0;
+	ssize_t n;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || keep_two(lifeline, ready) < 0 || loopback_up() < 0 ||
+	    prctl(PR_SET_DUMPABLE, 1) < 0 || write(ready, &byte, 1) != 1)
+		_exit(1);
+	close(ready);
+	do
+		n = read(lifeline, &byte, 1);
+	while (n > 0 || (n < 0 && errno == EINTR));
+	_exit(0);
+}
+
+static int open_objects(struct ctx *c, pid_t pid, struct rep_netns_create *rep)
+{
+	char name[16];
+
+	/* The child is ours and not yet reaped: its number is no one else's. */
+	snprintf(name, sizeof(name), "%d", pid);
+	rep->proc = openat(c->proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (rep->proc < 0)
+		return -errno;
+	rep->userns = openat(rep->proc, "ns/user", O_RDONLY | O_CLOEXEC);
+	rep->netns = rep->userns < 0 ? -EBADF : openat(rep->proc, "ns/net", O_RDONLY | O_CLOEXEC);
+	return rep->netns < 0 ? -errno : 0;
+}
+
+static void child_ended(struct helper *h, int pidfd, short revents, void *data)
+{
+	struct ctx *c = data;
+	siginfo_t info;
+
+	if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) < 0 && errno == EINTR)
+		return;
+	helper_poll_remove(h, pidfd);
+	close_fd(pidfd);
+	c->waiting--;
+}
+
+/* Ends a child that nobody has heard of. */
+static void child_discard(int pidfd)
+{
+	siginfo_t info;
+
+	sys_pidfd_send_signal(pidfd, SIGKILL);
+	while (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED) < 0 && errno == EINTR)
+		;
+	close_fd(pidfd);
+}
+
+static int run_create(struct request *r)
+{
+	const struct policy_netns *policy = r->helper->policy;
+	struct rep_netns_create *rep = r->rep;
+	struct ctx *c = r->helper->ctx;
+	_cleanup_close_ int life_read = -EBADF, life_write = -EBADF, ready_read = -EBADF, ready_write = -EBADF;
+	int life[2], ready[2], pidfd = -EBADF, e;
+	pid_t self = getpid(), pid;
+	char byte;
+
+	if (c->waiting >= policy->max) {
+		request_rule(r, "netns.max");
+		return request_fail(r, -EDQUOT, "waiting");
+	}
+	if (pipe2(life, O_CLOEXEC) < 0)
+		return request_fail(r, -errno, "pipe");
+	life_read = life[0];
+	life_write = life[1];
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		return request_fail(r, -errno, "pipe");
+	ready_read = ready[0];
+	ready_write = ready[1];
+
+	struct clone_args args = {
+		.flags = CLONE_NEWUSER | CLONE_NEWNET | CLONE_PIDFD,
+		.pidfd = (uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	pid = sys_clone3(&args);
+	if (pid < 0)
+		return request_fail(r, pid, "clone");
+	if (pid == 0)
+		child_main(life_read, ready_write, self);
+	ready_write = close_fd(ready_write);
+	/* It runs our own few lines: it writes, or it ends and the pipe with it. */
+	e = read(ready_read, &byte, 1) == 1 ? open_objects(c, pid, rep) : -EIO;
+	if (e == 0)
+		e = helper_poll_add(r->helper, pidfd, POLLIN, child_ended, c);
+	if (e < 0) {
+		child_discard(pidfd);
+		return request_fail(r, e, "child");
+	}
+	c->waiting++;
+	rep->lifeline = TAKE_FD(life_write);
+	return 0;
+}
+
+static int netns_start(struct helper *h)
+{
+	struct ctx *c = h->ctx;
+	struct sandbox_dir dir;
+
+	/* Nothing is asked of it: being inside is what counts, and the launcher saw to that. */
+	close_fd(FD_RANGE_NS);
+	c->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (c->proc < 0)
+		return -errno;
+	dir = (struct sandbox_dir){ c->proc, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR };
+	return sandbox_landlock(&dir, 1, NULL);
+}
+
+static const int syscalls[] = {
+	SYS_clone3, SYS_pipe2, SYS_socket, SYS_openat, SYS_waitid, SYS_close_range, SYS_prctl, SYS_getppid,
+};
+
+static const struct handler handlers[] = {
+	{ OP_NETNS_CREATE, run_create },
+};
+
+int main(int argc, char **argv)
+{
+	const struct helper_def def = {
+		.id = HELPER_NETNS,
+		.handlers = handlers,
+		.nhandlers = ARRAY_SIZE(handlers),
+		.policy_size = sizeof(struct policy_netns),
+		.ctx_size = sizeof(struct ctx),
+		.start = netns_start,
+		.syscalls = syscalls,
+		.nsyscalls = ARRAY_SIZE(syscalls),
+		.controller_rights = op_bit(OP_NETNS_CREATE),
+	};
+
+	return helper_run(&def, argc, argv);
+}
