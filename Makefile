@@ -80,7 +80,7 @@ $(B)/gen/device.skel.h: $(B)/gen/device.bpf.o
 	bpftool gen skeleton $< name device_bpf > $@
 $(call obj,$(wildcard helpers/device/*.c)): CPPFLAGS += -I$(B)/gen
 $(call obj,$(wildcard helpers/device/*.c)): $(if $(wildcard bpf/device.bpf.c),$(B)/gen/device.skel.h)
-$(B)/obj/helpers/protocol/server.o: CPPFLAGS += -DBUILD_ID='"$(BUILD_ID)"'
+$(B)/obj/helpers/launcher/main.o: CPPFLAGS += -DBUILD_ID='"$(BUILD_ID)"'
 
 # Unit tests: one program per tests/unit/test_*.c, over the libraries.
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))

@@ -25,10 +25,24 @@
 #error "name this machine's AUDIT_ARCH"
 #endif
 
+/* Capabilities come over exec as ambient ones; no further exec is to have them. */
+static int clear_inheritance(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return -errno;
+	return sandbox_caps_set((uint64_t)data[1].permitted << 32 | data[0].permitted);
+}
+
 int sandbox_start(bool keep_privs)
 {
 	const struct rlimit none = { 0, 0 };
+	int r = clear_inheritance();
 
+	if (r < 0)
+		return r;
 	umask(077);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
 		return -errno;

@@ -1,0 +1,305 @@
+/* child.c - one program, started with exactly its row.
+ *
+ * Between fork and exec, in this order because each step needs what a later one gives up: cgroup, mount namespace,
+ * user namespace, fds, bounding set, ids, capabilities, exec of an fd that was opened before (in the files namespace there
+ * is no program to find). */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../base/cleanup.h"
+#include "../base/log.h"
+#include "../base/sandbox.h"
+#include "../base/sys.h"
+#include "../protocol/server.h"
+#include "launcher.h"
+
+enum { FDS_MAX = 48, ARGS_MAX = 32, ARG_SIZE = 4200 };
+
+struct plan {
+	int fds[FDS_MAX]; /* what becomes fd 3, 4, ... (-EBADF: closed) */
+	unsigned nfds;
+	char args[ARGS_MAX][ARG_SIZE];
+	unsigned nargs;
+};
+
+static unsigned add_fd(struct plan *p, int fd)
+{
+	p->fds[p->nfds++] = fd;
+	return p->nfds - 1 + FD_CHANNEL;
+}
+
+static void add_arg(struct plan *p, const char *format, const char *name, int number)
+{
+	char *to = p->args[p->nargs++];
+
+	if (number >= 0)
+		snprintf(to, ARG_SIZE, format, name, number);
+	else
+		snprintf(to, ARG_SIZE, format, name);
+}
+
+/* fd 7 and what follows: what the row needs (names.h, README of each helper). */
+static void plan_own_fds(struct launcher *l, const struct row *row, struct plan *p)
+{
+	switch (row->id) {
+	case HELPER_IDMAP:
+		add_fd(p, l->idmap_mount[0]);
+		add_fd(p, l->range_ns);
+		break;
+	case HELPER_NETNS:
+		add_fd(p, l->range_ns);
+		break;
+	case HELPER_LOOKUP:
+		add_fd(p, l->lookup_mount[0]);
+		break;
+	case HELPER_MOUNT:
+		add_fd(p, l->lookup_mount[1]);
+		add_fd(p, l->idmap_mount[1]);
+		add_fd(p, l->mount_seal[0]);
+		add_fd(p, l->store_in_files);
+		break;
+	case HELPER_CGROUP:
+		add_fd(p, l->cgroups.v2.dir);
+		for (unsigned i = 0; i < l->cgroups.nv1; i++)
+			add_arg(p, "--v1=%s:%d", l->cgroups.v1[i].controller, (int)add_fd(p, l->cgroups.v1[i].dir));
+		break;
+	case HELPER_DEVICE:
+		add_fd(p, l->device_box[0]);
+		add_fd(p, l->device_box[1]);
+		add_fd(p, l->cgroups.v2.dir);
+		break;
+	case HELPER_SPAWN:
+		add_fd(p, l->monitors_dir);
+		add_fd(p, l->range_ns);
+		break;
+	case HELPER_LAYER:
+		add_fd(p, l->store_dir);
+		break;
+	case HELPER_AUDIT:
+		add_fd(p, l->audit_anchors);
+		add_fd(p, l->kmsg);
+		for (unsigned i = 0; i < HELPER_COUNT; i++)
+			if (l->children[i].audit_peer >= 0)
+				add_arg(p, "--channel=%s:%d", helper_name((enum helper_id)i), (int)add_fd(p, l->children[i].audit_peer));
+		break;
+	case HELPER_CONTROLLER:
+		add_arg(p, "--socket=%s", l->policy.controller.socket, -1);
+		add_arg(p, "--data-root=%s", l->config.data, -1);
+		add_arg(p, "--state=%s/state", l->config.data, -1);
+		break;
+	default:
+		break;
+	}
+}
+
+static int make_plan(struct launcher *l, struct child *c, int channel, struct plan *p)
+{
+	const char *prefix = c->row->id == HELPER_CONTROLLER ? "posternd" : "postern-%s";
+
+	memset(p, 0, sizeof(*p));
+	add_arg(p, prefix, helper_name(c->row->id), -1);
+	add_fd(p, channel);
+	switch (c->row->id) {
+	case HELPER_CONTROLLER:
+		add_fd(p, l->listening);
+		add_fd(p, c->policy);
+		add_fd(p, l->state_dir);
+		break;
+	default:
+		add_fd(p, c->row->id == HELPER_AUDIT ? l->audit_log : c->audit);
+		add_fd(p, c->policy);
+		add_fd(p, c->keep);
+	}
+	plan_own_fds(l, c->row, p);
+	return p->nfds > FDS_MAX ? -E2BIG : 0;
+}
+
+/* Puts the fds at 3, 4, ... and closes all others. Only standard error stays of the standard three. */
+static int place_fds(struct plan *p)
+{
+	int base = 1000, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (unsigned i = 0; i < p->nfds; i++) {
+		if (p->fds[i] < 0)
+			continue;
+		p->fds[i] = fcntl(p->fds[i], F_DUPFD_CLOEXEC, base);
+		if (p->fds[i] < 0)
+			return -errno;
+	}
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
+		return -errno;
+	for (unsigned i = 0; i < p->nfds; i++) {
+		int to = FD_CHANNEL + (int)i;
+
+		if (p->fds[i] < 0)
+			close(to);
+		else if (dup2(p->fds[i], to) < 0)
+			return -errno;
+	}
+	return sys_close_range(FD_CHANNEL + p->nfds, ~0u, CLOSE_RANGE_CLOEXEC);
+}
+
+static int raise_ambient(uint64_t caps)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	for (int i = 0; i < 2; i++) {
+		uint32_t half = (uint32_t)(caps >> (32 * i));
+
+		data[i] = (struct __user_cap_data_struct){ half, half, half };
+	}
+	if (syscall(SYS_capset, &header, data) < 0)
+		return -errno;
+	for (int cap = 0; cap < 64; cap++)
+		if ((caps & CAP_BIT(cap)) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+			return -errno;
+	return 0;
+}
+
+/* Root in the row's user namespace until here; afterwards nothing but the row. */
+static int become(struct launcher *l, const struct row *row)
+{
+	bool in_store = row->userns == USERNS_STORE;
+	uid_t uid = in_store ? 0 : engine_id(l, row->id), euid = row->owner_euid ? engine_id(l, IDS_OWNER) : uid;
+	gid_t shared = engine_id(l, IDS_CGROUP_GID);
+	bool joins = row->in_spawn_cgroup;
+	/* A process that enters a container's user namespace gets that namespace's full set anew (user_namespaces(7)). */
+	int r = sandbox_bounding_set(row->caps);
+
+	if (r < 0)
+		return r;
+	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || setgroups(joins ? 1 : 0, &shared) < 0 || setresgid(uid, uid, uid) < 0 ||
+	    setresuid(uid, euid, uid) < 0)
+		return -errno;
+	r = raise_ambient(row->caps);
+	if (r < 0)
+		return r;
+	if (row->no_new_privs && !row->owner_euid && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+static int enter(struct launcher *l, const struct row *row)
+{
+	int mnt = row->mntns == MNTNS_FILES ? l->files_mntns : row->mntns == MNTNS_SPAWN ? l->spawn_mntns : -1;
+	int user = row->userns == USERNS_RANGE ? l->range_ns : row->userns == USERNS_STORE ? l->store_ns : -1;
+	int r = cgroups_enter(l, row);
+
+	if (r < 0)
+		return r;
+	if (mnt >= 0 && setns(mnt, CLONE_NEWNS) < 0)
+		return -errno;
+	if (chdir("/") < 0)
+		return -errno;
+	if (user >= 0 && setns(user, CLONE_NEWUSER) < 0)
+		return -errno;
+	return 0;
+}
+
+static void __attribute__((noreturn)) run_child(struct launcher *l, struct child *c, struct plan *p, int program, pid_t parent)
+{
+	char *argv[ARGS_MAX + 1] = { 0 }, *envp[] = { NULL };
+	sigset_t none;
+	int r, binary = program;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (c->row->id != HELPER_SPAWN)
+		setpriority(PRIO_PROCESS, 0, 0);
+	setsid();
+	if (p->nfds && place_fds(p) < 0)
+		_exit(126);
+	r = enter(l, c->row);
+	if (r == 0)
+		r = become(l, c->row);
+	if (r < 0) {
+		log_error("%s: cannot take its row: %s", helper_name(c->row->id), strerror(-r));
+		_exit(126);
+	}
+	/* After the change of ids, which clears it; the program sets it again after exec. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(126);
+	for (unsigned i = 0; i < p->nargs; i++)
+		argv[i] = p->args[i];
+	syscall(SYS_execveat, binary, "", argv, envp, AT_EMPTY_PATH);
+	log_error("%s: cannot run: %s", argv[0], strerror(errno));
+	_exit(127);
+}
+
+static int program_open(struct launcher *l, const struct row *row)
+{
+	char path[PATH_SIZE + 64];
+	int fd;
+
+	if (row->id == HELPER_CONTROLLER)
+		snprintf(path, sizeof(path), "%s/posternd", l->config.bin);
+	else
+		snprintf(path, sizeof(path), "%s/postern-%s", l->config.bin, helper_name(row->id));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		log_error("%s: %s", path, strerror(errno));
+	return fd < 0 ? -errno : fd;
+}
+
+/* A helper's channel to the controller is new with each start: the old one's end tells the controller that calls are lost. */
+static int new_channel(struct launcher *l, struct child *c, int *ret)
+{
+	int pair[2];
+
+	if (c->row->id == HELPER_SEAL) {
+		*ret = dup(l->mount_seal[1]);
+		return *ret < 0 ? -errno : 0;
+	}
+	if (c->row->id == HELPER_CONTROLLER) {
+		*ret = dup(l->control[1]);
+		return *ret < 0 ? -errno : 0;
+	}
+	if (c->row->id == HELPER_AUDIT) {
+		*ret = -EBADF;
+		return 0;
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	c->controller_end = close_fd(c->controller_end);
+	c->controller_end = pair[1];
+	*ret = pair[0];
+	return 0;
+}
+
+int child_start(struct launcher *l, struct child *c)
+{
+	_cleanup_close_ int program = program_open(l, c->row), channel = -EBADF;
+	static struct plan plan;
+	pid_t pid, parent = getpid();
+	int r;
+
+	if (program < 0)
+		return program;
+	r = new_channel(l, c, &channel);
+	if (r == 0)
+		r = make_plan(l, c, channel, &plan);
+	if (r < 0)
+		return r;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		run_child(l, c, &plan, program, parent);
+	c->pid = pid;
+	return 0;
+}

@@ -1,0 +1,115 @@
+/* launcher.h - what the launcher's files share.
+ *
+ * Trusted: signals, exit statuses of its own children, root's files. Everything else is made here. */
+#ifndef POSTERN_LAUNCHER_H
+#define POSTERN_LAUNCHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../base/limits.h"
+#include "../base/names.h"
+#include "policy.h"
+
+enum { PATH_SIZE = 4096 };
+
+/* Where an engine lives: every one of these can be given, so that many run side by side. */
+struct config {
+	char data[PATH_SIZE], run[PATH_SIZE], policy[PATH_SIZE], bin[PATH_SIZE], log[PATH_SIZE];
+	char cgroup[256]; /* directory below the root of each hierarchy */
+	char group[64]; /* of the socket; "" for root only by mode, policy decides all the same */
+	uint32_t ids_base, range_first, range_last;
+	bool daemon, purge;
+};
+
+enum userns { USERNS_HOST, USERNS_RANGE, USERNS_STORE };
+enum mntns { MNTNS_HOST, MNTNS_FILES, MNTNS_SPAWN };
+
+/* What a program is given. */
+struct row {
+	enum helper_id id;
+	uint64_t caps;
+	enum userns userns;
+	enum mntns mntns;
+	bool owner_euid; /* effective uid IDS_OWNER */
+	bool no_new_privs, seccomp, landlock; /* as it ends up; shown by `postern helpers` */
+	bool in_spawn_cgroup;
+};
+extern const struct row rows[];
+extern const unsigned nrows;
+
+struct hierarchy {
+	char controller[64]; /* first controller, "memory"; "" for version 2 */
+	int dir; /* delegated root: R/containers */
+	int spawn; /* R/containers/spawn */
+};
+
+struct cgroups {
+	struct hierarchy v2;
+	unsigned nv1;
+	struct hierarchy v1[CGROUP_V1_MAX];
+	int helpers; /* R/helpers in version 2 */
+};
+
+struct child {
+	const struct row *row;
+	pid_t pid; /* 0: not running */
+	int keep; /* memfd */
+	int policy; /* sealed memfd or -EBADF */
+	int audit; /* this program's end of its socket to audit */
+	int audit_peer; /* audit's end; held so that a restart of either keeps the queue */
+	int controller_end; /* of its present channel, until the controller has it */
+	uint32_t restarts;
+	uint64_t window_ns; /* start of the window in which failures are counted */
+	unsigned failures;
+	uint64_t not_before_ns; /* back-off */
+};
+
+struct launcher {
+	struct config config;
+	struct policy policy;
+	struct fd_devs devs;
+	struct cgroups cgroups;
+	int range_ns, store_ns, files_mntns, spawn_mntns; /* namespaces */
+	int store_dir; /* host's view */
+	int store_in_files; /* opened in files_mntns */
+	int proc_self; /* /proc/self of the host's /proc for lookup's mountinfo: unused when -EBADF */
+	int state_dir, monitors_dir, audit_log, audit_anchors, kmsg, listening;
+	int lookup_mount[2], idmap_mount[2], mount_seal[2], device_box[2];
+	int control[2]; /* launcher's end, controller's end */
+	struct child children[HELPER_COUNT];
+	bool stopping;
+};
+
+/* dirs.c: directories, audit files, socket. */
+int dirs_create(struct launcher *l);
+int dirs_listen(struct launcher *l);
+int dirs_lock(struct launcher *l); /* -EBUSY when another launcher serves these directories */
+int dirs_purge(struct launcher *l); /* data and run directories, for good */
+
+/* cgroups.c */
+int cgroups_create(struct launcher *l); /* kills what an earlier launcher left among its helpers */
+int cgroups_enter(struct launcher *l, const struct row *row); /* the calling process */
+int cgroups_kill_helpers(struct launcher *l);
+void cgroups_remove(struct launcher *l, bool containers); /* what is empty; containers: kill them first */
+
+/* namespaces.c */
+int namespaces_create(struct launcher *l);
+
+/* child.c */
+int child_start(struct launcher *l, struct child *c);
+
+/* supervise.c */
+int supervise(struct launcher *l);
+
+/* status.c: RUN/helpers.json, for `postern helpers`. */
+int status_write(const struct launcher *l);
+
+/* An id of this engine. */
+static inline uint32_t engine_id(const struct launcher *l, uint32_t offset)
+{
+	return l->config.ids_base + offset;
+}
+
+#endif

@@ -1,0 +1,282 @@
+/* main.c - postern-launcher: options, then directories, cgroups, namespaces, programs, in this order. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../base/caps.h"
+#include "../base/cleanup.h"
+#include "../base/log.h"
+#include "../base/sandbox.h"
+#include "../base/text.h"
+#include "../protocol/server.h"
+#include "launcher.h"
+
+#ifndef BUILD_ID
+#define BUILD_ID "unknown"
+#endif
+
+static const char usage[] =
+	"Usage: postern-launcher [options]\n"
+	"Starts the engine: reads root's policy, makes what the helpers need, runs and supervises them.\n"
+	"  --data DIR        images, containers, state, audit log (/var/lib/postern)\n"
+	"  --run DIR         socket, status (/run/postern)\n"
+	"  --policy FILE     (/etc/postern/policy.json)\n"
+	"  --bin DIR         programs (the directory of this one)\n"
+	"  --cgroup NAME     directory below each cgroup hierarchy (postern)\n"
+	"  --ids FIRST       first of the engine's own 24 uids and gids (60706)\n"
+	"  --ranges A-B      container ids (as the policy says)\n"
+	"  --group NAME      group that may connect to the socket (everyone; the policy decides what they may do)\n"
+	"  --log FILE        messages of all programs (standard error)\n"
+	"  --daemon          go to the background\n"
+	"  --purge           end what runs and remove data, cgroups and status for good; do not start\n"
+	"  --policy-check FILE, --policy-explain FILE [QUESTION...]\n";
+
+static int parse_ranges(const char *text, struct config *c)
+{
+	char *end;
+	unsigned long first = strtoul(text, &end, 10), last;
+
+	if (*end != '-')
+		return -EINVAL;
+	last = strtoul(end + 1, &end, 10);
+	if (*end || last <= first || last >= FOREIGN_FIRST)
+		return -EINVAL;
+	c->range_first = (uint32_t)first;
+	c->range_last = (uint32_t)last;
+	return 0;
+}
+
+static void default_bin(struct config *c)
+{
+	ssize_t n = readlink("/proc/self/exe", c->bin, sizeof(c->bin) - 1);
+	char *slash;
+
+	c->bin[n < 0 ? 0 : n] = '\0';
+	slash = strrchr(c->bin, '/');
+	if (slash)
+		*slash = '\0';
+}
+
+static int parse(int argc, char **argv, struct config *c)
+{
+	static const struct option options[] = {
+		{ "data", 1, NULL, 'd' }, { "run", 1, NULL, 'r' }, { "policy", 1, NULL, 'p' }, { "bin", 1, NULL, 'b' },
+		{ "cgroup", 1, NULL, 'c' }, { "ids", 1, NULL, 'i' }, { "ranges", 1, NULL, 'R' }, { "group", 1, NULL, 'g' },
+		{ "log", 1, NULL, 'l' }, { "daemon", 0, NULL, 'D' }, { "purge", 0, NULL, 'P' }, { "help", 0, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	uint64_t number;
+	int o, r = 0;
+
+	text_copy(c->data, sizeof(c->data), "/var/lib/postern");
+	text_copy(c->run, sizeof(c->run), "/run/postern");
+	text_copy(c->policy, sizeof(c->policy), "/etc/postern/policy.json");
+	text_copy(c->cgroup, sizeof(c->cgroup), "postern");
+	c->ids_base = IDS_DEFAULT_BASE;
+	default_bin(c);
+	while (r == 0 && (o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (o) {
+		case 'd': r = text_copy(c->data, sizeof(c->data), optarg); break;
+		case 'r': r = text_copy(c->run, sizeof(c->run), optarg); break;
+		case 'p': r = text_copy(c->policy, sizeof(c->policy), optarg); break;
+		case 'b': r = text_copy(c->bin, sizeof(c->bin), optarg); break;
+		case 'c': r = text_copy(c->cgroup, sizeof(c->cgroup), optarg); break;
+		case 'g': r = text_copy(c->group, sizeof(c->group), optarg); break;
+		case 'l': r = text_copy(c->log, sizeof(c->log), optarg); break;
+		case 'R': r = parse_ranges(optarg, c); break;
+		case 'i':
+			r = text_u64(optarg, FOREIGN_FIRST - IDS_PER_ENGINE, &number);
+			c->ids_base = (uint32_t)number;
+			break;
+		case 'D': c->daemon = true; break;
+		case 'P': c->purge = true; break;
+		case 'h': fputs(usage, stdout); exit(0);
+		default: r = -EINVAL;
+		}
+		if (r < 0 && o != '?')
+			fprintf(stderr, "postern-launcher: option %s: not a usable value: %s\n", argv[optind - 1], optarg);
+	}
+	if (r == 0 && optind != argc)
+		r = -EINVAL;
+	/* Two levels down are named below it: R/containers, R/helpers. */
+	if (r == 0 && (!path_valid(c->data, strlen(c->data)) || !path_valid(c->run, strlen(c->run)) || c->cgroup[0] == '/' ||
+		       strstr(c->cgroup, "..") || !strcmp(c->data, "/") || !strcmp(c->run, "/"))) {
+		fprintf(stderr, "postern-launcher: --data and --run are absolute paths, --cgroup a name without '..'\n");
+		r = -EINVAL;
+	}
+	return r;
+}
+
+static int load_policy(struct launcher *l)
+{
+	char socket[PATH_SIZE + 16], error[512], etc[] = "/etc/postern";
+	const char *denied[] = { l->config.data, l->config.run, etc, "/run/docker.sock" };
+	struct policy_engine engine = {
+		.ids_base = l->config.ids_base,
+		.range_first = l->config.range_first,
+		.range_last = l->config.range_last,
+		.socket = socket,
+		.build = BUILD_ID,
+		.devs = &l->devs,
+		.denied = denied,
+		.ndenied = ARRAY_SIZE(denied),
+	};
+	int r;
+
+	snprintf(socket, sizeof(socket), "%s/postern.sock", l->config.run);
+	if (strlen(socket) >= sizeof(l->policy.controller.socket)) {
+		log_error("--run: the socket's path would be too long for a Unix socket (107 bytes)");
+		return -ENAMETOOLONG;
+	}
+	r = policy_load(l->config.policy, &engine, &l->policy, error, sizeof(error));
+	if (r < 0)
+		log_error("%s", error);
+	return r;
+}
+
+static int make_memfd(const char *name, size_t size)
+{
+	_cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0 || ftruncate(fd, (off_t)size) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+static int pair(int sockets[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0 ? -errno : 0;
+}
+
+/* What every program is given beside its own: policy part, keep, socket to audit. */
+static int children_prepare(struct launcher *l)
+{
+	for (unsigned i = 0; i < HELPER_COUNT; i++) {
+		l->children[i].audit = l->children[i].audit_peer = l->children[i].controller_end = -EBADF;
+		l->children[i].keep = l->children[i].policy = -EBADF;
+	}
+	for (unsigned i = 0; i < nrows; i++) {
+		struct child *c = &l->children[rows[i].id];
+		size_t size = 0;
+		const void *part = policy_part(&l->policy, rows[i].id, &size);
+		int sockets[2], r;
+
+		c->row = &rows[i];
+		c->keep = make_memfd("keep", sizeof(struct keep));
+		c->policy = part ? memfd_sealed("policy", part, size) : -EBADF;
+		if (c->keep < 0 || (part && c->policy < 0))
+			return -ENOMEM;
+		if (rows[i].id == HELPER_AUDIT || rows[i].id == HELPER_CONTROLLER)
+			continue;
+		r = pair(sockets);
+		if (r < 0)
+			return r;
+		c->audit = sockets[0];
+		c->audit_peer = sockets[1];
+	}
+	return 0;
+}
+
+/* Containers inherit what the launcher has: as many files as the kernel gives, and an out-of-memory score that spares the
+ * engine first (both need CAP_SYS_RESOURCE to go beyond what we were given). */
+static void raise_own_limits(void)
+{
+	struct rlimit files = { 1048576, 1048576 }, old;
+
+	if (getrlimit(RLIMIT_NOFILE, &old) == 0 && setrlimit(RLIMIT_NOFILE, &files) < 0) {
+		old.rlim_cur = old.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &old);
+	}
+}
+
+static int to_background(struct launcher *l)
+{
+	int fd;
+
+	if (l->config.log[0]) {
+		fd = open(l->config.log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+		if (fd < 0 || dup2(fd, STDERR_FILENO) < 0) {
+			log_error("%s: %s", l->config.log, strerror(errno));
+			return -errno;
+		}
+		close_fd(fd);
+	}
+	return l->config.daemon && daemon(/* nochdir= */ 0, /* noclose= */ 1) < 0 ? -errno : 0;
+}
+
+#define STEP(what, call)                                                                  \
+	do {                                                                              \
+		r = (call);                                                               \
+		if (r < 0) {                                                              \
+			log_error("%s: %s", what, strerror(-r));                          \
+			return r;                                                         \
+		}                                                                         \
+	} while (0)
+
+static int run(struct launcher *l)
+{
+	/* What stays: restarting a child in its namespaces with its ids and capabilities, killing and cleaning up. */
+	const uint64_t kept = CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_SETPCAP) | CAP_BIT(CAP_SYS_ADMIN) |
+			      CAP_BIT(CAP_KILL) | CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_NET_ADMIN) |
+			      CAP_BIT(39 /* CAP_BPF */) | CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_SYS_CHROOT) |
+			      CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_MKNOD) | CAP_BIT(CAP_FSETID) | CAP_BIT(CAP_SETFCAP);
+	int r;
+
+	STEP("another launcher", dirs_lock(l));
+	raise_own_limits();
+	STEP("cgroups", cgroups_create(l));
+	STEP("policy", load_policy(l));
+	STEP("directories", dirs_create(l));
+	STEP("namespaces", namespaces_create(l));
+	STEP("sockets", pair(l->lookup_mount));
+	STEP("sockets", pair(l->idmap_mount));
+	STEP("sockets", pair(l->mount_seal));
+	STEP("sockets", pair(l->device_box));
+	STEP("socket", dirs_listen(l));
+	STEP("programs", children_prepare(l));
+	STEP("capabilities", sandbox_caps_set(kept));
+	r = supervise(l);
+	unlink(l->policy.controller.socket);
+	cgroups_remove(l, /* containers= */ false);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	static struct launcher l = { .control = { -EBADF, -EBADF }, .kmsg = -EBADF, .proc_self = -EBADF };
+	int r;
+
+	log_init("postern-launcher", LOG_LEVEL_INFO);
+	if (argc > 1 && !strncmp(argv[1], "--policy-", 9))
+		return policy_main(argc, argv);
+	if (parse(argc, argv, &l.config) < 0) {
+		fputs(usage, stderr);
+		return 2;
+	}
+	if (geteuid() != 0) {
+		log_error("only root can start the system engine");
+		return 1;
+	}
+	r = fd_devs_read(&l.devs);
+	if (r < 0) {
+		log_error("/proc: %s", strerror(-r));
+		return 1;
+	}
+	if (l.config.purge) {
+		cgroups_remove(&l, /* containers= */ true);
+		return dirs_purge(&l) < 0;
+	}
+	r = to_background(&l);
+	if (r == 0)
+		r = run(&l);
+	return r < 0;
+}

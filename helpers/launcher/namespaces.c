@@ -1,0 +1,305 @@
+/* namespaces.c - the namespaces that fence helpers in.
+ *
+ * range    maps only the container ranges and the ids of the helpers inside: idmap's CAP_SETUID reaches nothing else
+ * store    0..65535 onto the foreign range: layer is root over files of images and nothing else
+ * files    a mount namespace with the store and policy's bind roots: mount and lookup find no /etc
+ * spawn    the host's mounts, all nosuid, changes on the host still arrive (rslave)
+ * user_namespaces(7), mount_namespaces(7), pivot_root(2) "pivot_root(".", ".")". */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../base/cleanup.h"
+#include "../base/fd.h"
+#include "../base/log.h"
+#include "../base/sys.h"
+#include "../base/text.h"
+#include "launcher.h"
+
+static int send_fds(int sock, const int *fds, size_t n)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int) * 4)];
+		struct cmsghdr align;
+	} control;
+	char byte = 0;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+			      .msg_controllen = CMSG_SPACE(sizeof(int) * n) };
+
+	control.align = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
+					  .cmsg_len = CMSG_LEN(sizeof(int) * n) };
+	memcpy(CMSG_DATA(&control.align), fds, sizeof(int) * n);
+	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static int receive_fds(int sock, int *ret, size_t n)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int) * 4)];
+		struct cmsghdr align;
+	} control;
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf) };
+	struct cmsghdr *c;
+
+	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) <= 0)
+		return -EIO;
+	c = CMSG_FIRSTHDR(&msg);
+	if (!c || c->cmsg_len != CMSG_LEN(sizeof(int) * n))
+		return -EIO;
+	memcpy(ret, CMSG_DATA(c), sizeof(int) * n);
+	return 0;
+}
+
+/* Runs make() in a child of ours and gives back the fds that it returns (at most 4, n of them). The child's own errors are
+ * its log lines. */
+static int in_child(struct launcher *l, int (*make)(struct launcher *l, int *fds), int *ret, size_t n)
+{
+	int pair[2], status, r;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		int fds[4];
+
+		close_fd(pair[0]);
+		r = make(l, fds);
+		if (r < 0)
+			log_error("namespace: %s", strerror(-r));
+		else
+			r = send_fds(pair[1], fds, n);
+		_exit(r < 0);
+	}
+	close_fd(pair[1]);
+	r = receive_fds(pair[0], ret, n);
+	close_fd(pair[0]);
+	waitpid(pid, &status, 0);
+	return r;
+}
+
+static int make_userns(const char *uid_map, const char *gid_map)
+{
+	char path[64], byte;
+	int pair[2], fd = -EBADF, r = -EIO;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (unshare(CLONE_NEWUSER) < 0 || write(pair[1], "r", 1) != 1)
+			_exit(1);
+		/* ended by the parent */
+		if (read(pair[1], &byte, 1) < 0)
+			_exit(1);
+		_exit(0);
+	}
+	close_fd(pair[1]);
+	if (read(pair[0], &byte, 1) == 1) {
+		snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+		r = file_write_at(AT_FDCWD, path, uid_map);
+		snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
+		if (r == 0)
+			r = file_write_at(AT_FDCWD, path, gid_map);
+		snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+		if (r == 0)
+			fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (r == 0 && fd < 0)
+			r = -errno;
+	}
+	close_fd(pair[0]);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return r < 0 ? r : fd;
+}
+
+/* The range namespace above a process of a container that an earlier launcher of this engine started, so that the new helpers
+ * keep their rights over it; -ENOENT when there is none. */
+static int range_above(pid_t pid)
+{
+	_cleanup_close_ int host = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC), ns = -EBADF;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	ns = open(path, O_RDONLY | O_CLOEXEC);
+	for (int depth = 0; ns >= 0 && host >= 0 && depth < 32; depth++) {
+		int up = ioctl(ns, NS_GET_PARENT);
+
+		if (up < 0)
+			return -ENOENT;
+		if (fd_same(up, host)) {
+			close_fd(up);
+			return depth == 0 ? -ENOENT : TAKE_FD(ns);
+		}
+		close_fd(ns);
+		ns = up;
+	}
+	return -ENOENT;
+}
+
+static int range_recover(struct launcher *l)
+{
+	int copy = openat(l->cgroups.v2.dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), found = -ENOENT;
+	DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *e;
+
+	if (!d)
+		return -errno;
+	while (found < 0 && (e = readdir(d))) {
+		char path[300], *text, *save = NULL;
+		_cleanup_close_ int procs = -EBADF;
+
+		if (strlen(e->d_name) != ID_HEX)
+			continue;
+		snprintf(path, sizeof(path), "%s/cgroup.procs", e->d_name);
+		procs = openat(l->cgroups.v2.dir, path, O_RDONLY | O_CLOEXEC);
+		if (procs < 0 || fd_read_all(procs, 65536, &text, NULL) < 0)
+			continue;
+		for (char *p = strtok_r(text, "\n", &save); p && found < 0; p = strtok_r(NULL, "\n", &save)) {
+			uint64_t pid;
+
+			if (text_u64(p, INT32_MAX, &pid) == 0)
+				found = range_above((pid_t)pid);
+		}
+		free(text);
+	}
+	closedir(d);
+	return found;
+}
+
+static int range_create(struct launcher *l)
+{
+	static const uint32_t uids[] = { HELPER_IDMAP, HELPER_NETNS, HELPER_SPAWN, IDS_OWNER };
+	static const uint32_t gids[] = { HELPER_IDMAP, HELPER_NETNS, HELPER_SPAWN, IDS_OWNER, IDS_CGROUP_GID };
+	uint32_t first = l->policy.controller.range_first, last = l->policy.controller.range_last;
+	char uid_map[512], gid_map[512];
+	int n, found = range_recover(l);
+
+	if (found >= 0) {
+		log_info("containers of an earlier launcher are running: their range namespace is used on");
+		return found;
+	}
+	n = snprintf(uid_map, sizeof(uid_map), "%u %u %u\n", first, first, last - first + 1);
+	memcpy(gid_map, uid_map, (size_t)n + 1);
+	for (size_t i = 0, at = (size_t)n; i < ARRAY_SIZE(uids); i++)
+		at += (size_t)snprintf(uid_map + at, sizeof(uid_map) - at, "%u %u 1\n", engine_id(l, uids[i]), engine_id(l, uids[i]));
+	for (size_t i = 0, at = (size_t)n; i < ARRAY_SIZE(gids); i++)
+		at += (size_t)snprintf(gid_map + at, sizeof(gid_map) - at, "%u %u 1\n", engine_id(l, gids[i]), engine_id(l, gids[i]));
+	return make_userns(uid_map, gid_map);
+}
+
+static int bind_into(const char *root, const char *source, const char *path, bool recursive)
+{
+	char target[2 * PATH_SIZE];
+
+	if (access(source, F_OK) < 0)
+		return 0; /* what is not there cannot be bound: lookup will say so */
+	for (const char *p = path + 1;; p++) {
+		if (*p && *p != '/')
+			continue;
+		snprintf(target, sizeof(target), "%s%.*s", root, (int)(p - path), path);
+		if (mkdir(target, 0755) < 0 && errno != EEXIST && errno != EROFS)
+			return -errno;
+		if (!*p)
+			break;
+	}
+	return mount(source, target, NULL, MS_BIND | (recursive ? MS_REC : 0), NULL) < 0 ? -errno : 0;
+}
+
+static bool covered(const struct policy_lookup *p, uint32_t i)
+{
+	for (uint32_t k = 0; k < p->npaths; k++)
+		if (k != i && strcmp(p->paths[k].path, p->paths[i].path) && path_below(p->paths[i].path, p->paths[k].path))
+			return true;
+	return false;
+}
+
+static int files_create(struct launcher *l, int *fds)
+{
+	const struct policy_lookup *policy = &l->policy.lookup;
+	char root[PATH_SIZE + 16], store[PATH_SIZE + 16];
+	int r = 0, ns;
+
+	snprintf(root, sizeof(root), "%s/monitors", l->config.run); /* any directory that is there: hidden in this namespace only */
+	snprintf(store, sizeof(store), "%s/store", l->config.data);
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return -errno;
+	ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (ns < 0 || mount("postern", root, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755") < 0)
+		return -errno;
+	umask(0);
+	for (uint32_t i = 0; i < policy->npaths && r == 0; i++)
+		if (!covered(policy, i))
+			r = bind_into(root, policy->paths[i].path, policy->paths[i].path, /* recursive= */ true);
+	if (r == 0 && policy->ndevices)
+		r = bind_into(root, "/dev", "/dev", /* recursive= */ false);
+	if (r == 0)
+		r = bind_into(root, store, "/.store", /* recursive= */ false);
+	if (r < 0)
+		return r;
+	if (mount(NULL, root, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ||
+	    chdir(root) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return -errno;
+	fds[0] = ns;
+	fds[1] = open("/.store", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fds[1] < 0 ? -errno : 0;
+}
+
+static int spawn_create(struct launcher *l, int *fds)
+{
+	struct mount_attr nosuid = { .attr_set = MOUNT_ATTR_NOSUID };
+	int r;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return -errno;
+	r = sys_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &nosuid);
+	if (r < 0)
+		return r;
+	fds[0] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	return fds[0] < 0 ? -errno : 0;
+}
+
+int namespaces_create(struct launcher *l)
+{
+	char map[64];
+	int fds[4], r;
+
+	l->range_ns = range_create(l);
+	if (l->range_ns < 0)
+		return l->range_ns;
+	snprintf(map, sizeof(map), "0 %u %u\n", FOREIGN_FIRST, MAP_SIZE);
+	l->store_ns = make_userns(map, map);
+	if (l->store_ns < 0)
+		return l->store_ns;
+	r = in_child(l, files_create, fds, 2);
+	if (r < 0)
+		return r;
+	l->files_mntns = fds[0];
+	l->store_in_files = fds[1];
+	r = in_child(l, spawn_create, fds, 1);
+	if (r == 0)
+		l->spawn_mntns = fds[0];
+	return r;
+}

@@ -1,0 +1,36 @@
+/* rows.c - the trust map: what each program has. `postern helpers` and a test read the same from the kernel. */
+#include <linux/capability.h>
+
+#include "../base/cleanup.h"
+#include "../base/sandbox.h"
+#include "launcher.h"
+
+#ifndef CAP_BPF
+#define CAP_BPF 39
+#endif
+
+/* layer is root of its own user namespace: these are capabilities over the store's ids and nothing else. */
+#define LAYER_CAPS                                                                                            \
+	(CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_FSETID) |        \
+	 CAP_BIT(CAP_MKNOD) | CAP_BIT(CAP_SETFCAP))
+
+const struct row rows[] = {
+	/* audit first: nobody acts before it listens */
+	{ HELPER_AUDIT, 0, USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true, .landlock = true },
+	{ HELPER_SEAL, 0, USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true },
+	{ HELPER_MOUNT, CAP_BIT(CAP_SYS_ADMIN), USERNS_HOST, MNTNS_FILES, .no_new_privs = true, .seccomp = true,
+	  .landlock = true },
+	{ HELPER_LOOKUP, CAP_BIT(CAP_DAC_READ_SEARCH), USERNS_HOST, MNTNS_FILES, .no_new_privs = true, .seccomp = true,
+	  .landlock = true },
+	{ HELPER_IDMAP, CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID), USERNS_RANGE, MNTNS_HOST, .no_new_privs = true,
+	  .seccomp = true, .landlock = true },
+	{ HELPER_NETNS, 0, USERNS_RANGE, MNTNS_HOST, .owner_euid = true, .no_new_privs = true, .seccomp = true,
+	  .landlock = true },
+	{ HELPER_CGROUP, 0, USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true, .landlock = true },
+	{ HELPER_DEVICE, CAP_BIT(CAP_BPF) | CAP_BIT(CAP_NET_ADMIN), USERNS_HOST, MNTNS_HOST, .no_new_privs = true,
+	  .seccomp = true, .landlock = true },
+	{ HELPER_SPAWN, 0, USERNS_RANGE, MNTNS_SPAWN, .owner_euid = true, .in_spawn_cgroup = true },
+	{ HELPER_LAYER, LAYER_CAPS, USERNS_STORE, MNTNS_HOST, .no_new_privs = true, .seccomp = true, .landlock = true },
+	{ HELPER_CONTROLLER, 0, USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true, .landlock = true },
+};
+const unsigned nrows = ARRAY_SIZE(rows);
