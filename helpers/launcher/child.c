@@ -26,7 +26,7 @@
 #include "../protocol/server.h"
 #include "launcher.h"
 
-enum { FDS_MAX = 48, ARGS_MAX = 32, ARG_SIZE = 4200 };
+enum { HIGH_FD = 1000 /* above all that a plan places */, FDS_MAX = 48, ARGS_MAX = 32, ARG_SIZE = 4200 };
 
 struct plan {
 	int fds[FDS_MAX]; /* what becomes fd 3, 4, ... (-EBADF: closed) */
@@ -64,6 +64,7 @@ static void plan_own_fds(struct launcher *l, const struct row *row, struct plan 
 		break;
 	case HELPER_LOOKUP:
 		add_fd(p, l->lookup_mount[0]);
+		add_fd(p, l->proc);
 		break;
 	case HELPER_MOUNT:
 		add_fd(p, l->lookup_mount[1]);
@@ -128,18 +129,16 @@ static int make_plan(struct launcher *l, struct child *c, int channel, struct pl
 }
 
 /* Puts the fds at 3, 4, ... and closes all others. Only standard error stays of the standard three. */
-static int place_fds(struct plan *p)
+static int place_fds(struct plan *p, int null)
 {
-	int base = 1000, null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
 	for (unsigned i = 0; i < p->nfds; i++) {
 		if (p->fds[i] < 0)
 			continue;
-		p->fds[i] = fcntl(p->fds[i], F_DUPFD_CLOEXEC, base);
+		p->fds[i] = fcntl(p->fds[i], F_DUPFD_CLOEXEC, HIGH_FD);
 		if (p->fds[i] < 0)
 			return -errno;
 	}
-	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
+	if (dup2(null, 0) < 0 || dup2(null, 1) < 0)
 		return -errno;
 	for (unsigned i = 0; i < p->nfds; i++) {
 		int to = FD_CHANNEL + (int)i;
@@ -214,16 +213,15 @@ static void __attribute__((noreturn)) run_child(struct launcher *l, struct child
 {
 	char *argv[ARGS_MAX + 1] = { 0 }, *envp[] = { NULL };
 	sigset_t none;
-	int r, binary = program;
+	int r, null = open("/dev/null", O_RDWR | O_CLOEXEC), binary = fcntl(program, F_DUPFD_CLOEXEC, HIGH_FD);
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (c->row->id != HELPER_SPAWN)
-		setpriority(PRIO_PROCESS, 0, 0);
 	setsid();
-	if (p->nfds && place_fds(p) < 0)
-		_exit(126);
-	r = enter(l, c->row);
+	/* The namespaces are fds that placing ours may overwrite: they come first. */
+	r = null < 0 || binary < 0 ? -EMFILE : enter(l, c->row);
+	if (r == 0)
+		r = place_fds(p, null);
 	if (r == 0)
 		r = become(l, c->row);
 	if (r < 0) {

@@ -1,7 +1,7 @@
 /* dirs.c - what the engine has on disk, and who owns it.
  *
- * DATA 0700 root: nobody reaches a set-id file of an image by path. Below it, handed out as fds: store (ids of images,
- * the foreign range), state (controller), audit (root, append-only). RUN 0755 root: socket, monitors, status. */
+ * DATA/store 0700 root: nobody reaches a set-id file of an image by path; its tree (ids of images, the foreign range) is
+ * handed out as an fd. DATA/state is the controller's, DATA/audit root's and append-only. RUN: socket, monitors, status. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -81,8 +81,11 @@ static int open_log(int dir, const char *name, gid_t gid)
 static int store_create(struct launcher *l, int data)
 {
 	static const char *const parts[] = { "layers", "containers", "volumes" };
+	_cleanup_close_ int parent = dir_make(data, "store", 0700, 0, 0);
 
-	l->store_dir = dir_make(data, "store", 0711, FOREIGN_FIRST, FOREIGN_FIRST);
+	if (parent < 0)
+		return parent;
+	l->store_dir = dir_make(parent, "tree", 0711, FOREIGN_FIRST, FOREIGN_FIRST);
 	if (l->store_dir < 0)
 		return l->store_dir;
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
@@ -96,7 +99,7 @@ static int store_create(struct launcher *l, int data)
 
 int dirs_create(struct launcher *l)
 {
-	_cleanup_close_ int data = path_make(l->config.data, 0700), run = path_make(l->config.run, 0755), audit = -EBADF;
+	_cleanup_close_ int data = path_make(l->config.data, 0711), run = path_make(l->config.run, 0755), audit = -EBADF;
 	uid_t controller = engine_id(l, HELPER_CONTROLLER), owner = engine_id(l, IDS_OWNER);
 	int r;
 

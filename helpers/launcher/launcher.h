@@ -74,7 +74,7 @@ struct launcher {
 	int range_ns, store_ns, files_mntns, spawn_mntns; /* namespaces */
 	int store_dir; /* host's view */
 	int store_in_files; /* opened in files_mntns */
-	int proc_self; /* /proc/self of the host's /proc for lookup's mountinfo: unused when -EBADF */
+	int proc; /* O_PATH of /proc: lookup reads its own mountinfo at start, where it has none */
 	int state_dir, monitors_dir, audit_log, audit_anchors, kmsg, listening;
 	int lookup_mount[2], idmap_mount[2], mount_seal[2], device_box[2];
 	int control[2]; /* launcher's end, controller's end */

@@ -237,6 +237,7 @@ static int run(struct launcher *l)
 	STEP("policy", load_policy(l));
 	STEP("directories", dirs_create(l));
 	STEP("namespaces", namespaces_create(l));
+	l->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	STEP("sockets", pair(l->lookup_mount));
 	STEP("sockets", pair(l->idmap_mount));
 	STEP("sockets", pair(l->mount_seal));
@@ -252,7 +253,7 @@ static int run(struct launcher *l)
 
 int main(int argc, char **argv)
 {
-	static struct launcher l = { .control = { -EBADF, -EBADF }, .kmsg = -EBADF, .proc_self = -EBADF };
+	static struct launcher l = { .control = { -EBADF, -EBADF }, .kmsg = -EBADF };
 	int r;
 
 	log_init("postern-launcher", LOG_LEVEL_INFO);

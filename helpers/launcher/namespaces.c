@@ -243,7 +243,7 @@ static int files_create(struct launcher *l, int *fds)
 	int r = 0, ns;
 
 	snprintf(root, sizeof(root), "%s/monitors", l->config.run); /* any directory that is there: hidden in this namespace only */
-	snprintf(store, sizeof(store), "%s/store", l->config.data);
+	snprintf(store, sizeof(store), "%s/store/tree", l->config.data);
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return -errno;
 	ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
