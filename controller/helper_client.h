@@ -9,6 +9,7 @@
 #include "err.h"
 
 struct engine;
+struct helpers;
 struct pending;
 
 /* On whose behalf. */
@@ -30,7 +31,11 @@ struct pending *helper_submit(struct engine *e, enum op op, const void *req, con
 /* Parks until the answer. 0 and *ret_rep filled (owning its fds), or -errno with err set ("idmap map: ...: Operation not
  * permitted (rule ...)", status 500, or 403 for -EPERM and -EACCES by a rule). Frees p. ret_stage (STAGE_MAX bytes) may be NULL. */
 int helper_wait(struct pending *p, void *ret_rep, struct err *err, char *ret_stage);
-/* Both. */
+/* Nobody waits any more: the answer's fds are closed, a failure is logged. For acts that only give something up. */
+void helper_detach(struct pending *p);
+/* How often a helper's channel was lost: what it held (tickets, ranges) is gone when this has changed. */
+unsigned helper_generation(struct engine *e, enum helper_id id);
+/* submit and wait */
 int helper_call(struct engine *e, enum op op, const void *req, void *ret_rep, const struct call_ctx *ctx, struct err *err);
 
 /* A monitor's channel (from spawn CREATE or CONNECT): exited() runs once, in the loop, at the EXITED message or when the channel
@@ -38,6 +43,8 @@ int helper_call(struct engine *e, enum op op, const void *req, void *ret_rep, co
 struct monitor_link;
 int monitor_link_create(struct engine *e, int channel, void (*exited)(void *data, const struct req_monitor_exited *msg),
 			void *data, struct monitor_link **ret);
+/* As helper_submit; the answer comes from helper_wait. */
+struct pending *monitor_submit(struct monitor_link *m, enum op op, const void *req);
 int monitor_call(struct monitor_link *m, enum op op, const void *req, void *ret_rep, struct err *err);
 void monitor_link_destroy(struct monitor_link *m);
 

@@ -2,6 +2,8 @@
 #ifndef POSTERN_CONTAINER_H
 #define POSTERN_CONTAINER_H
 
+#include <stdbool.h>
+
 #include "../err.h"
 #include "../helper_client.h"
 
@@ -14,5 +16,8 @@ int containers_recover(struct engine *e, struct err *err);
 unsigned containers_using_image(struct engine *e, const char *image_id, unsigned *ret_running, char ret_one[65]);
 unsigned containers_using_volume(struct engine *e, const char *volume, char ret_one[65]);
 void containers_count(struct engine *e, unsigned *ret_running, unsigned *ret_paused, unsigned *ret_stopped);
+
+/* A start or the clean-up after an exit is under way: an orderly end waits for it. */
+bool containers_busy(struct engine *e);
 
 #endif

@@ -1,0 +1,390 @@
+/* containers.c - the containers of the engine: finding, references, watching, files, events. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <uv.h>
+
+#include "../../helpers/base/cleanup.h"
+#include "../../helpers/base/log.h"
+#include "../../helpers/base/text.h"
+#include "../image/image.h"
+#include "../json.h"
+#include "../task.h"
+#include "events.h"
+#include "internal.h"
+
+/* --- finding --------------------------------------------------------------------------------------------------------- */
+struct container *container_by_id(struct engine *e, const char *id)
+{
+	struct container *c;
+
+	TAILQ_FOREACH(c, &e->containers->all, next)
+		if (strcmp(c->row.id, id) == 0)
+			return c;
+	return NULL;
+}
+
+struct container *container_by_name(struct engine *e, const char *name)
+{
+	struct container *c;
+
+	if (name[0] == '/')
+		name++;
+	TAILQ_FOREACH(c, &e->containers->all, next)
+		if (strcmp(c->row.name, name) == 0)
+			return c;
+	return NULL;
+}
+
+struct container *container_find(struct engine *e, const char *ref, struct err *err)
+{
+	struct container *c = container_by_id(e, ref), *found = NULL;
+	size_t len = strlen(ref);
+
+	if (!c)
+		c = container_by_name(e, ref);
+	if (c)
+		return container_ref(c);
+	TAILQ_FOREACH(c, &e->containers->all, next) {
+		if (len == 0 || strncmp(c->row.id, ref, len) != 0)
+			continue;
+		if (found) {
+			err_set(err, 400, "Multiple IDs found with provided prefix: %s", ref);
+			return NULL;
+		}
+		found = c;
+	}
+	if (found)
+		return container_ref(found);
+	err_set(err, 404, "No such container: %s", ref);
+	return NULL;
+}
+
+struct container *container_ref(struct container *c)
+{
+	c->refs++;
+	return c;
+}
+
+void container_put(struct container *c)
+{
+	if (!c || --c->refs > 0)
+		return;
+	monitor_link_destroy(c->monitor);
+	container_row_finish(&c->row);
+	free(c);
+}
+
+struct container *container_add(struct engine *e, struct container_row *row)
+{
+	struct container *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	if (hex_decode(row->id, c->raw_id, ID_BYTES) < 0) {
+		free(c);
+		return NULL;
+	}
+	c->e = e;
+	c->refs = 1; /* the list's */
+	c->row = *row;
+	memset(row, 0, sizeof(*row));
+	TAILQ_INIT(&c->attachers);
+	TAILQ_INIT(&c->watches);
+	TAILQ_INSERT_TAIL(&e->containers->all, c, next);
+	e->containers->n++;
+	return c;
+}
+
+uint64_t ticket_new(struct containers *cs)
+{
+	return cs->next_ticket++;
+}
+
+/* --- status and watching ------------------------------------------------------------------------------------------------ */
+bool container_is_running(const struct container *c)
+{
+	return c->row.status == STATUS_RUNNING || c->row.status == STATUS_PAUSED;
+}
+
+void container_changed(struct container *c)
+{
+	struct watch *w;
+
+	TAILQ_FOREACH(w, &c->watches, next)
+		task_wake(w->task);
+}
+
+int container_apply(struct container *c, enum container_event ev)
+{
+	int next = container_next_status(c->row.status, ev);
+
+	if (next < 0)
+		return -1;
+	c->row.status = (enum container_status)next;
+	container_changed(c);
+	return 0;
+}
+
+void container_watch(struct container *c, int64_t ms)
+{
+	struct watch w = { .task = task_self() };
+
+	TAILQ_INSERT_TAIL(&c->watches, &w, next);
+	if (ms < 0)
+		task_park();
+	else
+		task_sleep_ms((uint64_t)ms);
+	TAILQ_REMOVE(&c->watches, &w, next);
+}
+
+int container_store(struct container *c)
+{
+	int r = c->gone ? 0 : state_container_update(c->e->state, &c->row);
+
+	if (r < 0)
+		log_error("container %.12s: its row cannot be written: %s", c->row.id, strerror(-r));
+	return r;
+}
+
+struct call_ctx container_ctx(const struct container *c)
+{
+	return (struct call_ctx){ .client = -1, .container = c->raw_id };
+}
+
+/* --- configuration -------------------------------------------------------------------------------------------------------- */
+cJSON *container_config(const struct container *c)
+{
+	cJSON *o = cJSON_Parse(c->row.config);
+
+	return o ? o : cJSON_CreateObject();
+}
+
+int container_mounts(const cJSON *merged, struct spec_mounts *ret, struct err *err)
+{
+	const cJSON *names = cJSON_GetObjectItemCaseSensitive(merged, "AnonymousVolumes");
+	int r = spec_mounts(merged, ret, err);
+
+	for (size_t i = 0; r >= 0 && i < ret->n; i++) {
+		struct spec_mount *m = &ret->v[i];
+		const cJSON *name = cJSON_GetObjectItemCaseSensitive(names, m->target);
+
+		if (m->type != SPEC_VOLUME || (m->source && m->source[0]) || !cJSON_IsString(name))
+			continue;
+		free(m->source);
+		m->source = strdup(name->valuestring);
+	}
+	return r;
+}
+
+/* --- files ------------------------------------------------------------------------------------------------------------------ */
+int container_open_log(const struct container *c, int flags)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "containers/%s/%s-json.log", c->row.id, c->row.id);
+	fd = openat(c->e->state_dir, path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+int container_open_exit(const struct container *c, int flags)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "containers/%s/exit", c->row.id);
+	fd = openat(c->e->state_dir, path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+void container_log_path(const struct container *c, char *ret, size_t size)
+{
+	snprintf(ret, size, "%s/containers/%s/%s-json.log", c->e->state_path, c->row.id, c->row.id);
+}
+
+void container_delete_files(struct engine *e, const char *id)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "containers/%s/%s-json.log", id, id);
+	unlinkat(e->state_dir, path, 0);
+	snprintf(path, sizeof(path), "containers/%s/exit", id);
+	unlinkat(e->state_dir, path, 0);
+	snprintf(path, sizeof(path), "containers/%s", id);
+	if (unlinkat(e->state_dir, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		log_warn("container %.12s: its directory stays: %s", id, strerror(errno));
+}
+
+/* --- events and times ----------------------------------------------------------------------------------------------------------- */
+void container_emit(struct container *c, const char *action, const char *key, const char *value)
+{
+	cJSON *merged = container_config(c), *attributes = cJSON_CreateObject();
+	const cJSON *label, *labels = json_get(json_get(merged, "Config"), "Labels");
+
+	cJSON_ArrayForEach(label, labels)
+		if (cJSON_IsString(label))
+			cJSON_AddStringToObject(attributes, label->string, label->valuestring);
+	if (key)
+		cJSON_AddStringToObject(attributes, key, value);
+	cJSON_AddStringToObject(attributes, "image", c->row.image_ref);
+	cJSON_AddStringToObject(attributes, "name", c->row.name);
+	events_emit(c->e, "container", action, c->row.id, attributes);
+	cJSON_Delete(attributes);
+	cJSON_Delete(merged);
+}
+
+int64_t time_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+void time_rfc3339(int64_t ns, char ret[40])
+{
+	time_t s = (time_t)(ns / 1000000000);
+	struct tm tm;
+	size_t n;
+
+	if (ns <= 0) {
+		strcpy(ret, "0001-01-01T00:00:00Z");
+		return;
+	}
+	gmtime_r(&s, &tm);
+	n = strftime(ret, 40, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (ns % 1000000000) {
+		n += (size_t)snprintf(ret + n, 40 - n, ".%09d", (int)(ns % 1000000000));
+		while (ret[n - 1] == '0')
+			n--;
+	}
+	strcpy(ret + n, "Z");
+}
+
+/* --- users of images ------------------------------------------------------------------------------------------------------------ */
+int user_cache_get(struct containers *cs, const char *image, const char *name, struct rep_layer_user *ret)
+{
+	for (unsigned i = 0; i < USER_CACHE_MAX; i++) {
+		const struct user_entry *u = &cs->users[i];
+
+		if (u->name && strcmp(u->image, image) == 0 && strcmp(u->name, name) == 0) {
+			*ret = u->user;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+void user_cache_put(struct containers *cs, const char *image, const char *name, const struct rep_layer_user *user)
+{
+	struct user_entry *u = &cs->users[cs->next_user++ % USER_CACHE_MAX];
+
+	free(u->name);
+	u->name = strdup(name);
+	snprintf(u->image, sizeof(u->image), "%s", image);
+	u->user = *user;
+}
+
+/* --- for others ------------------------------------------------------------------------------------------------------------------- */
+unsigned containers_using_image(struct engine *e, const char *image_id, unsigned *ret_running, char ret_one[65])
+{
+	struct container *c;
+	unsigned n = 0, running = 0;
+
+	TAILQ_FOREACH(c, &e->containers->all, next) {
+		bool runs = container_is_running(c) || c->row.status == STATUS_STARTING;
+
+		if (strcmp(c->row.image_id, image_id) != 0)
+			continue;
+		/* The one that is named should be the one that stands in the way most. */
+		if (ret_one && (n == 0 || (runs && running == 0)))
+			memcpy(ret_one, c->row.id, 65);
+		n++;
+		running += runs;
+	}
+	if (ret_running)
+		*ret_running = running;
+	return n;
+}
+
+unsigned containers_using_volume(struct engine *e, const char *volume, char ret_one[65])
+{
+	struct container *c;
+	unsigned n = 0;
+
+	TAILQ_FOREACH(c, &e->containers->all, next) {
+		struct spec_mounts mounts = { 0 };
+		cJSON *merged;
+		bool uses = false;
+
+		if (!strstr(c->row.config, volume))
+			continue; /* cheap, and true for nearly all */
+		merged = container_config(c);
+		if (container_mounts(merged, &mounts, NULL) >= 0)
+			for (size_t i = 0; i < mounts.n && !uses; i++)
+				uses = mounts.v[i].type == SPEC_VOLUME && strcmp(mounts.v[i].source, volume) == 0;
+		spec_mounts_finish(&mounts);
+		cJSON_Delete(merged);
+		if (uses && n++ == 0 && ret_one)
+			memcpy(ret_one, c->row.id, 65);
+	}
+	return n;
+}
+
+void containers_count(struct engine *e, unsigned *ret_running, unsigned *ret_paused, unsigned *ret_stopped)
+{
+	struct container *c;
+
+	*ret_running = *ret_paused = *ret_stopped = 0;
+	TAILQ_FOREACH(c, &e->containers->all, next) {
+		if (c->row.status == STATUS_PAUSED)
+			++*ret_paused;
+		else if (c->row.status == STATUS_RUNNING)
+			++*ret_running;
+		else
+			++*ret_stopped;
+	}
+}
+
+bool containers_busy(struct engine *e)
+{
+	return e->containers && e->containers->busy > 0;
+}
+
+static int load_row(void *data, struct container_row *row)
+{
+	struct engine *e = data;
+	struct container *c = container_add(e, row);
+
+	if (!c) {
+		log_error("container %.12s: not read", row->id);
+		container_row_finish(row);
+		memset(row, 0, sizeof(*row)); /* the texts are ours or gone: state has nothing left to free */
+	}
+	return 0;
+}
+
+int containers_create(struct engine *e, struct err *err)
+{
+	struct containers *cs = calloc(1, sizeof(*cs));
+	int r;
+
+	if (!cs)
+		return err_set(err, 500, "out of memory");
+	TAILQ_INIT(&cs->all);
+	e->containers = cs;
+	/* Tickets are never reused, not even by the next controller: mount may still know ours. */
+	if (getrandom(&cs->next_ticket, sizeof(cs->next_ticket), 0) != sizeof(cs->next_ticket))
+		return err_set(err, 500, "no random numbers");
+	cs->next_ticket = (cs->next_ticket >> 1) | 1;
+	if (mkdirat(e->state_dir, "containers", 0700) < 0 && errno != EEXIST)
+		return err_set(err, 500, "directory of containers: %s", strerror(errno));
+	r = state_container_each(e->state, load_row, e);
+	return r < 0 ? err_set(err, 500, "containers cannot be read: %s", strerror(-r)) : 0;
+}

@@ -1,0 +1,321 @@
+/* create.c - docker create, rename and rm: from a body to a row with directories, and back to nothing.
+ *
+ * Order of create: everything that can be refused is checked first; then the directories; the row last, so that a crash
+ * leaves directories without a row, which recovery removes. Order of remove: row REMOVING, directories, row. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "../../helpers/base/cleanup.h"
+#include "../../helpers/base/log.h"
+#include "../../helpers/base/text.h"
+#include "../image/image.h"
+#include "../json.h"
+#include "../volume/volume.h"
+#include "internal.h"
+#include "start.h"
+
+static int check_name(struct engine *e, const char *name, struct err *err)
+{
+	struct container *other;
+
+	if (strlen(name) < 2 || strlen(name) > NAME_MAX_LEN || !name_valid(name, strlen(name)))
+		return err_set(err, 400, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
+	other = container_by_name(e, name);
+	if (other)
+		return err_set(err, 409,
+			       "Conflict. The container name \"/%s\" is already in use by container \"%s\". You have to remove "
+			       "(or rename) that container to be able to reuse that name.", name, other->row.id);
+	return 0;
+}
+
+/* Host paths are looked up now, so that what cannot be is refused here and not at the start. */
+static int check_sources(struct engine *e, const struct spec_mounts *mounts, const struct call_ctx *ctx, struct err *err)
+{
+	struct req_lookup_open *req = calloc(1, sizeof(*req));
+	struct req_mount_drop drop = { 0 };
+	int status = 0;
+
+	if (!req)
+		return err_set(err, 500, "out of memory");
+	for (size_t i = 0; i < mounts->n && status == 0; i++) {
+		const struct spec_mount *m = &mounts->v[i];
+		struct err failure = { 0 };
+
+		if (m->type != SPEC_BIND)
+			continue;
+		req->ticket = ticket_new(e->containers);
+		req->what = LOOKUP_BIND;
+		req->writable = !m->readonly;
+		if (text_copy(req->path, sizeof(req->path), m->source) < 0)
+			status = err_set(err, 400, "bind source path is too long");
+		else
+			status = helper_call(e, OP_LOOKUP_OPEN, req, NULL, ctx, &failure);
+		if (status < 0)
+			bind_error(m, status, &failure, err);
+		else if (drop.tickets.n < ARRAY_SIZE(drop.tickets.v))
+			drop.tickets.v[drop.tickets.n++] = req->ticket;
+	}
+	free(req);
+	if (drop.tickets.n)
+		helper_detach(helper_submit(e, OP_MOUNT_DROP, &drop, ctx, 0));
+	return status < 0 ? -1 : 0;
+}
+
+/* Makes the volumes that are missing; names the anonymous ones in "AnonymousVolumes" of the stored configuration. */
+static int make_volumes(struct engine *e, cJSON *merged, const struct spec_mounts *mounts, const struct call_ctx *ctx,
+			struct err *err)
+{
+	cJSON *names = cJSON_AddObjectToObject(merged, "AnonymousVolumes");
+
+	for (size_t i = 0; i < mounts->n; i++) {
+		const struct spec_mount *m = &mounts->v[i];
+		bool anonymous = !m->source || !m->source[0];
+		char name[ID_HEX + 1];
+
+		if (m->type != SPEC_VOLUME)
+			continue;
+		if (anonymous) {
+			volume_name_generate(name);
+			cJSON_AddStringToObject(names, m->target, name);
+		}
+		if (volume_ensure(e, anonymous ? name : m->source, NULL, anonymous, ctx, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int make_directories(struct engine *e, const char *id, const struct call_ctx *ctx, struct err *err)
+{
+	struct req_layer_create req = { .what = LAYER_CONTAINER };
+	char path[128];
+
+	snprintf(path, sizeof(path), "containers/%s", id);
+	if (mkdirat(e->state_dir, path, 0700) < 0)
+		return err_set(err, 500, "directory of the container: %s", strerror(errno));
+	snprintf(req.name, sizeof(req.name), "%s", id);
+	if (helper_call(e, OP_LAYER_CREATE, &req, NULL, ctx, err) == 0)
+		return 0;
+	container_delete_files(e, id);
+	return -1;
+}
+
+static void remove_directories_later(struct engine *e, const char *id, const struct call_ctx *ctx)
+{
+	struct req_layer_remove req = { .what = LAYER_CONTAINER };
+
+	snprintf(req.name, sizeof(req.name), "%s", id);
+	helper_detach(helper_submit(e, OP_LAYER_REMOVE, &req, ctx, 0));
+	container_delete_files(e, id);
+}
+
+/* Docker's default host name is the beginning of the id. */
+static void fill_hostname(cJSON *merged, const char *id)
+{
+	cJSON *config = cJSON_GetObjectItem(merged, "Config");
+	const char *name = json_text(config, "Hostname", "", NULL);
+	char text[13];
+
+	if (name && name[0])
+		return;
+	snprintf(text, sizeof(text), "%.12s", id);
+	cJSON_DeleteItemFromObject(config, "Hostname");
+	cJSON_AddStringToObject(config, "Hostname", text);
+}
+
+static int insert(struct engine *e, cJSON *merged, const char *id, const char *name, const struct image *image,
+		  struct container **ret, struct err *err)
+{
+	struct container_row row = { .created_ns = time_now_ns(), .status = STATUS_CREATED };
+	int r;
+
+	memcpy(row.id, id, sizeof(row.id));
+	memcpy(row.image_id, image->id, sizeof(row.image_id));
+	row.name = strdup(name);
+	row.image_ref = strdup(json_text(json_get(merged, "Config"), "Image", image->id, NULL));
+	row.auto_remove = json_bool(json_get(merged, "HostConfig"), "AutoRemove", false, NULL);
+	row.config = cJSON_PrintUnformatted(merged);
+	r = row.name && row.image_ref && row.config ? state_container_insert(e->state, &row) : -ENOMEM;
+	if (r == 0) {
+		*ret = container_add(e, &row);
+		if (*ret) {
+			container_ref(*ret);
+			return 0;
+		}
+		state_container_delete(e->state, id);
+		r = -ENOMEM;
+	}
+	container_row_finish(&row);
+	return err_set(err, r == -EEXIST ? 409 : 500, "container cannot be stored: %s", strerror(-r));
+}
+
+static int create_merged(struct engine *e, cJSON *merged, const char *name, const struct image *image,
+			 const struct call_ctx *ctx, struct container **ret, struct err *err)
+{
+	struct spec_mounts mounts = { 0 };
+	struct req_cgroup_create limits;
+	struct call_ctx own = *ctx;
+	uint8_t raw[ID_BYTES];
+	char id[ID_HEX + 1];
+	int r;
+
+	if (getrandom(raw, sizeof(raw), 0) != sizeof(raw))
+		return err_set(err, 500, "no random numbers");
+	hex_encode(raw, sizeof(raw), id);
+	own.container = raw;
+	message_init(&op_desc(OP_CGROUP_CREATE)->req, &limits);
+	if (spec_limits(merged, &limits, err) < 0)
+		return -1;
+	fill_hostname(merged, id);
+	r = spec_mounts(merged, &mounts, err) < 0 ? -1 : check_sources(e, &mounts, &own, err);
+	if (r == 0)
+		r = make_volumes(e, merged, &mounts, &own, err);
+	spec_mounts_finish(&mounts);
+	if (r == 0)
+		r = make_directories(e, id, &own, err);
+	if (r < 0)
+		return -1;
+	/* The name may have been taken while helpers worked. */
+	r = check_name(e, name, err);
+	if (r == 0)
+		r = insert(e, merged, id, name, image, ret, err);
+	if (r < 0)
+		remove_directories_later(e, id, &own);
+	return r;
+}
+
+int container_create(struct engine *e, const cJSON *body, const char *name, const struct call_ctx *ctx, cJSON *warnings,
+		     struct container **ret, struct err *err)
+{
+	char generated[64];
+	const char *ref;
+	struct image image;
+	cJSON *merged;
+	int r;
+
+	if (name && name[0] == '/')
+		name++;
+	if (!name || !name[0]) {
+		container_name_generate(e, generated, sizeof(generated));
+		name = generated;
+	}
+	if (check_name(e, name, err) < 0)
+		return -1;
+	if (e->containers->n >= CONTAINERS_MAX)
+		return err_set(err, 500, "too many containers: at most %u", CONTAINERS_MAX);
+	ref = json_text(body, "Image", "", err);
+	if (!ref || err->status)
+		return -1;
+	if (!ref[0])
+		return err_set(err, 400, "no image given");
+	if (image_find(e, ref, &image, err) < 0)
+		return -1;
+	merged = spec_merge(body, image.config, warnings, err);
+	r = merged ? create_merged(e, merged, name, &image, ctx, ret, err) : -1;
+	cJSON_Delete(merged);
+	image_finish(&image);
+	if (r == 0)
+		container_emit(*ret, "create", NULL, NULL);
+	return r;
+}
+
+int container_rename(struct container *c, const char *name, struct err *err)
+{
+	char *copy, *old;
+
+	if (name[0] == '/')
+		name++;
+	if (!name[0])
+		return err_set(err, 400, "Neither old nor new names may be empty");
+	if (strcmp(c->row.name, name) == 0)
+		return err_set(err, 400, "Renaming a container with the same name as its current name");
+	if (check_name(c->e, name, err) < 0)
+		return -1;
+	copy = strdup(name);
+	if (!copy)
+		return err_set(err, 500, "out of memory");
+	old = c->row.name;
+	c->row.name = copy;
+	if (container_store(c) < 0) {
+		c->row.name = old;
+		free(copy);
+		return err_set(err, 500, "name cannot be stored");
+	}
+	container_emit(c, "rename", "oldName", old);
+	free(old);
+	return 0;
+}
+
+/* --- remove ----------------------------------------------------------------------------------------------------------------- */
+static void remove_volumes(struct container *c, const struct call_ctx *ctx)
+{
+	cJSON *merged = container_config(c);
+	const cJSON *name;
+
+	cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(merged, "AnonymousVolumes"))
+		if (cJSON_IsString(name) && containers_using_volume(c->e, name->valuestring, NULL) == 0)
+			volume_remove(c->e, name->valuestring, /* force= */ true, ctx, NULL);
+	cJSON_Delete(merged);
+}
+
+static int end_run(struct container *c, bool force, const struct call_ctx *ctx, struct err *err)
+{
+	while (c->row.status == STATUS_STARTING || c->cleaning)
+		container_watch(c, -1);
+	if (!container_is_running(c))
+		return 0;
+	if (!force)
+		return err_set(err, 409,
+			       c->row.status == STATUS_PAUSED ?
+				       "cannot remove container \"/%s\": container is paused and must be unpaused first" :
+				       "cannot remove container \"/%s\": container is running: stop the container before removing "
+				       "or force remove", c->row.name);
+	if (container_kill(c, 9, ctx, err) < 0 && container_is_running(c))
+		return -1;
+	while (c->cleaning)
+		container_watch(c, -1);
+	return container_is_running(c) ? err_set(err, 500, "cannot remove container \"/%s\": could not kill: it does not end",
+						 c->row.name) : 0;
+}
+
+int container_remove(struct container *c, bool force, bool volumes, const struct call_ctx *ctx, struct err *err)
+{
+	struct req_layer_remove req = { .what = LAYER_CONTAINER };
+	struct call_ctx own = ctx ? *ctx : container_ctx(c);
+	struct err failure = { 0 };
+	struct pending *removing;
+
+	own.container = c->raw_id;
+	if (end_run(c, force, &own, err) < 0)
+		return -1;
+	if (c->gone)
+		return err_set(err, 404, "No such container: %s", c->row.id);
+	if (container_apply(c, EVENT_REMOVE) < 0)
+		return err_set(err, 409, "removal of container %s is already in progress", c->row.name);
+	snprintf(req.name, sizeof(req.name), "%s", c->row.id);
+	removing = helper_submit(c->e, OP_LAYER_REMOVE, &req, &own, 0);
+	container_store(c);
+	c->removed_code = c->row.exit_code;
+	int r = helper_wait(removing, NULL, &failure, NULL);
+
+	if (r < 0 && r != -ENOENT) {
+		container_apply(c, EVENT_REMOVE_FAILED);
+		container_store(c);
+		return err_set(err, 500, "cannot remove container \"/%s\": %s", c->row.name, failure.message);
+	}
+	container_delete_files(c->e, c->row.id);
+	state_container_delete(c->e->state, c->row.id);
+	c->gone = true;
+	TAILQ_REMOVE(&c->e->containers->all, c, next);
+	c->e->containers->n--;
+	container_emit(c, "destroy", NULL, NULL);
+	if (volumes)
+		remove_volumes(c, &own);
+	container_changed(c);
+	container_fail_attachers(c);
+	container_put(c); /* the list's; callers hold their own */
+	return 0;
+}

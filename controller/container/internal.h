@@ -1,0 +1,190 @@
+/* internal.h - what the files of controller/container share; nobody else includes it but api/routes_container*.c.
+ *
+ * A container is a row of the database plus what is open for it. Its status changes only through container_apply and
+ * the table in states.c. Between two parks nothing else runs, so a status is also the lock: who has moved a container
+ * to STARTING or REMOVING owns it until it moves it on; `cleaning` owns it after an exit. */
+#ifndef POSTERN_CONTAINER_INTERNAL_H
+#define POSTERN_CONTAINER_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "../../helpers/base/limits.h"
+#include "../engine.h"
+#include "../helper_client.h"
+#include "../spec/spec.h"
+#include "../state/state.h"
+#include "container.h"
+#include "times.h"
+
+struct task;
+
+enum {
+	POOL_TARGET = 2, /* ready namespaces */
+	USER_CACHE_MAX = 16, /* resolved users of images */
+	EXIT_FILE_MAX = 4096,
+	STOP_TIMEOUT_S = 10, /* Docker's default */
+	KILL_WAIT_MS = 10000,
+};
+
+/* --- states (states.c) ------------------------------------------------------------------------------------------- */
+enum container_event {
+	EVENT_START, /* start was asked */
+	EVENT_STARTED,
+	EVENT_NOT_STARTED, /* the first start failed */
+	EVENT_RESTART_FAILED, /* a later one did */
+	EVENT_PAUSE,
+	EVENT_UNPAUSE,
+	EVENT_EXIT,
+	EVENT_REMOVE,
+	EVENT_REMOVE_FAILED,
+	EVENT_COUNT,
+};
+const char *container_status_name(enum container_status s); /* "running" */
+/* -1 when unknown. */
+int container_status_by_name(const char *name);
+/* The status that follows, or -1 when the event cannot happen in `from`. */
+int container_next_status(enum container_status from, enum container_event ev);
+
+/* --- one container ------------------------------------------------------------------------------------------------ */
+/* Somebody who wants the streams of a container before its program runs; lives on the stack of a task. */
+struct attacher {
+	TAILQ_ENTRY(attacher) next;
+	struct task *task;
+	uint32_t streams; /* ATTACH_* */
+	int stream; /* once there, else -EBADF */
+	uint64_t serial; /* tells it from a later one at the same address */
+	bool asked; /* the monitor is being asked by the start */
+	bool failed; /* the start failed */
+};
+
+struct watch {
+	TAILQ_ENTRY(watch) next;
+	struct task *task;
+};
+
+struct container {
+	TAILQ_ENTRY(container) next;
+	struct engine *e;
+	unsigned refs;
+	uint8_t raw_id[ID_BYTES];
+	struct container_row row;
+	struct monitor_link *monitor; /* while it runs */
+	struct req_monitor_exited exit; /* valid once exit_seen */
+	bool exit_seen; /* the monitor told of the end of this run */
+	bool cleaning; /* ended; its cgroup and range are being given back */
+	bool gone; /* removed; only references are left */
+	unsigned exits; /* runs that have ended since the controller started */
+	unsigned restarts;
+	int removed_code; /* exit code when it was removed */
+	TAILQ_HEAD(, attacher) attachers;
+	TAILQ_HEAD(, watch) watches;
+};
+
+bool container_is_running(const struct container *c); /* or paused */
+/* Moves along the table; wakes who watches. -1 (and no change) when the event cannot happen now. */
+int container_apply(struct container *c, enum container_event ev);
+/* Wakes who watches. */
+void container_changed(struct container *c);
+/* Parks until the container changes, the task is woken otherwise, or ms have passed (-1: no limit). */
+void container_watch(struct container *c, int64_t ms);
+int container_store(struct container *c); /* row to the database */
+struct call_ctx container_ctx(const struct container *c); /* without a client: for exits and recovery */
+/* With the name and image, and the labels, as Docker has them; extra "k", "v" or NULL. */
+void container_emit(struct container *c, const char *action, const char *key, const char *value);
+/* Parsed row.config; the caller owns it. Never NULL for a stored row. */
+cJSON *container_config(const struct container *c);
+/* All mounts, anonymous volumes with their names. */
+int container_mounts(const cJSON *merged, struct spec_mounts *ret, struct err *err);
+/* Opens a file of containers/HEX/: fd or -errno. suffix: "-json.log" (after the id) or a whole name. */
+int container_open_log(const struct container *c, int flags);
+int container_open_exit(const struct container *c, int flags);
+void container_log_path(const struct container *c, char *ret, size_t size);
+
+/* --- all containers ------------------------------------------------------------------------------------------------ */
+/* A ready, mapped pair of namespaces. */
+struct slot {
+	int userns, netns;
+	uint32_t base;
+	uint64_t ticket; /* of the store mapping */
+	unsigned idmap_generation, mount_generation;
+};
+
+struct user_entry {
+	char image[65];
+	char *name;
+	struct rep_layer_user user;
+};
+
+struct containers {
+	TAILQ_HEAD(, container) all;
+	unsigned n;
+	uint64_t next_ticket;
+	struct slot pool[POOL_TARGET];
+	unsigned npool;
+	bool refilling;
+	struct user_entry users[USER_CACHE_MAX];
+	unsigned next_user;
+	unsigned busy; /* starts and clean-ups under way, for an orderly end */
+};
+
+/* By id, unambiguous id prefix or name (with or without "/"): a reference to be put. 404 or 400. */
+struct container *container_find(struct engine *e, const char *ref, struct err *err);
+struct container *container_by_id(struct engine *e, const char *id); /* borrowed, NULL: none */
+struct container *container_by_name(struct engine *e, const char *name); /* borrowed */
+struct container *container_ref(struct container *c);
+void container_put(struct container *c);
+/* Takes what row holds. */
+struct container *container_add(struct engine *e, struct container_row *row);
+uint64_t ticket_new(struct containers *cs);
+/* adjective_noun that is free. */
+void container_name_generate(struct engine *e, char *ret, size_t size);
+
+/* --- acts (tasks only) ------------------------------------------------------------------------------------------------ */
+/* docker create. name NULL: a generated one. *ret is a reference. warnings: texts for the answer. */
+int container_create(struct engine *e, const cJSON *body, const char *name, const struct call_ctx *ctx, cJSON *warnings,
+		     struct container **ret, struct err *err);
+/* 0; 1 when it runs already; -1. */
+int container_start(struct container *c, const struct call_ctx *ctx, struct err *err);
+/* 0; 1 when it does not run. timeout_s < 0: the container's own. signal 0: the container's own. */
+int container_stop(struct container *c, int signal, int64_t timeout_s, const struct call_ctx *ctx, struct err *err);
+int container_kill(struct container *c, int signal, const struct call_ctx *ctx, struct err *err);
+int container_pause(struct container *c, bool pause, const struct call_ctx *ctx, struct err *err);
+int container_rename(struct container *c, const char *name, struct err *err);
+int container_remove(struct container *c, bool force, bool volumes, const struct call_ctx *ctx, struct err *err);
+/* "SIGTERM", "TERM", "15"; -1. */
+int signal_by_name(const char *name);
+const char *signal_name(int signal);
+/* A stream of what runs now, or of the next run from its first byte: fd; -1: it did not start, was removed, or gone()
+ * said that the client has left. */
+int container_attach(struct container *c, uint32_t streams, bool (*gone)(void *), void *data);
+/* Gives those who wait in container_attach their streams; called between CREATE and START. */
+void container_serve_attachers(struct container *c);
+void container_fail_attachers(struct container *c);
+
+/* --- inside ------------------------------------------------------------------------------------------------------------- */
+/* Called by the monitor link. */
+void container_exited(void *data, const struct req_monitor_exited *msg);
+/* After the end of a run: row, event, waiters, then cgroup and range back. */
+void container_finish_run(struct container *c);
+/* Gives back what a run holds in the kernel; retries while it is busy. kill: also ends what still runs. */
+void container_release_kernel(struct engine *e, const uint8_t *id, uint32_t base, bool kill);
+void container_delete_files(struct engine *e, const char *id);
+int slot_take(struct engine *e, struct slot *ret); /* 0 or -ENOENT */
+int slot_make(struct engine *e, struct slot *ret, const struct call_ctx *ctx, struct err *err);
+/* Closes; release: nothing runs in it, so its range and mapping go back as well. */
+void slot_finish(struct engine *e, struct slot *s, bool release);
+void pool_refill(struct engine *e);
+/* Resolves the user of an image through the cache: 0 when it was there, else -ENOENT. */
+int user_cache_get(struct containers *cs, const char *image, const char *name, struct rep_layer_user *ret);
+void user_cache_put(struct containers *cs, const char *image, const char *name, const struct rep_layer_user *user);
+
+/* --- views (inspect.c, list.c) -------------------------------------------------------------------------------------------- */
+cJSON *container_inspect(struct container *c, bool size, struct err *err);
+/* One row of GET /containers/json. */
+cJSON *container_summary(struct container *c, const cJSON *merged, bool size);
+cJSON *container_list(struct engine *e, bool all, int64_t limit, bool size, const cJSON *filters, struct err *err);
+cJSON *container_mounts_json(struct engine *e, const cJSON *merged);
+
+#endif

@@ -1,0 +1,385 @@
+/* life.c - what happens to a container that runs, and after: exits, signals, stop, pause, attaching.
+ *
+ * The end of a run has one path: container_exited (from the monitor's channel) -> a task -> container_finish_run. All
+ * others (stop, kill, remove) only ask for an end and watch for it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "../../helpers/base/cleanup.h"
+#include "../../helpers/base/fd.h"
+#include "../../helpers/base/log.h"
+#include "../../helpers/base/text.h"
+#include "../json.h"
+#include "../task.h"
+#include "internal.h"
+
+/* --- signals ----------------------------------------------------------------------------------------------------------- */
+static const struct {
+	const char *name;
+	int number;
+} signals[] = {
+	{ "HUP", 1 },	  { "INT", 2 },	    { "QUIT", 3 },   { "ILL", 4 },     { "TRAP", 5 },	{ "ABRT", 6 },	{ "IOT", 6 },
+	{ "BUS", 7 },	  { "FPE", 8 },	    { "KILL", 9 },   { "USR1", 10 },   { "SEGV", 11 },	{ "USR2", 12 },	{ "PIPE", 13 },
+	{ "ALRM", 14 },	  { "TERM", 15 },   { "STKFLT", 16 }, { "CHLD", 17 },  { "CLD", 17 },	{ "CONT", 18 },	{ "STOP", 19 },
+	{ "TSTP", 20 },	  { "TTIN", 21 },   { "TTOU", 22 },  { "URG", 23 },    { "XCPU", 24 },	{ "XFSZ", 25 },
+	{ "VTALRM", 26 }, { "PROF", 27 },   { "WINCH", 28 }, { "IO", 29 },     { "POLL", 29 },	{ "PWR", 30 },	{ "SYS", 31 },
+	{ "RTMIN", 34 },  { "RTMAX", 64 },
+};
+
+int signal_by_name(const char *name)
+{
+	uint64_t number;
+
+	if (text_u64(name, 64, &number) == 0)
+		return number ? (int)number : -1;
+	if (strncasecmp(name, "SIG", 3) == 0)
+		name += 3;
+	for (unsigned i = 0; i < ARRAY_SIZE(signals); i++)
+		if (strcasecmp(signals[i].name, name) == 0)
+			return signals[i].number;
+	if (strncasecmp(name, "RTMIN+", 6) == 0 && text_u64(name + 6, 30, &number) == 0)
+		return 34 + (int)number;
+	if (strncasecmp(name, "RTMAX-", 6) == 0 && text_u64(name + 6, 30, &number) == 0)
+		return 64 - (int)number;
+	return -1;
+}
+
+/* --- the end of a run ------------------------------------------------------------------------------------------------------- */
+/* Asks again while the kernel is still taking the container apart; -ENOENT is what we want. */
+static void retry_busy(struct engine *e, enum op op, const void *req, const struct call_ctx *ctx, struct pending *first)
+{
+	struct err err = { 0 };
+	unsigned delay = 1;
+	int r = helper_wait(first, NULL, &err, NULL);
+
+	while ((r == -EBUSY || r == -EAGAIN) && delay < 4000) {
+		task_sleep_ms(delay);
+		delay *= 2;
+		err.status = 0;
+		r = helper_call(e, op, req, NULL, ctx, &err);
+	}
+	if (r < 0 && r != -ENOENT)
+		log_warn("%s", err.message);
+}
+
+void container_release_kernel(struct engine *e, const uint8_t *id, uint32_t base, bool kill)
+{
+	struct req_cgroup_remove remove;
+	struct req_cgroup_kill end;
+	struct req_idmap_release release = { .base = base };
+	struct call_ctx ctx = { .client = -1, .container = id };
+	struct pending *removing, *releasing = NULL;
+
+	memcpy(remove.container, id, ID_BYTES);
+	memcpy(end.container, id, ID_BYTES);
+	if (kill)
+		helper_wait(helper_submit(e, OP_CGROUP_KILL, &end, &ctx, 0), NULL, NULL, NULL);
+	removing = helper_submit(e, OP_CGROUP_REMOVE, &remove, &ctx, 0);
+	if (base)
+		releasing = helper_submit(e, OP_IDMAP_RELEASE, &release, &ctx, 0);
+	retry_busy(e, OP_CGROUP_REMOVE, &remove, &ctx, removing);
+	if (releasing)
+		retry_busy(e, OP_IDMAP_RELEASE, &release, &ctx, releasing);
+}
+
+/* The monitor wrote it before it ended; without a monitor it is all that is known. */
+static int read_exit_file(struct container *c, struct req_monitor_exited *ret)
+{
+	_cleanup_close_ int fd = container_open_exit(c, O_RDONLY);
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+	cJSON *o;
+	int r = fd < 0 ? fd : fd_read_all(fd, EXIT_FILE_MAX, &text, &len);
+
+	if (r < 0)
+		return r;
+	o = cJSON_Parse(text);
+	if (!json_int(o, "exited", 0, NULL)) {
+		cJSON_Delete(o);
+		return -ENODATA;
+	}
+	ret->exited = 1;
+	ret->code = (uint32_t)json_int(o, "code", 255, NULL) & 0xff;
+	ret->signal = (uint32_t)json_int(o, "signal", 0, NULL);
+	ret->time_ns = (uint64_t)json_int(o, "time_ns", 0, NULL);
+	cJSON_Delete(o);
+	return 0;
+}
+
+static bool was_oom(struct container *c)
+{
+	struct req_cgroup_stat req;
+	struct rep_cgroup_stat rep;
+	struct call_ctx ctx = container_ctx(c);
+
+	memcpy(req.container, c->raw_id, ID_BYTES);
+	return helper_call(c->e, OP_CGROUP_STAT, &req, &rep, &ctx, NULL) == 0 && rep.oom_kills > 0 &&
+	       rep.oom_kills != UINT64_MAX;
+}
+
+void container_finish_run(struct container *c)
+{
+	uint32_t base = c->row.base;
+	bool lost = !c->exit_seen && read_exit_file(c, &c->exit) < 0;
+	char code[16];
+
+	container_ref(c);
+	c->e->containers->busy++;
+	c->cleaning = true;
+	c->row.oom_killed = was_oom(c);
+	c->row.exit_code = lost ? 255 : (int)c->exit.code;
+	c->row.finished_ns = !lost && c->exit.time_ns ? (int64_t)c->exit.time_ns : time_now_ns();
+	c->row.pid = 0;
+	c->row.base = 0;
+	if (lost) {
+		free(c->row.error);
+		c->row.error = strdup("its monitor was lost");
+	}
+	container_apply(c, EVENT_EXIT);
+	container_store(c);
+	c->exits++;
+	if (c->row.oom_killed)
+		container_emit(c, "oom", NULL, NULL);
+	snprintf(code, sizeof(code), "%d", c->row.exit_code);
+	container_emit(c, "die", "exitCode", code);
+	container_changed(c);
+	/* Without a word from the monitor something may still run. */
+	container_release_kernel(c->e, c->raw_id, base, /* kill= */ lost);
+	monitor_link_destroy(TAKE_PTR(c->monitor));
+	c->exit_seen = false;
+	c->cleaning = false;
+	container_changed(c);
+	if (c->row.auto_remove && !c->gone)
+		container_remove(c, /* force= */ false, /* volumes= */ true, NULL, NULL);
+	c->e->containers->busy--;
+	container_put(c);
+}
+
+static void exit_task(void *arg)
+{
+	struct container *c = arg;
+
+	/* The program may end before its start was answered. */
+	while (c->row.status == STATUS_STARTING)
+		container_watch(c, -1);
+	if (container_is_running(c) && !c->cleaning)
+		container_finish_run(c);
+	container_put(c);
+}
+
+void container_exited(void *data, const struct req_monitor_exited *msg)
+{
+	struct container *c = data;
+
+	if (msg) {
+		c->exit = *msg;
+		c->exit_seen = true;
+	}
+	container_ref(c);
+	if (task_spawn(exit_task, c) < 0)
+		container_put(c);
+}
+
+/* --- asking for an end --------------------------------------------------------------------------------------------------------- */
+/* Waits until the run with number `run` has ended; false after ms. */
+static bool wait_exit(struct container *c, unsigned run, int64_t ms)
+{
+	uint64_t deadline = uv_hrtime() / 1000000 + (uint64_t)(ms < 0 ? 0 : ms);
+
+	while (c->exits == run && container_is_running(c)) {
+		uint64_t now = uv_hrtime() / 1000000;
+
+		if (ms >= 0 && now >= deadline)
+			return false;
+		container_watch(c, ms < 0 ? -1 : (int64_t)(deadline - now));
+	}
+	return true;
+}
+
+static int kill_all(struct container *c, const struct call_ctx *ctx, struct err *err)
+{
+	struct req_cgroup_kill req;
+	struct req_cgroup_freeze thaw = { .frozen = 0 };
+
+	memcpy(req.container, c->raw_id, ID_BYTES);
+	if (helper_call(c->e, OP_CGROUP_KILL, &req, NULL, ctx, err) < 0)
+		return -1;
+	if (c->row.status == STATUS_PAUSED) {
+		/* A frozen process dies once it is thawed. */
+		memcpy(thaw.container, c->raw_id, ID_BYTES);
+		helper_call(c->e, OP_CGROUP_FREEZE, &thaw, NULL, ctx, NULL);
+	}
+	return 0;
+}
+
+static int send_signal(struct container *c, int signal, const struct call_ctx *ctx, struct err *err)
+{
+	struct req_spawn_signal req = { .signal = (uint32_t)signal };
+	struct err failure = { 0 };
+	int r;
+
+	memcpy(req.container, c->raw_id, ID_BYTES);
+	r = helper_call(c->e, OP_SPAWN_SIGNAL, &req, NULL, ctx, &failure);
+	if (r == -ESRCH || r == -ENOENT)
+		return 0; /* it has just ended */
+	return r < 0 ? err_set(err, failure.status, "%s", failure.message) : 0;
+}
+
+static struct call_ctx ctx_of(struct container *c, const struct call_ctx *ctx)
+{
+	struct call_ctx own = ctx ? *ctx : container_ctx(c);
+
+	own.container = c->raw_id;
+	return own;
+}
+
+int container_kill(struct container *c, int signal, const struct call_ctx *ctx, struct err *err)
+{
+	struct call_ctx own = ctx_of(c, ctx);
+	unsigned run = c->exits;
+	char number[16];
+
+	while (c->row.status == STATUS_STARTING)
+		container_watch(c, -1);
+	if (!container_is_running(c))
+		return err_set(err, 409, "cannot kill container: %s: container %s is not running", c->row.name, c->row.id);
+	if ((signal == 9 ? kill_all(c, &own, err) : send_signal(c, signal, &own, err)) < 0)
+		return -1;
+	snprintf(number, sizeof(number), "%d", signal);
+	container_emit(c, "kill", "signal", number);
+	if (signal == 9)
+		wait_exit(c, run, KILL_WAIT_MS);
+	return 0;
+}
+
+int container_stop(struct container *c, int signal, int64_t timeout_s, const struct call_ctx *ctx, struct err *err)
+{
+	struct call_ctx own = ctx_of(c, ctx);
+	unsigned run = c->exits;
+	cJSON *merged;
+	const cJSON *config;
+	char number[16];
+
+	while (c->row.status == STATUS_STARTING)
+		container_watch(c, -1);
+	if (!container_is_running(c))
+		return 1;
+	merged = container_config(c);
+	config = json_get(merged, "Config");
+	if (signal <= 0)
+		signal = signal_by_name(json_text(config, "StopSignal", "SIGTERM", NULL));
+	if (signal <= 0)
+		signal = 15;
+	if (timeout_s < 0)
+		timeout_s = json_int(config, "StopTimeout", STOP_TIMEOUT_S, NULL);
+	cJSON_Delete(merged);
+	if (c->row.status == STATUS_PAUSED)
+		container_pause(c, false, &own, NULL);
+	snprintf(number, sizeof(number), "%d", signal);
+	if (send_signal(c, signal, &own, err) < 0)
+		return -1;
+	container_emit(c, "kill", "signal", number);
+	if (!wait_exit(c, run, timeout_s < 0 ? -1 : timeout_s > 1000000000 ? -1 : timeout_s * 1000)) {
+		if (kill_all(c, &own, err) < 0)
+			return -1;
+		container_emit(c, "kill", "signal", "9");
+		if (!wait_exit(c, run, KILL_WAIT_MS))
+			return err_set(err, 500, "cannot stop container: %s: it did not end when killed", c->row.name);
+	}
+	while (c->cleaning)
+		container_watch(c, -1);
+	container_emit(c, "stop", NULL, NULL);
+	return 0;
+}
+
+int container_pause(struct container *c, bool pause, const struct call_ctx *ctx, struct err *err)
+{
+	struct call_ctx own = ctx_of(c, ctx);
+	struct req_cgroup_freeze req = { .frozen = pause };
+
+	if (!container_is_running(c))
+		return err_set(err, 409, "Container %s is not running", c->row.id);
+	if (container_next_status(c->row.status, pause ? EVENT_PAUSE : EVENT_UNPAUSE) < 0)
+		return err_set(err, 409, pause ? "Container %s is already paused" : "Container %s is not paused", c->row.id);
+	memcpy(req.container, c->raw_id, ID_BYTES);
+	if (helper_call(c->e, OP_CGROUP_FREEZE, &req, NULL, &own, err) < 0)
+		return -1;
+	if (container_apply(c, pause ? EVENT_PAUSE : EVENT_UNPAUSE) < 0)
+		return 0; /* it has ended meanwhile */
+	container_store(c);
+	container_emit(c, pause ? "pause" : "unpause", NULL, NULL);
+	return 0;
+}
+
+/* --- attaching ------------------------------------------------------------------------------------------------------------------- */
+static struct attacher *unasked(struct container *c)
+{
+	struct attacher *a;
+
+	TAILQ_FOREACH(a, &c->attachers, next)
+		if (!a->asked)
+			return a;
+	return NULL;
+}
+
+void container_serve_attachers(struct container *c)
+{
+	struct attacher *a;
+
+	while (c->monitor && (a = unasked(c))) {
+		struct req_monitor_attach req = { .streams = a->streams };
+		struct rep_monitor_attach rep;
+		uint64_t serial = a->serial;
+		int r;
+
+		a->asked = true;
+		r = monitor_call(c->monitor, OP_MONITOR_ATTACH, &req, &rep, NULL);
+		/* Its client may have left while we waited. */
+		TAILQ_FOREACH(a, &c->attachers, next)
+			if (a->serial == serial)
+				break;
+		if (!a && r == 0)
+			close_fd(rep.stream);
+		if (!a)
+			continue;
+		if (r == 0)
+			a->stream = rep.stream;
+		else
+			a->failed = true;
+		task_wake(a->task);
+	}
+}
+
+void container_fail_attachers(struct container *c)
+{
+	struct attacher *a;
+
+	TAILQ_FOREACH(a, &c->attachers, next) {
+		a->failed = true;
+		task_wake(a->task);
+	}
+}
+
+int container_attach(struct container *c, uint32_t streams, bool (*gone)(void *), void *data)
+{
+	struct attacher a = { .task = task_self(), .streams = streams, .stream = -EBADF,
+			      .serial = ticket_new(c->e->containers) };
+
+	container_ref(c);
+	TAILQ_INSERT_TAIL(&c->attachers, &a, next);
+	while (a.stream < 0 && !a.failed && !c->gone && !gone(data)) {
+		if (c->monitor && container_is_running(c) && !c->cleaning && !a.asked)
+			container_serve_attachers(c);
+		else
+			container_watch(c, -1);
+	}
+	TAILQ_REMOVE(&c->attachers, &a, next);
+	if (a.stream >= 0 && gone(data))
+		a.stream = close_fd(a.stream);
+	container_put(c);
+	return a.stream >= 0 ? a.stream : -1;
+}

@@ -1,0 +1,490 @@
+/* start.c - docker start: a plan over the helpers (design.md, "How a container starts").
+ *
+ * Whatever does not depend on another answer is asked at once; the CPU work (spec, seccomp) is done while helpers work.
+ * A plan owns every pending call, fd, ticket and kernel object until the container runs; on any failure plan_abandon
+ * waits for what is still on its way and gives all of it back, so that nothing is left behind. */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../helpers/base/cleanup.h"
+#include "../../helpers/base/fd.h"
+#include "../../helpers/base/log.h"
+#include "../../helpers/base/text.h"
+#include "../image/image.h"
+#include "../json.h"
+#include "../task.h"
+#include "internal.h"
+#include "start.h"
+
+static int plan_read(struct plan *p, struct err *err)
+{
+	struct container *c = p->c;
+	const cJSON *config;
+	char ref[80];
+
+	p->merged = container_config(c);
+	config = json_get(p->merged, "Config");
+	p->user_name = json_text(config, "User", "", err);
+	p->tty = json_bool(config, "Tty", false, err);
+	if (err->status)
+		return -1;
+	snprintf(ref, sizeof(ref), "sha256:%s", c->row.image_id);
+	if (image_find(p->e, ref, &p->image, err) < 0)
+		return -1;
+	if (container_mounts(p->merged, &p->mounts, err) < 0)
+		return -1;
+	message_init(&op_desc(OP_CGROUP_CREATE)->req, &p->limits);
+	if (spec_limits(p->merged, &p->limits, err) < 0)
+		return -1;
+	memcpy(p->limits.container, c->raw_id, ID_BYTES);
+	return 0;
+}
+
+/* --- first wave: what depends on nothing -------------------------------------------------------------------------------- */
+static void submit_user(struct plan *p)
+{
+	struct req_layer_user *req;
+
+	if (user_cache_get(p->e->containers, p->c->row.image_id, p->user_name, &p->user) == 0)
+		return;
+	req = calloc(1, sizeof(*req));
+	if (!req)
+		abort();
+	req->layers.n = p->image.nlayers;
+	memcpy(req->layers.id, p->image.layers, p->image.nlayers * ID_BYTES);
+	snprintf(req->user, sizeof(req->user), "%s", p->user_name);
+	p->user_call = helper_submit(p->e, OP_LAYER_USER, req, &p->ctx, 0);
+	free(req);
+}
+
+static int take_user(struct plan *p, struct err *err)
+{
+	struct err failure = { 0 };
+	struct pending *call = TAKE_PTR(p->user_call);
+	int r;
+
+	if (!call)
+		return 0;
+	r = helper_wait(call, &p->user, &failure, NULL);
+	if (r == -ENOENT)
+		return err_set(err, 400, "unable to find user %s: no matching entries in passwd file", p->user_name);
+	if (r < 0) {
+		*err = failure;
+		return -1;
+	}
+	user_cache_put(p->e->containers, p->c->row.image_id, p->user_name, &p->user);
+	return 0;
+}
+
+static void submit_rootfs(struct plan *p)
+{
+	struct req_mount_rootfs *req = calloc(1, sizeof(*req));
+
+	if (!req)
+		abort();
+	req->mapping = p->slot.ticket;
+	req->layers.n = p->image.nlayers;
+	memcpy(req->layers.id, p->image.layers, p->image.nlayers * ID_BYTES);
+	memcpy(req->container, p->c->raw_id, ID_BYTES);
+	p->rootfs_call = helper_submit(p->e, OP_MOUNT_ROOTFS, req, &p->ctx, 0);
+	free(req);
+}
+
+/* --- spec and filter ------------------------------------------------------------------------------------------------------ */
+static uint64_t caps_of(const cJSON *spec)
+{
+	const cJSON *cap, *process = json_get(spec, "process");
+	uint64_t mask = 0;
+
+	cJSON_ArrayForEach(cap, json_get(json_get(process, "capabilities"), "bounding")) {
+		int number = cJSON_IsString(cap) ? cap_by_name(cap->valuestring) : -1;
+
+		if (number >= 0)
+			mask |= UINT64_C(1) << number;
+	}
+	return mask;
+}
+
+/* "unconfined", a profile's JSON text, or NULL for the default. */
+static const char *seccomp_option(const cJSON *host)
+{
+	const cJSON *opt;
+	const char *found = NULL;
+
+	if (json_bool(host, "Privileged", false, NULL))
+		return "unconfined";
+	cJSON_ArrayForEach(opt, json_get(host, "SecurityOpt"))
+		if (cJSON_IsString(opt) && strncmp(opt->valuestring, "seccomp", 7) == 0 &&
+		    (opt->valuestring[7] == '=' || opt->valuestring[7] == ':'))
+			found = opt->valuestring + 8;
+	return found && strcmp(found, "builtin") == 0 ? NULL : found;
+}
+
+static int make_seccomp(struct plan *p, struct err *err)
+{
+	const char *option = seccomp_option(json_get(p->merged, "HostConfig"));
+	const void *filter;
+	size_t bytes;
+
+	if (option && strcmp(option, "unconfined") == 0)
+		return 0;
+	if (seccomp_filter(option, caps_of(p->spec), &filter, &bytes, err) < 0)
+		return -1;
+	p->seccomp = memfd_sealed("seccomp", filter, bytes);
+	return p->seccomp < 0 ? err_set(err, 500, "seccomp filter: %s", strerror(-p->seccomp)) : 0;
+}
+
+static int make_spec(struct plan *p, struct err *err)
+{
+	struct spec_input in = {
+		.merged = p->merged, .id = p->c->row.id, .name = p->c->row.name,
+		.uid = p->user.uid, .gid = p->user.gid, .groups = p->user.groups.v, .ngroups = p->user.groups.n,
+		.home = p->user.home, .mounts = &p->mounts, .cgroups_path = p->c->row.id,
+		.caps_allowed = ~UINT64_C(0), /* spawn holds the policy and refuses */
+	};
+	char *text;
+
+	p->spec = spec_build(&in, err);
+	if (!p->spec)
+		return -1;
+	if (make_seccomp(p, err) < 0)
+		return -1;
+	text = cJSON_PrintUnformatted(p->spec);
+	if (!text)
+		return err_set(err, 500, "out of memory");
+	p->spec_fd = memfd_sealed("spec", text, strlen(text));
+	cJSON_free(text);
+	return p->spec_fd < 0 ? err_set(err, 500, "spec: %s", strerror(-p->spec_fd)) : 0;
+}
+
+static int open_files(struct plan *p, struct err *err)
+{
+	const cJSON *log = json_get(json_get(p->merged, "HostConfig"), "LogConfig");
+	const char *type = json_text(log, "Type", "json-file", NULL);
+
+	if (!type || strcmp(type, "none") != 0) {
+		p->log = container_open_log(p->c, O_RDWR | O_APPEND | O_CREAT);
+		if (p->log < 0)
+			return err_set(err, 500, "log file: %s", strerror(-p->log));
+	}
+	p->exit_file = container_open_exit(p->c, O_RDWR | O_CREAT | O_TRUNC);
+	return p->exit_file < 0 ? err_set(err, 500, "exit file: %s", strerror(-p->exit_file)) : 0;
+}
+
+/* --- cgroup and devices ------------------------------------------------------------------------------------------------------ */
+static void warn_unsupported(const struct plan *p)
+{
+	static const char *const limit[] = { "memory", "memory swap", "memory reservation", "pids", "cpu quota", "cpu period",
+					     "cpu shares", "blkio weight", "cpuset cpus", "cpuset mems" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(limit); i++)
+		if (p->cgroup.unsupported & (UINT64_C(1) << i))
+			log_warn("container %.12s: this host cannot limit %s", p->c->row.id, limit[i]);
+}
+
+static int take_cgroup(struct plan *p, struct err *err)
+{
+	struct req_device_attach req;
+
+	if (helper_wait(TAKE_PTR(p->cgroup_call), &p->cgroup, err, NULL) < 0)
+		return -1;
+	p->has_cgroup = true;
+	warn_unsupported(p);
+	message_init(&op_desc(OP_DEVICE_ATTACH)->req, &req);
+	snprintf(req.name, sizeof(req.name), "%s", p->c->row.name);
+	plan_device_rules(p, &req);
+	req.cgroup = p->cgroup.v2;
+	p->device_call = helper_submit(p->e, OP_DEVICE_ATTACH, &req, &p->ctx, 0);
+	return 0;
+}
+
+/* --- the process ------------------------------------------------------------------------------------------------------------------ */
+static const char *go_error(int err)
+{
+	static char text[128];
+
+	/* As Go spells them: clients look for these words. */
+	snprintf(text, sizeof(text), "%s", strerror(err));
+	text[0] = (char)tolower((unsigned char)text[0]);
+	return text;
+}
+
+/* The sentence of runc for a failed stage; docker's command line takes 127 and 126 from it. */
+static void runtime_error(const struct plan *p, int status, const char *stage, struct err *err)
+{
+	const cJSON *process = json_get(p->spec, "process");
+	const cJSON *args = json_get(process, "args");
+	const cJSON *first = cJSON_GetArrayItem(args, 0);
+	const char *arg0 = cJSON_IsString(first) ? first->valuestring : "";
+	char what[512];
+
+	if (strcmp(stage, "exec") == 0 && status == -ENOENT && !strchr(arg0, '/'))
+		snprintf(what, sizeof(what), "exec: \"%s\": executable file not found in $PATH", arg0);
+	else if (strcmp(stage, "exec") == 0 && status == -ENOENT)
+		snprintf(what, sizeof(what), "exec: \"%s\": stat %s: no such file or directory", arg0, arg0);
+	else if (strcmp(stage, "exec") == 0)
+		snprintf(what, sizeof(what), "exec: \"%s\": %s", arg0, go_error(-status));
+	else if (strcmp(stage, "chdir") == 0)
+		snprintf(what, sizeof(what), "chdir to cwd (\"%s\") set in config.json failed: %s",
+			 json_text(process, "cwd", "/", NULL), go_error(-status));
+	else
+		snprintf(what, sizeof(what), "%s%s%s", stage, stage[0] ? ": " : "", go_error(-status));
+	err->status = 500;
+	snprintf(err->message, sizeof(err->message),
+		 "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
+		 "unable to start container process: error during container init: %s: unknown", what);
+}
+
+static int spawn_create(struct plan *p, struct err *err)
+{
+	const cJSON *config = json_get(p->merged, "Config");
+	struct rep_spawn_create rep;
+	struct req_spawn_create req;
+	char stage[STAGE_MAX] = "";
+	struct err failure = { 0 };
+	int r;
+
+	message_init(&op_desc(OP_SPAWN_CREATE)->req, &req);
+	memcpy(req.container, p->c->raw_id, ID_BYTES);
+	req.terminal = p->tty;
+	req.open_stdin = json_bool(config, "OpenStdin", false, NULL);
+	req.stdin_once = json_bool(config, "StdinOnce", false, NULL);
+	req.spec = p->spec_fd;
+	req.seccomp = p->seccomp;
+	req.userns = p->slot.userns;
+	req.netns = p->slot.netns;
+	req.cgroup = p->cgroup.v2;
+	req.cgroup_v1.n = p->cgroup.v1.n;
+	memcpy(req.cgroup_v1.fd, p->cgroup.v1.fd, p->cgroup.v1.n * sizeof(int));
+	req.layers.n = p->rootfs.layers.n;
+	memcpy(req.layers.fd, p->rootfs.layers.fd, p->rootfs.layers.n * sizeof(int));
+	req.upper = p->rootfs.upper;
+	for (unsigned i = 0; i < p->nbinds; i++)
+		req.binds.fd[req.binds.n++] = p->binds[i].fd;
+	req.log = p->log;
+	req.exit = p->exit_file;
+	p->created = true; /* or will be, if the answer does not come */
+	r = helper_wait(helper_submit(p->e, OP_SPAWN_CREATE, &req, &p->ctx, 0), &rep, &failure, stage);
+	if (r < 0) {
+		if (failure.status == 403)
+			return err_set(err, 403, "%s", failure.message);
+		runtime_error(p, r, stage, err);
+		return -1;
+	}
+	p->pid = rep.pid;
+	close_fd(rep.pidfd);
+	r = monitor_link_create(p->e, rep.monitor, container_exited, p->c, &p->c->monitor);
+	return r < 0 ? err_set(err, 500, "monitor: %s", strerror(-r)) : 0;
+}
+
+static int spawn_start(struct plan *p, struct err *err)
+{
+	struct req_spawn_start req = { 0 };
+	char stage[STAGE_MAX] = "";
+	struct err failure = { 0 };
+	int r;
+
+	container_serve_attachers(p->c);
+	memcpy(req.container, p->c->raw_id, ID_BYTES);
+	r = helper_wait(helper_submit(p->e, OP_SPAWN_START, &req, &p->ctx, 0), NULL, &failure, stage);
+	if (r == 0)
+		return 0;
+	if (failure.status == 403)
+		return err_set(err, 403, "%s", failure.message);
+	runtime_error(p, r, stage, err);
+	return -1;
+}
+
+/* --- the whole ------------------------------------------------------------------------------------------------------------------------ */
+static int plan_run(struct plan *p, struct err *err)
+{
+	struct engine *e = p->e;
+
+	if (plan_read(p, err) < 0)
+		return -1;
+	p->cgroup_call = helper_submit(e, OP_CGROUP_CREATE, &p->limits, &p->ctx, 0);
+	submit_user(p);
+	if (plan_submit_sources(p, err) < 0)
+		return -1;
+	if (slot_take(e, &p->slot) < 0 && slot_make(e, &p->slot, &p->ctx, err) < 0)
+		return -1;
+	submit_rootfs(p);
+	plan_submit_volumes(p);
+	if (take_user(p, err) < 0 || make_spec(p, err) < 0 || open_files(p, err) < 0)
+		return -1;
+	/* Devices first: the rules need their numbers. */
+	if (plan_take_sources(p, err) < 0 || take_cgroup(p, err) < 0 || plan_map_binds(p, err) < 0)
+		return -1;
+	if (helper_wait(TAKE_PTR(p->rootfs_call), &p->rootfs, err, NULL) < 0)
+		return -1;
+	p->has_rootfs = true;
+	if (plan_take_binds(p, err) < 0)
+		return -1;
+	if (helper_wait(TAKE_PTR(p->device_call), NULL, err, NULL) < 0)
+		return -1;
+	if (spawn_create(p, err) < 0)
+		return -1;
+	return spawn_start(p, err);
+}
+
+/* The mappings and sources have done their part once the mounts are made. */
+static void drop_tickets(struct plan *p)
+{
+	struct req_mount_drop req = { 0 };
+
+	if (p->slot.ticket && p->slot.mount_generation == helper_generation(p->e, HELPER_MOUNT))
+		req.tickets.v[req.tickets.n++] = p->slot.ticket;
+	for (unsigned i = 0; i < p->nbinds; i++) {
+		const struct bind *b = &p->binds[i];
+		uint64_t mine[2] = { b->opened ? b->source : 0, b->mapping_made ? b->mapping : 0 };
+
+		for (unsigned k = 0; k < 2; k++) {
+			if (!mine[k])
+				continue;
+			if (req.tickets.n == ARRAY_SIZE(req.tickets.v)) {
+				helper_detach(helper_submit(p->e, OP_MOUNT_DROP, &req, &p->ctx, 0));
+				req.tickets.n = 0;
+			}
+			req.tickets.v[req.tickets.n++] = mine[k];
+		}
+	}
+	p->slot.ticket = 0;
+	if (req.tickets.n)
+		helper_detach(helper_submit(p->e, OP_MOUNT_DROP, &req, &p->ctx, 0));
+}
+
+/* After a failure: takes what is still on its way, then gives everything back. */
+static void plan_abandon(struct plan *p)
+{
+	p->ctx.client = -1;
+	if (p->cgroup_call)
+		p->has_cgroup = helper_wait(TAKE_PTR(p->cgroup_call), &p->cgroup, NULL, NULL) == 0;
+	if (p->rootfs_call)
+		p->has_rootfs = helper_wait(TAKE_PTR(p->rootfs_call), &p->rootfs, NULL, NULL) == 0;
+	if (p->user_call)
+		helper_wait(TAKE_PTR(p->user_call), NULL, NULL, NULL);
+	if (p->device_call)
+		helper_wait(TAKE_PTR(p->device_call), NULL, NULL, NULL);
+	plan_collect_binds(p);
+	drop_tickets(p);
+	p->slot.userns = close_fd(p->slot.userns);
+	p->slot.netns = close_fd(p->slot.netns);
+	if (p->has_cgroup || p->slot.base)
+		container_release_kernel(p->e, p->c->raw_id, p->slot.base, /* kill= */ p->created);
+	monitor_link_destroy(TAKE_PTR(p->c->monitor));
+}
+
+static void plan_finish(struct plan *p)
+{
+	if (p->has_cgroup)
+		message_close_fds(&op_desc(OP_CGROUP_CREATE)->rep, &p->cgroup);
+	if (p->has_rootfs)
+		message_close_fds(&op_desc(OP_MOUNT_ROOTFS)->rep, &p->rootfs);
+	for (unsigned i = 0; i < p->nbinds; i++)
+		close_fd(p->binds[i].fd);
+	close_fd(p->slot.userns);
+	close_fd(p->slot.netns);
+	close_fd(p->spec_fd);
+	close_fd(p->seccomp);
+	close_fd(p->log);
+	close_fd(p->exit_file);
+	spec_mounts_finish(&p->mounts);
+	image_finish(&p->image);
+	cJSON_Delete(p->spec);
+	cJSON_Delete(p->merged);
+	free(p);
+}
+
+static struct plan *plan_create(struct container *c, const struct call_ctx *ctx)
+{
+	struct plan *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->e = c->e;
+	p->c = c;
+	p->ctx = *ctx;
+	p->ctx.container = c->raw_id;
+	p->slot.userns = p->slot.netns = p->spec_fd = p->seccomp = p->log = p->exit_file = -EBADF;
+	return p;
+}
+
+static void started(struct plan *p)
+{
+	struct container *c = p->c;
+
+	c->row.pid = p->pid;
+	c->row.base = p->slot.base;
+	c->row.cgroup_id = p->cgroup.cgroup_id;
+	c->row.started_ns = time_now_ns();
+	c->row.exit_code = 0;
+	c->row.oom_killed = false;
+	free(TAKE_PTR(c->row.error));
+	container_apply(c, EVENT_STARTED);
+	container_store(c);
+	container_emit(c, "start", NULL, NULL);
+	drop_tickets(p);
+	pool_refill(c->e);
+}
+
+/* Docker's exit codes for programs that could not be started; those are the client's fault (400). */
+static void not_started(struct container *c, struct err *err)
+{
+	char code[16];
+
+	c->row.exit_code = 128;
+	if (strcasestr(err->message, "executable file not found") || strcasestr(err->message, "no such file or directory"))
+		c->row.exit_code = 127;
+	if (strcasestr(err->message, "permission denied") || strcasestr(err->message, "is a directory"))
+		c->row.exit_code = 126;
+	if (c->row.exit_code != 128 && err->status == 500)
+		err->status = 400;
+	free(c->row.error);
+	c->row.error = strdup(err->message);
+	c->row.pid = 0;
+	c->row.base = 0;
+	snprintf(code, sizeof(code), "%d", c->row.exit_code);
+	container_apply(c, c->row.started_ns ? EVENT_RESTART_FAILED : EVENT_NOT_STARTED);
+	container_store(c);
+	container_emit(c, "die", "exitCode", code);
+}
+
+int container_start(struct container *c, const struct call_ctx *ctx, struct err *err)
+{
+	struct plan *p;
+	int r;
+
+	while (c->row.status == STATUS_STARTING || c->cleaning)
+		container_watch(c, -1);
+	if (c->row.status == STATUS_PAUSED)
+		return err_set(err, 409, "cannot start a paused container, try unpause instead");
+	if (c->row.status == STATUS_RUNNING)
+		return 1;
+	if (c->gone || container_next_status(c->row.status, EVENT_START) < 0)
+		return err_set(err, 409, "container is marked for removal and cannot be started");
+	p = plan_create(c, ctx);
+	if (!p)
+		return err_set(err, 500, "out of memory");
+	container_ref(c);
+	c->e->containers->busy++;
+	c->exit_seen = false;
+	container_apply(c, EVENT_START);
+	r = plan_run(p, err);
+	if (r < 0) {
+		plan_abandon(p);
+		not_started(c, err);
+		container_fail_attachers(c);
+	} else {
+		started(p);
+	}
+	plan_finish(p);
+	c->e->containers->busy--;
+	if (r < 0 && c->row.auto_remove)
+		container_remove(c, /* force= */ true, /* volumes= */ true, ctx, NULL);
+	container_put(c);
+	return r < 0 ? -1 : 0;
+}

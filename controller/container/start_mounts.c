@@ -1,0 +1,202 @@
+/* start_mounts.c - the part of a start that brings host paths, devices and volumes into the container.
+ *
+ * A host path goes lookup OPEN -> idmap OWNER -> mount BIND, all by tickets: posternd never holds an fd of a source.
+ * Binds whose sources have the same owner share one mapping. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../../helpers/base/cleanup.h"
+#include "start.h"
+
+void bind_error(const struct spec_mount *m, int status, const struct err *failure, struct err *err)
+{
+	bool device = m->type == SPEC_DEVICE;
+	const char *what = device ? "device" : m->type == SPEC_VOLUME ? "volume" : "bind source path";
+
+	if (status == -ENOENT && device)
+		err_set(err, 500, "error gathering device information while adding custom device \"%s\": no such file or directory",
+			m->source);
+	else if (status == -ENOENT && m->type == SPEC_BIND)
+		err_set(err, 400, "invalid mount config for type \"bind\": bind source path does not exist: %s", m->source);
+	else if (status == -EPERM || status == -EACCES)
+		err_set(err, 403, "%s \"%s\" is not allowed%s: %s", what, m->source,
+			m->readonly || device ? "" : " (writable)", failure->message);
+	else
+		err_set(err, failure->status ? failure->status : 500, "%s \"%s\": %s", what, m->source,
+			failure->message);
+}
+
+int plan_submit_sources(struct plan *p, struct err *err)
+{
+	struct req_lookup_open *req;
+
+	for (size_t i = 0; i < p->mounts.n; i++) {
+		if (p->mounts.v[i].type == SPEC_TMPFS)
+			continue;
+		if (p->nbinds == BINDS_MAX)
+			return err_set(err, 400, "too many mounts: at most %u", BINDS_MAX);
+		p->binds[p->nbinds].m = &p->mounts.v[i];
+		p->binds[p->nbinds++].fd = -EBADF;
+	}
+	if (p->nbinds == 0)
+		return 0;
+	req = calloc(1, sizeof(*req));
+	if (!req)
+		return err_set(err, 500, "out of memory");
+	for (unsigned i = 0; i < p->nbinds; i++) {
+		struct bind *b = &p->binds[i];
+
+		if (b->m->type == SPEC_VOLUME)
+			continue;
+		b->source = ticket_new(p->e->containers);
+		req->ticket = b->source;
+		req->what = b->m->type == SPEC_DEVICE ? LOOKUP_DEVICE : LOOKUP_BIND;
+		req->writable = b->m->type == SPEC_DEVICE ? !b->m->device_access || strchr(b->m->device_access, 'w') != NULL
+							   : !b->m->readonly;
+		snprintf(req->path, sizeof(req->path), "%s", b->m->source);
+		b->open = helper_submit(p->e, OP_LOOKUP_OPEN, req, &p->ctx, 0);
+	}
+	free(req);
+	return 0;
+}
+
+int plan_take_sources(struct plan *p, struct err *err)
+{
+	for (unsigned i = 0; i < p->nbinds; i++) {
+		struct bind *b = &p->binds[i];
+		struct err failure = { 0 };
+		int r;
+
+		if (!b->open)
+			continue;
+		r = helper_wait(TAKE_PTR(b->open), &b->found, &failure, NULL);
+		if (r < 0) {
+			bind_error(b->m, r, &failure, err);
+			return -1;
+		}
+		b->opened = true;
+	}
+	return 0;
+}
+
+void plan_submit_volumes(struct plan *p)
+{
+	for (unsigned i = 0; i < p->nbinds; i++) {
+		struct bind *b = &p->binds[i];
+		struct req_mount_volume req = { .mapping = p->slot.ticket, .readonly = b->m->readonly };
+
+		if (b->m->type != SPEC_VOLUME)
+			continue;
+		snprintf(req.volume, sizeof(req.volume), "%s", b->m->source);
+		b->mount = helper_submit(p->e, OP_MOUNT_VOLUME, &req, &p->ctx, 0);
+	}
+}
+
+/* The mapping for b's owner: an earlier entry's or a new one. */
+static void submit_owner(struct plan *p, unsigned n)
+{
+	struct bind *b = &p->binds[n];
+	struct req_idmap_owner req = {
+		.base = p->slot.base, .run_uid = p->user.uid, .run_gid = p->user.gid,
+		.owner_uid = b->found.uid, .owner_gid = b->found.gid,
+	};
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct bind *o = &p->binds[i];
+
+		if (o->mapping && o->found.uid == b->found.uid && o->found.gid == b->found.gid) {
+			b->mapping = o->mapping;
+			return;
+		}
+	}
+	b->mapping = req.ticket = ticket_new(p->e->containers);
+	b->owner = helper_submit(p->e, OP_IDMAP_OWNER, &req, &p->ctx, 0);
+}
+
+static void submit_bind(struct plan *p, struct bind *b)
+{
+	struct req_mount_bind req = { .source = b->source, .mapping = b->mapping, .readonly = b->m->readonly };
+	struct req_mount_device device = { .source = b->source };
+
+	if (b->m->type == SPEC_DEVICE)
+		b->mount = helper_submit(p->e, OP_MOUNT_DEVICE, &device, &p->ctx, 0);
+	else
+		b->mount = helper_submit(p->e, OP_MOUNT_BIND, &req, &p->ctx, 0);
+}
+
+int plan_map_binds(struct plan *p, struct err *err)
+{
+	if (p->nbinds && (p->user.uid >= MAP_SIZE || p->user.gid >= MAP_SIZE))
+		return err_set(err, 400, "uid %u or gid %u is outside the container's range of %u ids", p->user.uid, p->user.gid,
+			       MAP_SIZE);
+	for (unsigned i = 0; i < p->nbinds; i++)
+		if (p->binds[i].m->type == SPEC_BIND && !p->binds[i].found.unmapped)
+			submit_owner(p, i);
+	for (unsigned i = 0; i < p->nbinds; i++) {
+		struct bind *b = &p->binds[i];
+
+		if (b->m->type == SPEC_VOLUME)
+			continue;
+		/* mount knows the mapping when idmap answers; a shared one was waited for at its first entry. */
+		if (b->owner) {
+			if (helper_wait(TAKE_PTR(b->owner), NULL, err, NULL) < 0)
+				return -1;
+			b->mapping_made = true;
+		}
+		submit_bind(p, b);
+	}
+	return 0;
+}
+
+int plan_take_binds(struct plan *p, struct err *err)
+{
+	for (unsigned i = 0; i < p->nbinds; i++) {
+		struct bind *b = &p->binds[i];
+		/* The replies of BIND, VOLUME and DEVICE are all one fd; each struct is that fd and an end mark. */
+		struct rep_mount_bind rep;
+		struct err failure = { 0 };
+		int r = helper_wait(TAKE_PTR(b->mount), &rep, &failure, NULL);
+
+		if (r < 0) {
+			bind_error(b->m, r, &failure, err);
+			return -1;
+		}
+		b->fd = rep.mount;
+	}
+	return 0;
+}
+
+void plan_collect_binds(struct plan *p)
+{
+	for (unsigned i = 0; i < p->nbinds; i++) {
+		struct bind *b = &p->binds[i];
+
+		if (b->open)
+			b->opened = helper_wait(TAKE_PTR(b->open), NULL, NULL, NULL) == 0;
+		if (b->owner)
+			b->mapping_made = helper_wait(TAKE_PTR(b->owner), NULL, NULL, NULL) == 0;
+		if (b->mount)
+			helper_wait(TAKE_PTR(b->mount), NULL, NULL, NULL);
+	}
+}
+
+void plan_device_rules(const struct plan *p, struct req_device_attach *req)
+{
+	for (unsigned i = 0; i < p->nbinds; i++) {
+		const struct bind *b = &p->binds[i];
+		const char *access = b->m->device_access && b->m->device_access[0] ? b->m->device_access : "rwm";
+		uint32_t *v = &req->rules.v[req->rules.n];
+
+		if (b->m->type != SPEC_DEVICE || req->rules.n + 4 > ARRAY_SIZE(req->rules.v))
+			continue;
+		v[0] = S_ISBLK(b->found.mode) ? DEVICE_BLOCK : DEVICE_CHAR;
+		v[1] = (strchr(access, 'r') ? DEVICE_READ : 0u) | (strchr(access, 'w') ? DEVICE_WRITE : 0u) |
+		       (strchr(access, 'm') ? DEVICE_MKNOD : 0u);
+		v[2] = b->found.rdev_major;
+		v[3] = b->found.rdev_minor;
+		req->rules.n += 4;
+	}
+}
