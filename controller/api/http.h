@@ -24,11 +24,14 @@ int http_listen(struct engine *e, int listening_fd);
 void http_stop(struct engine *e);
 
 /* --- what was asked ----------------------------------------------------------------------------------------- */
-const char *http_method(const struct http_request *r); /* "GET", ... HEAD is handled as GET without a body */
+/* "GET", ... "HEAD" too: it is routed as GET and its answer goes without the body, whatever the handler writes. */
+const char *http_method(const struct http_request *r);
 /* API version asked by the path, times 100 (1.47: 147); the newest when the path has none. */
 int http_version(const struct http_request *r);
 /* Decoded query value, or NULL. */
 const char *http_query(const struct http_request *r, const char *name);
+/* The same for a parameter given several times ("names=a&names=b"); n from 0. */
+const char *http_query_nth(const struct http_request *r, const char *name, unsigned n);
 /* "", 0, no, false, none (any case): false, else true; fallback when absent. */
 bool http_query_bool(const struct http_request *r, const char *name, bool fallback);
 /* Variable part of the route ("{id}"): "" when absent. */
@@ -47,6 +50,8 @@ ssize_t http_read(struct http_request *r, void *buf, size_t size, struct err *er
 cJSON *http_read_json(struct http_request *r, struct err *err);
 
 /* --- answers (one per request) ------------------------------------------------------------------------------ */
+/* A further header of the answer, before it begins. A value with a line end, or beyond API_REPLY_HEADERS_MAX, is left out. */
+void http_reply_header(struct http_request *r, const char *name, const char *value);
 void http_reply_json(struct http_request *r, int status, const cJSON *body); /* borrows body */
 void http_reply_text(struct http_request *r, int status, const char *type, const char *body);
 void http_reply_empty(struct http_request *r, int status); /* 204, 304, 201 ... */
@@ -60,10 +65,12 @@ int http_write_json(struct http_request *r, const cJSON *value); /* one line and
 void http_end(struct http_request *r);
 
 /* --- hijack (attach, exec) ---------------------------------------------------------------------------------- */
-/* With "Upgrade: tcp" 101, else a raw 200; from here the connection is a byte stream. type: content type. */
+/* With "Upgrade: tcp" 101, else a raw 200; from here the connection is a byte stream. type: content type. NULL when it cannot
+ * be: answered already, or the client sends a body that nobody reads. */
 struct http_stream *http_hijack(struct http_request *r, const char *type);
 /* Parks until there is input: its length; 0 when the client has half-closed; -1 when it has gone or, with
- * -EAGAIN in *ret_why, when the task was woken for another reason. Bytes right behind the request's headers come first. */
+ * -EAGAIN in *ret_why, when the task was woken for another reason (look at your own conditions before each call: it parks once).
+ * The end is told once; after it a call parks for other wakes. Bytes right behind the request's headers come first. */
 ssize_t http_stream_read(struct http_stream *s, void *buf, size_t size, int *ret_why);
 int http_stream_write(struct http_stream *s, const void *data, size_t n); /* parks while the client is slow; -1: gone */
 void http_stream_shutdown(struct http_stream *s); /* ends our output */
