@@ -90,7 +90,73 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB_CONTROLLER) $(LIB)
 unit: $(UNIT)
 .PHONY: unit
 
+# --- what is installed by name when it is missing ---------------------------------------------------------------
+DEPS_BUILD := gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libuv1-dev libhttp-parser-dev libsqlite3-dev \
+	libarchive-dev libseccomp-dev libcjson-dev libssl-dev linux-libc-dev
+DEPS_CHECK := libcunit1-dev libclang-rt-14-dev busybox-static jq curl strace procps iproute2 util-linux e2fsprogs python3-docker
+DEPS_LINT := clang-tidy cppcheck
+# Docker's client of Debian, unpacked below build/ only: installing it would start its daemon.
+DEBS := docker.io containerd runc crun
+missing = $(shell for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done)
+define install_missing
+	@m='$(call missing,$(1))'; if [ -n "$$m" ]; then echo "installing: $$m"; \
+		$(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$m >/dev/null; fi
+endef
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+deps:
+	$(call install_missing,$(DEPS_BUILD))
+deps-check: deps
+	$(call install_missing,$(DEPS_CHECK))
+	@tests/debs build/debs $(DEBS)
+deps-lint: deps
+	$(call install_missing,$(DEPS_LINT))
+.PHONY: deps-check deps-lint unit all-unit
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXEC) $(DESTDIR)/etc/postern
+	install -m 755 $(B)/bin/postern $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(filter-out $(B)/bin/postern,$(BINS)) $(DESTDIR)$(LIBEXEC)/
+	[ -e $(DESTDIR)/etc/postern/policy.json ] || install -m 644 policy/default.json $(DESTDIR)/etc/postern/policy.json
+uninstall:
+	rm -rf $(DESTDIR)$(LIBEXEC) $(DESTDIR)$(PREFIX)/bin/postern
+
+run: deps
+	@$(call install_missing,busybox-static)
+	@$(MAKE) --no-print-directory -s -j2 build
+	@$(SUDO) tests/demo run
+stop:
+	@$(SUDO) tests/demo stop
+
+check: deps-check
+	@$(MAKE) --no-print-directory -s -j2 build unit
+	@$(MAKE) --no-print-directory -s fuzz-build
+	@$(SUDO) tests/run
+check-full: check lint asan fuzz bench
+
+asan: deps-check
+	@$(MAKE) --no-print-directory -s -j2 MODE=asan build unit
+	@$(SUDO) env POSTERN_BIN=$(CURDIR)/build/asan/bin UNIT=build/asan/unit tests/run unit integration
+
+# One harness a file; libFuzzer with clang, over the code that the programs run.
+FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz-build:
+	@$(MAKE) --no-print-directory -s -j2 MODE=fuzz CC=clang fuzzers
+fuzzers: $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+$(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(LIB_CONTROLLER) $(LIB)
+	clang -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS_CONTROLLER)
+fuzz: deps-check fuzz-build
+	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) tests/fuzz/run
+.PHONY: fuzz-build fuzzers
+
+bench: deps-check
+	@$(MAKE) --no-print-directory -s -j2 build
+	@$(SUDO) tests/bench/run
+
+lint: deps-lint
+	@tests/lint
+
 clean:
+	@[ ! -e build/engine ] || $(SUDO) tests/demo stop
 	rm -rf build
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,43 @@
+#!/bin/bash
+# kill -9 of each program while a container runs: it goes on, its log is whole, the engine answers again.
+. "$(dirname "$0")/../lib.sh"
+[ -n "${POSTERN_SOCKET:-}" ] || exec "$top/tests/with-engine" bash "$0" "$@"
+
+pid_of() { jq -r ".helpers[] | select(.name == \"$1\") | .pid" "$POSTERN_RUN/helpers.json"; }
+docker run -d --name long busybox sh -c 'i=0; while [ $i -lt 100000 ]; do i=$((i+1)); echo $i; sleep 0.01; done' >/dev/null
+container=$(docker inspect -f '{{.State.Pid}}' long)
+for program in audit seal mount lookup idmap netns cgroup device spawn layer controller; do
+	old=$(pid_of "$program")
+	kill -9 "$old"
+	start=$(date +%s%N)
+	until_true 100 "$bin/postern" run --rm busybox true
+	ms=$((($(date +%s%N) - start) / 1000000))
+	ok "$program killed: the engine runs containers again" "$bin/postern" run --rm busybox true
+	[ $ms -lt 2000 ] && pass "$program killed: within 2 s" || fail "$program killed: within 2 s" "$ms ms"
+	ok "$program killed: another took its place" bash -c "p=\$(jq -r '.helpers[] | select(.name == \"$program\") | .pid' '$POSTERN_RUN/helpers.json'); [ \$p != $old ] && kill -0 \$p"
+	ok "$program killed: the container goes on" kill -0 "$container"
+	is "$program killed: and is known to run" running docker inspect -f '{{.State.Status}}' long
+done
+ok "it can be stopped" docker stop -t 0 long
+docker logs long >"$POSTERN_BASE/lines"
+ok "its log is whole" bash -c "n=\$(wc -l <'$POSTERN_BASE/lines'); [ \$n -gt 10 ] && [ \"\$(cat '$POSTERN_BASE/lines')\" = \"\$(seq 1 \$n)\" ]"
+docker rm long >/dev/null
+ok "the audit log verifies after all that" "$bin/postern" audit verify
+
+# during a start: killed at random moments, sampled; an error or a success, and nothing left
+for program in cgroup netns idmap mount spawn device controller; do
+	for i in 1 2 3; do
+		docker run --rm busybox true >/dev/null 2>"$POSTERN_BASE/err" & run=$!
+		sleep 0.0$((i * 2))
+		kill -9 "$(pid_of "$program")" 2>/dev/null
+		wait $run
+	done
+	until_true 100 "$bin/postern" run --rm busybox true
+	ok "$program killed during starts: the engine goes on" "$bin/postern" run --rm busybox true
+done
+docker ps -aq | xargs -r docker rm -f >/dev/null
+left() { find /sys/fs/cgroup -path "*$POSTERN_CGROUP/containers/*" -maxdepth 6 -type d ! -name spawn; ls "$POSTERN_DATA/store/tree/containers" "$POSTERN_RUN/monitors"; }
+until_true 40 bash -c "[ -z \"\$(find /sys/fs/cgroup -path '*$POSTERN_CGROUP/containers/*' -maxdepth 6 -type d ! -name spawn)\" ]"
+is "nothing is left of them" "" bash -c "find /sys/fs/cgroup -path '*$POSTERN_CGROUP/containers/*' -maxdepth 6 -type d ! -name spawn; ls '$POSTERN_DATA/store/tree/containers'"
+is "no second set of helpers" 11 bash -c "ps -eo ruid,args | awk -v i=$POSTERN_IDS '(\$1 >= i && \$1 < i + 24) || \$1 == 2147352576' | grep -c 'postern'"
+finish
