@@ -1,0 +1,121 @@
+/* postern-seal - locks the flags of mounts for good.
+ *
+ * Who owns the user namespace of a mount namespace may clear read-only, nosuid and nodev on mounts attached there. Not on ones
+ * that came from a greater user namespace into a lesser one: so seal, which has no privilege on the host, makes two namespaces
+ * of its own, one below the other, attaches the mounts in the first and has them cloned in the second (stage.c, inner.c).
+ *
+ * Input: detached mounts from mount, its only peer. Nothing else reaches it; a plain path fd is no detached mount and
+ * cannot be attached without a privilege over its namespace, which seal has not. */
+#include <errno.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "../base/cleanup.h"
+#include "../base/fd.h"
+#include "../base/log.h"
+#include "../base/sandbox.h"
+#include "../protocol/server.h"
+#include "seal.h"
+
+struct ctx {
+	int inner;
+};
+
+static int attach_all(struct request *r, unsigned char is_dir[SLOTS])
+{
+	const struct req_seal_seal *req = r->req;
+	struct fd_id id;
+	int e;
+
+	for (unsigned i = 0; i < req->mounts.n; i++) {
+		e = fd_identify(req->mounts.fd[i], &id);
+		if (e < 0)
+			return request_fail(r, e, "object");
+		is_dir[i] = S_ISDIR(id.mode) ? 1 : 0;
+		e = stage_attach(i, req->mounts.fd[i], is_dir[i]);
+		if (e < 0)
+			return request_fail(r, e, "attach");
+	}
+	return 0;
+}
+
+static int run_seal(struct request *r)
+{
+	const struct req_seal_seal *req = r->req;
+	struct rep_seal_seal *rep = r->rep;
+	struct ctx *c = r->helper->ctx;
+	unsigned char is_dir[SLOTS];
+	int e;
+
+	e = stage_open();
+	if (e < 0)
+		return request_fail(r, e, "stage");
+	e = attach_all(r, is_dir);
+	if (e == 0) {
+		e = inner_clone(c->inner, req->mounts.n, is_dir, rep->mounts.fd);
+		if (e == -ENODATA)
+			r->helper->stopping = true;
+		if (e < 0)
+			request_fail(r, e, "clone");
+		else
+			rep->mounts.n = req->mounts.n;
+	}
+	/* Clearing waits for the kernel; the answer need not. */
+	if (e == 0) {
+		r->deferred = true;
+		request_reply(r, 0, rep);
+	}
+	if (stage_clear() < 0) {
+		log_error("the stage cannot be cleared");
+		r->helper->stopping = true;
+	}
+	return e;
+}
+
+static void inner_ended(struct helper *h, int fd, short revents, void *data)
+{
+	log_error("the inner process has ended");
+	h->stopping = true;
+}
+
+static int seal_start(struct helper *h)
+{
+	struct ctx *c = h->ctx;
+	int e;
+
+	e = stage_enter();
+	if (e < 0)
+		return e;
+	e = sandbox_caps_set(CAP_BIT(CAP_SYS_ADMIN)); /* over its own namespaces */
+	if (e < 0)
+		return e;
+	c->inner = inner_start();
+	if (c->inner < 0)
+		return c->inner;
+	return helper_poll_add(h, c->inner, POLLIN, inner_ended, NULL);
+}
+
+static const int syscalls[] = { SYS_open_tree, SYS_move_mount, SYS_umount2 };
+
+static const struct handler handlers[] = {
+	{ OP_SEAL_SEAL, run_seal },
+};
+
+int main(int argc, char **argv)
+{
+	const struct helper_def def = {
+		.id = HELPER_SEAL,
+		.handlers = handlers,
+		.nhandlers = ARRAY_SIZE(handlers),
+		.policy_size = sizeof(struct policy_seal),
+		.ctx_size = sizeof(struct ctx),
+		.start = seal_start,
+		.syscalls = syscalls,
+		.nsyscalls = ARRAY_SIZE(syscalls),
+		.controller_rights = op_bit(OP_SEAL_SEAL),
+	};
+
+	return helper_run(&def, argc, argv);
+}
