@@ -212,8 +212,7 @@ static int judge_owner(struct explain *e, struct question *q, const struct polic
 		snprintf(reason, sizeof(reason), "it belongs to uid %u, not to the client", st->st_uid);
 		return answer(e, DENIED, "binds", rule->rule, reason);
 	}
-	if (st->st_uid < e->policy.lookup.owner_uid_first || st->st_uid - common->ids_base < IDS_PER_ENGINE ||
-	    (st->st_uid >= common->range_first && st->st_uid <= common->range_last)) {
+	if (!policy_owner_ordinary(common, st->st_uid, e->policy.lookup.owner_uid_first)) {
 		snprintf(reason, sizeof(reason), "it belongs to uid %u of the system: read-only and without an owner", st->st_uid);
 		return answer(e, q->writable ? DENIED : ALLOWED, "binds", rule->rule, reason);
 	}

@@ -1,0 +1,264 @@
+/* containers.c - ps, logs, stop, kill, wait, rm. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../../helpers/base/cleanup.h"
+#include "cli.h"
+#include "http_client.h"
+
+/* --- ps ------------------------------------------------------------------------------------------------------------- */
+struct ps_options {
+	bool all, quiet, no_trunc, size, latest;
+	long last;
+	const char *format;
+	struct texts filters;
+};
+
+static const struct option_row ps_rows[] = {
+	{ "all", 'a', OPT_FLAG, offsetof(struct ps_options, all), NULL, NULL, "also those that have ended" },
+	{ "quiet", 'q', OPT_FLAG, offsetof(struct ps_options, quiet), NULL, NULL, "only ids" },
+	{ "no-trunc", 0, OPT_FLAG, offsetof(struct ps_options, no_trunc), NULL, NULL, "whole ids and commands" },
+	{ "size", 's', OPT_FLAG, offsetof(struct ps_options, size), NULL, NULL, "with their size on disk" },
+	{ "latest", 'l', OPT_FLAG, offsetof(struct ps_options, latest), NULL, NULL, "the last one made" },
+	{ "last", 'n', OPT_INT, offsetof(struct ps_options, last), NULL, NULL, "the last N made" },
+	{ "format", 0, OPT_TEXT, offsetof(struct ps_options, format), NULL, NULL, "template, table TEMPLATE, or json" },
+	{ "filter", 'f', OPT_LIST, offsetof(struct ps_options, filters), NULL, NULL, "NAME=VALUE" },
+};
+
+static const struct column ps_columns[] = {
+	{ "CONTAINER ID", "ID" }, { "IMAGE", "Image" }, { "COMMAND", "Command" }, { "CREATED", "RunningFor" },
+	{ "STATUS", "Status" }, { "PORTS", "Ports" }, { "NAMES", "Names" }, { "SIZE", "Size" },
+};
+
+static void add_names(cJSON *row, const cJSON *names)
+{
+	char text[512] = "";
+	const cJSON *v;
+
+	cJSON_ArrayForEach(v, names) {
+		const char *s = cJSON_IsString(v) ? v->valuestring : "";
+		size_t n = strlen(text);
+
+		snprintf(text + n, sizeof(text) - n, "%s%s", n ? "," : "", s + (*s == '/'));
+	}
+	cJSON_AddStringToObject(row, "Names", text);
+}
+
+static void add_labels(cJSON *row, const cJSON *labels)
+{
+	char text[2048] = "";
+	const cJSON *v;
+
+	cJSON_ArrayForEach(v, labels) {
+		size_t n = strlen(text);
+
+		snprintf(text + n, sizeof(text) - n, "%s%s=%s", n ? "," : "", v->string, cJSON_IsString(v) ? v->valuestring : "");
+	}
+	cJSON_AddStringToObject(row, "Labels", text);
+}
+
+static cJSON *ps_row(const cJSON *c, const struct ps_options *o)
+{
+	cJSON *row = cJSON_CreateObject();
+	time_t created = (time_t)json_number_at(c, "Created");
+	char text[512], ago[64], date[64];
+	struct tm tm;
+
+	snprintf(text, sizeof(text), "%.*s", o->no_trunc ? 64 : 12, json_text_at(c, "Id"));
+	cJSON_AddStringToObject(row, "ID", text);
+	cJSON_AddStringToObject(row, "Image", json_text_at(c, "Image"));
+	snprintf(text, sizeof(text), !o->no_trunc && strlen(json_text_at(c, "Command")) > 20 ? "\"%.19s…\"" : "\"%.500s\"",
+		 json_text_at(c, "Command"));
+	cJSON_AddStringToObject(row, "Command", text);
+	text_ago(ago, sizeof(ago), (int64_t)(time(NULL) - created));
+	snprintf(text, sizeof(text), "%s ago", ago);
+	cJSON_AddStringToObject(row, "RunningFor", text);
+	strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S %z UTC", gmtime_r(&created, &tm));
+	cJSON_AddStringToObject(row, "CreatedAt", date);
+	cJSON_AddStringToObject(row, "Status", json_text_at(c, "Status"));
+	cJSON_AddStringToObject(row, "State", json_text_at(c, "State"));
+	cJSON_AddStringToObject(row, "Ports", "");
+	add_names(row, json_at(c, "Names"));
+	add_labels(row, json_at(c, "Labels"));
+	text_size(text, sizeof(text), json_number_at(c, "SizeRw"));
+	cJSON_AddStringToObject(row, "Size", text);
+	return row;
+}
+
+int verb_ps(struct cli *cli, int argc, char **argv)
+{
+	static const struct column ids[] = { { "", "ID" } };
+	struct ps_options o = { 0 };
+	_cleanup_free_ char *filters = NULL, *path = NULL;
+	cJSON *list = NULL, *rows;
+	const cJSON *c;
+	int n, r;
+
+	r = OPTIONS(ps_rows, &o, false, argc, argv, &n);
+	if (r)
+		return r < 0;
+	filters = api_filters(&o.filters);
+	if (!filters)
+		return 1;
+	if (asprintf(&path, API "/containers/json?all=%d&size=%d&limit=%ld&filters=%s", o.all, o.size, o.latest ? 1 : o.last, filters) < 0)
+		return 1;
+	if (api_call(cli, "GET", path, NULL, &list) < 0)
+		return 1;
+	rows = cJSON_CreateArray();
+	cJSON_ArrayForEach(c, list)
+		cJSON_AddItemToArray(rows, ps_row(c, &o));
+	if (o.quiet)
+		r = table_print(rows, ids, 1, o.format, false);
+	else
+		r = table_print(rows, ps_columns, ARRAY_SIZE(ps_columns) - !o.size, o.format, true);
+	cJSON_Delete(rows);
+	cJSON_Delete(list);
+	return r;
+}
+
+/* --- logs ------------------------------------------------------------------------------------------------------------- */
+struct logs_options {
+	bool follow, timestamps;
+	const char *tail, *since, *until;
+};
+
+int verb_logs(struct cli *cli, int argc, char **argv)
+{
+	static const struct option_row rows[] = {
+		{ "follow", 'f', OPT_FLAG, offsetof(struct logs_options, follow), NULL, NULL, "and what comes" },
+		{ "timestamps", 't', OPT_FLAG, offsetof(struct logs_options, timestamps), NULL, NULL, "with the time of each line" },
+		{ "tail", 'n', OPT_TEXT, offsetof(struct logs_options, tail), NULL, NULL, "only the last N lines" },
+		{ "since", 0, OPT_TEXT, offsetof(struct logs_options, since), NULL, NULL, "from a time on, or 10m" },
+		{ "until", 0, OPT_TEXT, offsetof(struct logs_options, until), NULL, NULL, "up to a time" },
+	};
+	struct logs_options o = { .tail = "all" };
+	_cleanup_free_ char *inspect = NULL, *path = NULL;
+	char since[64] = "0", until[64] = "0";
+	struct http *h;
+	cJSON *c = NULL;
+	int n, r;
+
+	r = OPTIONS(rows, &o, false, argc, argv, &n);
+	if (r)
+		return r < 0;
+	if (n != 1)
+		return usage("logs [-f] [-t] [--tail N] [--since T] CONTAINER");
+	if ((o.since && time_argument(o.since, since, sizeof(since)) < 0) || (o.until && time_argument(o.until, until, sizeof(until)) < 0))
+		return 1;
+	inspect = api_path(API "/containers/%s/json", argv[1]);
+	if (api_call(cli, "GET", inspect, NULL, &c) < 0)
+		return 1;
+	path = api_path(API "/containers/%s/logs?stdout=1&stderr=1&follow=%s&timestamps=%s&tail=%s&since=%s&until=%s", argv[1],
+			o.follow ? "1" : "0", o.timestamps ? "1" : "0", o.tail, since, until);
+	h = api_open(cli, "GET", path, "");
+	r = h ? stream_copy(h, cJSON_IsTrue(json_at(c, "Config.Tty"))) : 1;
+	if (h)
+		http_finish(h);
+	free(h);
+	cJSON_Delete(c);
+	return r;
+}
+
+/* --- one request for each name ----------------------------------------------------------------------------------------- */
+/* method path, with the name put into "%s" and `query` behind it; prints the name when that went well. */
+static int each(struct cli *cli, int n, char **names, const char *method, const char *format, const char *query)
+{
+	int status = 0;
+
+	for (int i = 0; i < n; i++) {
+		_cleanup_free_ char *start = api_path(format, names[i]), *path = NULL;
+
+		if (asprintf(&path, "%s%s", start, query) < 0 || api_call(cli, method, path, NULL, NULL) < 0)
+			status = 1;
+		else
+			printf("%s\n", names[i]);
+		fflush(stdout);
+	}
+	return status;
+}
+
+struct stop_options {
+	const char *time, *signal;
+	bool force, volumes;
+};
+
+int verb_stop(struct cli *cli, int argc, char **argv)
+{
+	static const struct option_row rows[] = {
+		{ "time", 't', OPT_TEXT, offsetof(struct stop_options, time), NULL, NULL, "seconds until it is killed" },
+		{ "timeout", 0, OPT_TEXT, offsetof(struct stop_options, time), NULL, NULL, "the same" },
+		{ "signal", 's', OPT_TEXT, offsetof(struct stop_options, signal), NULL, NULL, "instead of its own" },
+	};
+	struct stop_options o = { 0 };
+	_cleanup_free_ char *query = NULL;
+	int n, r;
+
+	r = OPTIONS(rows, &o, false, argc, argv, &n);
+	if (r)
+		return r < 0;
+	if (n == 0)
+		return usage("stop [-t SECONDS] [-s SIGNAL] CONTAINER...");
+	if (o.time && o.signal)
+		query = api_path("?t=%s&signal=%s", o.time, o.signal);
+	else
+		query = o.time ? api_path("?t=%s", o.time) : o.signal ? api_path("?signal=%s", o.signal) : api_path("");
+	return each(cli, n, argv + 1, "POST", API "/containers/%s/stop", query);
+}
+
+int verb_kill(struct cli *cli, int argc, char **argv)
+{
+	static const struct option_row rows[] = {
+		{ "signal", 's', OPT_TEXT, offsetof(struct stop_options, signal), NULL, NULL, "KILL unless given" },
+	};
+	struct stop_options o = { .signal = "KILL" };
+	_cleanup_free_ char *query = NULL;
+	int n, r;
+
+	r = OPTIONS(rows, &o, false, argc, argv, &n);
+	if (r)
+		return r < 0;
+	if (n == 0)
+		return usage("kill [-s SIGNAL] CONTAINER...");
+	query = api_path("?signal=%s", o.signal);
+	return each(cli, n, argv + 1, "POST", API "/containers/%s/kill", query);
+}
+
+int verb_rm(struct cli *cli, int argc, char **argv)
+{
+	static const struct option_row rows[] = {
+		{ "force", 'f', OPT_FLAG, offsetof(struct stop_options, force), NULL, NULL, "also when it runs" },
+		{ "volumes", 'v', OPT_FLAG, offsetof(struct stop_options, volumes), NULL, NULL, "with its anonymous volumes" },
+	};
+	struct stop_options o = { 0 };
+	char query[32];
+	int n, r;
+
+	r = OPTIONS(rows, &o, false, argc, argv, &n);
+	if (r)
+		return r < 0;
+	if (n == 0)
+		return usage("rm [-f] [-v] CONTAINER...");
+	snprintf(query, sizeof(query), "?force=%d&v=%d", o.force, o.volumes);
+	return each(cli, n, argv + 1, "DELETE", API "/containers/%s", query);
+}
+
+int verb_wait(struct cli *cli, int argc, char **argv)
+{
+	int status = 0;
+
+	if (argc < 2 || argv[1][0] == '-')
+		return usage("wait CONTAINER...");
+	for (int i = 1; i < argc; i++) {
+		_cleanup_free_ char *path = api_path(API "/containers/%s/wait", argv[i]);
+		cJSON *answer = NULL;
+
+		if (api_call(cli, "POST", path, NULL, &answer) < 0 || !answer)
+			status = 1;
+		else
+			printf("%d\n", (int)json_number_at(answer, "StatusCode"));
+		fflush(stdout);
+		cJSON_Delete(answer);
+	}
+	return status;
+}

@@ -1,0 +1,310 @@
+/* format.c - what is shown: JSON paths, --format templates, tables, sizes and times. No locale is ever set. */
+#define _XOPEN_SOURCE 700
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../../helpers/base/cleanup.h"
+#include "cli.h"
+
+void text_plain(char *out, size_t size, const char *s)
+{
+	size_t n = 0;
+
+	for (; *s && n + 1 < size; s++, n++)
+		out[n] = (unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s;
+	out[n] = '\0';
+}
+
+/* --- JSON ------------------------------------------------------------------------------------------------------ */
+const cJSON *json_at(const cJSON *v, const char *path)
+{
+	char key[128];
+
+	while (v && *path) {
+		size_t n = strcspn(path, ".");
+
+		if (n >= sizeof(key))
+			return NULL;
+		memcpy(key, path, n);
+		key[n] = '\0';
+		v = cJSON_IsArray(v) ? cJSON_GetArrayItem(v, isdigit((unsigned char)*key) ? atoi(key) : -1) :
+				       cJSON_GetObjectItemCaseSensitive(v, key);
+		path += n + (path[n] == '.');
+	}
+	return v;
+}
+
+const char *json_text_at(const cJSON *v, const char *path)
+{
+	v = json_at(v, path);
+	return cJSON_IsString(v) ? v->valuestring : "";
+}
+
+double json_number_at(const cJSON *v, const char *path)
+{
+	v = json_at(v, path);
+	return cJSON_IsNumber(v) ? v->valuedouble : 0;
+}
+
+/* --- templates --------------------------------------------------------------------------------------------------- */
+static void print_value(FILE *out, const cJSON *v, bool json)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (!v) {
+		fputs(json ? "null" : "<no value>", out);
+	} else if (cJSON_IsString(v) && !json) {
+		for (const char *s = v->valuestring; *s; s++)
+			fputc((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t' ? '?' : *s, out);
+	} else {
+		text = cJSON_PrintUnformatted(v);
+		fputs(text ? text : "", out);
+	}
+}
+
+/* What stands between {{ and }}: ".A.B", ".", "json .A". */
+static int print_action(FILE *out, const char *action, size_t n, const cJSON *v)
+{
+	char text[256], *path = text;
+	bool json = false;
+
+	if (n >= sizeof(text))
+		return fail(-1, "template: action too long");
+	memcpy(text, action, n);
+	text[n] = '\0';
+	while (n > 0 && isspace((unsigned char)text[n - 1]))
+		text[--n] = '\0';
+	path += strspn(path, " \t");
+	if (strncmp(path, "json ", 5) == 0) {
+		json = true;
+		path += 5 + strspn(path + 5, " \t");
+	}
+	if (*path != '.' || strpbrk(path, " \t|()"))
+		return fail(-1, "template: cannot do {{%s}}; {{.Field.Name}} and {{json .Field}} can be had", text);
+	print_value(out, json_at(v, path + 1), json);
+	return 0;
+}
+
+int template_print(FILE *out, const char *template, const cJSON *v)
+{
+	for (const char *p = template; *p; p++) {
+		if (p[0] == '{' && p[1] == '{') {
+			const char *end = strstr(p, "}}");
+
+			if (!end)
+				return fail(-1, "template: unclosed action");
+			if (print_action(out, p + 2, (size_t)(end - p - 2), v) < 0)
+				return -1;
+			p = end + 1;
+		} else if (p[0] == '\\' && (p[1] == 't' || p[1] == 'n')) {
+			fputc(p[1] == 't' ? '\t' : '\n', out);
+			p++;
+		} else {
+			fputc(*p, out);
+		}
+	}
+	fputc('\n', out);
+	return 0;
+}
+
+/* --- tables ------------------------------------------------------------------------------------------------------ */
+enum { COLUMNS_MAX = 16, CELL_MAX = 512 };
+
+/* Letters as seen: bytes that do not continue a UTF-8 sequence. */
+static int width(const char *s)
+{
+	int n = 0;
+
+	for (; *s; s++)
+		n += (*s & 0xc0) != 0x80;
+	return n;
+}
+
+static int print_columns(const cJSON *rows, const struct column *columns, size_t n, bool titles)
+{
+	int widths[COLUMNS_MAX];
+	char cell[CELL_MAX];
+	const cJSON *row;
+
+	for (size_t i = 0; i < n; i++)
+		widths[i] = titles ? width(columns[i].title) : 0;
+	cJSON_ArrayForEach(row, rows) {
+		for (size_t i = 0; i < n; i++) {
+			text_plain(cell, sizeof(cell), json_text_at(row, columns[i].key));
+			widths[i] = width(cell) > widths[i] ? width(cell) : widths[i];
+		}
+	}
+	for (size_t i = 0; titles && i < n; i++)
+		printf("%s%*s", columns[i].title, i + 1 < n ? widths[i] - width(columns[i].title) + 3 : 0, "");
+	if (titles)
+		putchar('\n');
+	cJSON_ArrayForEach(row, rows) {
+		for (size_t i = 0; i < n; i++) {
+			text_plain(cell, sizeof(cell), json_text_at(row, columns[i].key));
+			printf("%s%*s", cell, i + 1 < n ? widths[i] - width(cell) + 3 : 0, "");
+		}
+		putchar('\n');
+	}
+	return 0;
+}
+
+/* "table {{.ID}}\t{{.Names}}": its fields as columns, with the titles that the table has for them. */
+static int print_named(const cJSON *rows, const struct column *columns, size_t n, const char *format)
+{
+	struct column wanted[COLUMNS_MAX];
+	char keys[COLUMNS_MAX][64];
+	size_t count = 0;
+
+	for (const char *p = strstr(format, "{{"); p; p = strstr(p, "{{")) {
+		const char *start = p + 2 + strspn(p + 2, " ."), *end = strstr(p, "}}");
+
+		if (!end || count == COLUMNS_MAX)
+			return fail(1, "template: unclosed action, or too many columns");
+		snprintf(keys[count], sizeof(keys[count]), "%.*s", (int)strcspn(start, " }"), start);
+		wanted[count] = (struct column){ keys[count], keys[count] };
+		for (size_t i = 0; i < n; i++)
+			if (strcmp(columns[i].key, keys[count]) == 0)
+				wanted[count] = columns[i];
+		count++;
+		p = end + 2;
+	}
+	return print_columns(rows, wanted, count, true);
+}
+
+int table_print(const cJSON *rows, const struct column *columns, size_t n, const char *format, bool titles)
+{
+	const cJSON *row;
+
+	if (!format || strcmp(format, "table") == 0)
+		return print_columns(rows, columns, n, titles);
+	if (strncmp(format, "table ", 6) == 0)
+		return print_named(rows, columns, n, format + 6);
+	cJSON_ArrayForEach(row, rows)
+		if (template_print(stdout, strcmp(format, "json") == 0 ? "{{json .}}" : format, row) < 0)
+			return 1;
+	return 0;
+}
+
+/* --- sizes and times ------------------------------------------------------------------------------------------------ */
+void text_ago(char *out, size_t size, int64_t seconds)
+{
+	static const struct {
+		int64_t below, unit;
+		const char *word;
+	} steps[] = { { 60, 1, "second" }, { 3600, 60, "minute" }, { 48 * 3600, 3600, "hour" }, { 14 * 86400, 86400, "day" },
+		      { 60 * 86400, 7 * 86400, "week" }, { 730 * 86400, 30 * 86400, "month" }, { INT64_MAX, 365 * 86400, "year" } };
+
+	if (seconds < 1) {
+		snprintf(out, size, "Less than a second");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		int64_t n = seconds / steps[i].unit;
+
+		if (seconds >= steps[i].below)
+			continue;
+		if (n == 1 && steps[i].unit > 1)
+			snprintf(out, size, "About %s %s", steps[i].unit == 3600 ? "an" : "a", steps[i].word);
+		else
+			snprintf(out, size, "%lld %s%s", (long long)n, steps[i].word, n == 1 ? "" : "s");
+		return;
+	}
+}
+
+void text_size(char *out, size_t size, double bytes)
+{
+	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB" };
+	size_t i = 0;
+
+	while (bytes >= 1000 && i + 1 < ARRAY_SIZE(units)) {
+		bytes /= 1000;
+		i++;
+	}
+	snprintf(out, size, "%.3g%s", bytes, units[i]);
+}
+
+int64_t time_seconds(const char *s)
+{
+	struct tm tm = { 0 };
+	const char *end = strptime(s, "%Y-%m-%dT%H:%M:%S", &tm);
+	int hours, minutes;
+	int64_t t;
+
+	if (!end || tm.tm_year < 70)
+		return 0;
+	t = (int64_t)timegm(&tm);
+	if (*end == '.')
+		end += 1 + strspn(end + 1, "0123456789");
+	if ((*end == '+' || *end == '-') && sscanf(end + 1, "%2d:%2d", &hours, &minutes) == 2)
+		t -= (*end == '+' ? 1 : -1) * (hours * 3600 + minutes * 60);
+	return t;
+}
+
+/* "1h30m", "20s", "1.5h": seconds before now. */
+static int duration(const char *s, double *ret)
+{
+	static const char units[] = "smhd";
+	static const int seconds[] = { 1, 60, 3600, 86400 };
+	double sum = 0;
+
+	while (*s) {
+		char *end;
+		double n = strtod(s, &end);
+		const char *unit = *end ? strchr(units, *end) : NULL;
+
+		if (end == s || !unit || n < 0 || !isdigit((unsigned char)*s))
+			return -1;
+		sum += n * seconds[unit - units];
+		s = end + 1;
+	}
+	*ret = sum;
+	return 0;
+}
+
+int time_argument(const char *s, char *out, size_t size)
+{
+	double ago;
+
+	if (*s && s[strspn(s, "0123456789.")] == '\0') {
+		snprintf(out, size, "%s", s);
+		return 0;
+	}
+	if (*s && duration(s, &ago) == 0) {
+		snprintf(out, size, "%lld", (long long)time(NULL) - (long long)ago);
+		return 0;
+	}
+	if (time_seconds(s)) {
+		const char *dot = strchr(s, '.');
+
+		snprintf(out, size, "%lld%.*s", (long long)time_seconds(s), dot ? 1 + (int)strspn(dot + 1, "0123456789") : 0,
+			 dot ? dot : "");
+		return 0;
+	}
+	return fail(-1, "'%s' is no time: give seconds, RFC 3339, or how long ago (1h30m)", s);
+}
+
+int size_argument(const char *s, int64_t *ret)
+{
+	static const char units[] = "bkmgtp";
+	char *end;
+	double n = strtod(s, &end);
+	const char *unit = *end ? strchr(units, tolower((unsigned char)*end)) : units;
+
+	if (end == s || !isdigit((unsigned char)*s) || !unit)
+		return -1;
+	if (*end && unit > units && (end[1] == 'i' || end[1] == 'I') && tolower((unsigned char)end[2]) == 'b')
+		end += 2;
+	else if (*end && unit > units && tolower((unsigned char)end[1]) == 'b')
+		end++;
+	if (*end && end[1])
+		return -1;
+	for (const char *u = units; u < unit; u++)
+		n *= 1024;
+	if (n > 9e18)
+		return -1;
+	*ret = (int64_t)n;
+	return 0;
+}
