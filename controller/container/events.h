@@ -5,9 +5,12 @@
 #include <cjson/cJSON.h>
 
 struct engine;
+struct http_request;
 
 int events_create(struct engine *e);
 /* type "container", "image", "volume"; action "start", ...; id; attributes: object (borrowed) or NULL. */
 void events_emit(struct engine *e, const char *type, const char *action, const char *id, const cJSON *attributes);
+/* GET /events: since, until, filters. */
+void events_serve(struct http_request *r);
 
 #endif

@@ -118,7 +118,7 @@ struct user_entry {
 };
 
 struct containers {
-	TAILQ_HEAD(, container) all;
+	TAILQ_HEAD(container_head, container) all;
 	unsigned n;
 	uint64_t next_ticket;
 	struct slot pool[POOL_TARGET];

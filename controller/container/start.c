@@ -95,44 +95,16 @@ static void submit_rootfs(struct plan *p)
 }
 
 /* --- spec and filter ------------------------------------------------------------------------------------------------------ */
-static uint64_t caps_of(const cJSON *spec)
-{
-	const cJSON *cap, *process = json_get(spec, "process");
-	uint64_t mask = 0;
-
-	cJSON_ArrayForEach(cap, json_get(json_get(process, "capabilities"), "bounding")) {
-		int number = cJSON_IsString(cap) ? cap_by_name(cap->valuestring) : -1;
-
-		if (number >= 0)
-			mask |= UINT64_C(1) << number;
-	}
-	return mask;
-}
-
-/* "unconfined", a profile's JSON text, or NULL for the default. */
-static const char *seccomp_option(const cJSON *host)
-{
-	const cJSON *opt;
-	const char *found = NULL;
-
-	if (json_bool(host, "Privileged", false, NULL))
-		return "unconfined";
-	cJSON_ArrayForEach(opt, json_get(host, "SecurityOpt"))
-		if (cJSON_IsString(opt) && strncmp(opt->valuestring, "seccomp", 7) == 0 &&
-		    (opt->valuestring[7] == '=' || opt->valuestring[7] == ':'))
-			found = opt->valuestring + 8;
-	return found && strcmp(found, "builtin") == 0 ? NULL : found;
-}
-
 static int make_seccomp(struct plan *p, struct err *err)
 {
-	const char *option = seccomp_option(json_get(p->merged, "HostConfig"));
+	const char *profile;
 	const void *filter;
+	uint64_t caps;
 	size_t bytes;
 
-	if (option && strcmp(option, "unconfined") == 0)
+	if (spec_seccomp_unconfined(p->merged, &profile))
 		return 0;
-	if (seccomp_filter(option, caps_of(p->spec), &filter, &bytes, err) < 0)
+	if (spec_caps(p->merged, ~UINT64_C(0), &caps, err) < 0 || seccomp_filter(profile, caps, &filter, &bytes, err) < 0)
 		return -1;
 	p->seccomp = memfd_sealed("seccomp", filter, bytes);
 	return p->seccomp < 0 ? err_set(err, 500, "seccomp filter: %s", strerror(-p->seccomp)) : 0;

@@ -1,0 +1,335 @@
+/* inspect.c - GET /containers/{id}/json: everything that is known of one container, in Docker's shape (API 1.47). */
+#include <stdio.h>
+#include <string.h>
+
+#include "../image/image.h"
+#include "../json.h"
+#include "../volume/volume.h"
+#include "internal.h"
+
+/* Program and arguments as they are run: Entrypoint and Cmd in one row. */
+static void add_command(cJSON *o, const cJSON *config)
+{
+	cJSON *args = cJSON_CreateArray();
+	const char *path = "";
+	const char *const lists[] = { "Entrypoint", "Cmd" };
+	bool first = true;
+
+	for (unsigned i = 0; i < 2; i++) {
+		const cJSON *v;
+
+		cJSON_ArrayForEach(v, json_get(config, lists[i])) {
+			if (!cJSON_IsString(v))
+				continue;
+			if (first)
+				path = v->valuestring;
+			else
+				cJSON_AddItemToArray(args, cJSON_CreateString(v->valuestring));
+			first = false;
+		}
+	}
+	cJSON_AddStringToObject(o, "Path", path);
+	cJSON_AddItemToObject(o, "Args", args);
+}
+
+static cJSON *state_json(const struct container *c)
+{
+	cJSON *s = cJSON_CreateObject();
+	char started[40], finished[40];
+	bool running = container_is_running(c);
+
+	time_rfc3339(c->row.started_ns, started);
+	time_rfc3339(c->row.finished_ns, finished);
+	cJSON_AddStringToObject(s, "Status", container_status_name(c->row.status));
+	cJSON_AddBoolToObject(s, "Running", running);
+	cJSON_AddBoolToObject(s, "Paused", c->row.status == STATUS_PAUSED);
+	cJSON_AddBoolToObject(s, "Restarting", false);
+	cJSON_AddBoolToObject(s, "OOMKilled", c->row.oom_killed);
+	cJSON_AddBoolToObject(s, "Dead", c->row.status == STATUS_DEAD);
+	cJSON_AddNumberToObject(s, "Pid", running ? c->row.pid : 0);
+	cJSON_AddNumberToObject(s, "ExitCode", running ? 0 : c->row.exit_code);
+	cJSON_AddStringToObject(s, "Error", c->row.error ? c->row.error : "");
+	cJSON_AddStringToObject(s, "StartedAt", started);
+	cJSON_AddStringToObject(s, "FinishedAt", finished);
+	return s;
+}
+
+cJSON *container_mounts_json(struct engine *e, const cJSON *merged)
+{
+	cJSON *array = cJSON_CreateArray();
+	struct spec_mounts mounts = { 0 };
+
+	if (container_mounts(merged, &mounts, NULL) < 0) {
+		spec_mounts_finish(&mounts);
+		return array;
+	}
+	for (size_t i = 0; i < mounts.n; i++) {
+		const struct spec_mount *m = &mounts.v[i];
+		bool volume = m->type == SPEC_VOLUME;
+		char path[4096 + NAME_MAX_LEN];
+		cJSON *o;
+
+		if (m->type != SPEC_BIND && !volume)
+			continue;
+		o = cJSON_CreateObject();
+		cJSON_AddStringToObject(o, "Type", volume ? "volume" : "bind");
+		if (volume) {
+			volume_mountpoint(e, m->source, path, sizeof(path));
+			cJSON_AddStringToObject(o, "Name", m->source);
+		}
+		cJSON_AddStringToObject(o, "Source", volume ? path : m->source);
+		cJSON_AddStringToObject(o, "Destination", m->target);
+		if (volume)
+			cJSON_AddStringToObject(o, "Driver", "local");
+		cJSON_AddStringToObject(o, "Mode", m->readonly ? "ro" : "");
+		cJSON_AddBoolToObject(o, "RW", !m->readonly);
+		cJSON_AddStringToObject(o, "Propagation", volume ? "" : "rprivate");
+		cJSON_AddItemToArray(array, o);
+	}
+	spec_mounts_finish(&mounts);
+	return array;
+}
+
+/* The paths are names, not ways in: the store belongs to the foreign range and its parent is closed. */
+static cJSON *graph_driver(struct container *c)
+{
+	cJSON *g = cJSON_CreateObject(), *data = cJSON_AddObjectToObject(g, "Data");
+	char path[4300];
+
+	snprintf(path, sizeof(path), "%s/containers/%s/merged", c->e->data_root, c->row.id);
+	cJSON_AddStringToObject(data, "MergedDir", path);
+	snprintf(path, sizeof(path), "%s/containers/%s/upper", c->e->data_root, c->row.id);
+	cJSON_AddStringToObject(data, "UpperDir", path);
+	snprintf(path, sizeof(path), "%s/containers/%s/work", c->e->data_root, c->row.id);
+	cJSON_AddStringToObject(data, "WorkDir", path);
+	cJSON_AddStringToObject(g, "Name", "overlay2");
+	return g;
+}
+
+static cJSON *endpoint_json(void)
+{
+	static const char *const empty[] = { "NetworkID", "EndpointID", "Gateway", "IPAddress", "IPv6Gateway", "GlobalIPv6Address" };
+	cJSON *o = cJSON_CreateObject();
+
+	cJSON_AddNullToObject(o, "IPAMConfig");
+	cJSON_AddNullToObject(o, "Links");
+	cJSON_AddNullToObject(o, "Aliases");
+	cJSON_AddStringToObject(o, "MacAddress", "");
+	cJSON_AddNullToObject(o, "DriverOpts");
+	for (unsigned i = 0; i < sizeof(empty) / sizeof(empty[0]); i++)
+		cJSON_AddStringToObject(o, empty[i], "");
+	cJSON_AddNumberToObject(o, "IPPrefixLen", 0);
+	cJSON_AddNumberToObject(o, "GlobalIPv6PrefixLen", 0);
+	cJSON_AddNullToObject(o, "DNSNames");
+	return o;
+}
+
+static const char *network_mode(const cJSON *host)
+{
+	const char *mode = json_text(host, "NetworkMode", "default", NULL);
+
+	return mode && mode[0] ? mode : "default";
+}
+
+static cJSON *networks_json(const cJSON *host)
+{
+	cJSON *networks = cJSON_CreateObject();
+	const char *mode = network_mode(host);
+
+	cJSON_AddItemToObject(networks, strcmp(mode, "default") == 0 ? "bridge" : mode, endpoint_json());
+	return networks;
+}
+
+static cJSON *network_settings(struct container *c, const cJSON *host)
+{
+	static const char *const texts[] = { "Bridge", "SandboxID", "SandboxKey", "LinkLocalIPv6Address", "EndpointID", "Gateway",
+					     "GlobalIPv6Address", "IPAddress", "IPv6Gateway", "MacAddress" };
+	static const char *const numbers[] = { "LinkLocalIPv6PrefixLen", "GlobalIPv6PrefixLen", "IPPrefixLen" };
+	cJSON *n = cJSON_CreateObject();
+	char path[64];
+
+	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		cJSON_AddStringToObject(n, texts[i], "");
+	for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		cJSON_AddNumberToObject(n, numbers[i], 0);
+	if (container_is_running(c)) {
+		snprintf(path, sizeof(path), "/proc/%u/ns/net", c->row.pid);
+		cJSON_ReplaceItemInObject(n, "SandboxID", cJSON_CreateString(c->row.id));
+		cJSON_ReplaceItemInObject(n, "SandboxKey", cJSON_CreateString(path));
+	}
+	cJSON_AddItemToObject(n, "Ports", cJSON_CreateObject());
+	cJSON_AddBoolToObject(n, "HairpinMode", false);
+	cJSON_AddNullToObject(n, "SecondaryIPAddresses");
+	cJSON_AddNullToObject(n, "SecondaryIPv6Addresses");
+	cJSON_AddItemToObject(n, "Networks", networks_json(host));
+	return n;
+}
+
+static void add_sizes(struct container *c, cJSON *o)
+{
+	struct req_layer_size req = { .what = LAYER_CONTAINER };
+	struct call_ctx ctx = container_ctx(c);
+	struct image_row image = { 0 };
+	struct rep_layer_size rep;
+	int64_t rw = 0, root = 0;
+
+	snprintf(req.name, sizeof(req.name), "%s", c->row.id);
+	if (helper_call(c->e, OP_LAYER_SIZE, &req, &rep, &ctx, NULL) == 0)
+		rw = (int64_t)rep.size;
+	if (state_image_get(c->e->state, c->row.image_id, &image) == 0) {
+		root = image.size;
+		image_row_finish(&image);
+	}
+	json_add_int(o, "SizeRw", rw);
+	json_add_int(o, "SizeRootFs", root + rw);
+}
+
+static void add_identity(struct container *c, cJSON *o, const cJSON *config)
+{
+	char text[4300], created[40];
+
+	time_rfc3339(c->row.created_ns, created);
+	cJSON_AddStringToObject(o, "Id", c->row.id);
+	cJSON_AddStringToObject(o, "Created", created);
+	add_command(o, config);
+	cJSON_AddItemToObject(o, "State", state_json(c));
+	snprintf(text, sizeof(text), "sha256:%s", c->row.image_id);
+	cJSON_AddStringToObject(o, "Image", text);
+	/* These files exist only inside: the init makes them in a private tmpfs. */
+	cJSON_AddStringToObject(o, "ResolvConfPath", "");
+	cJSON_AddStringToObject(o, "HostnamePath", "");
+	cJSON_AddStringToObject(o, "HostsPath", "");
+	container_log_path(c, text, sizeof(text));
+	cJSON_AddStringToObject(o, "LogPath", text);
+	snprintf(text, sizeof(text), "/%s", c->row.name);
+	cJSON_AddStringToObject(o, "Name", text);
+	cJSON_AddNumberToObject(o, "RestartCount", c->restarts);
+	cJSON_AddStringToObject(o, "Driver", "overlay2");
+	cJSON_AddStringToObject(o, "Platform", "linux");
+	cJSON_AddStringToObject(o, "MountLabel", "");
+	cJSON_AddStringToObject(o, "ProcessLabel", "");
+	cJSON_AddStringToObject(o, "AppArmorProfile", "");
+	cJSON_AddNullToObject(o, "ExecIDs");
+}
+
+cJSON *container_inspect(struct container *c, bool size, struct err *err)
+{
+	cJSON *merged = container_config(c), *o = cJSON_CreateObject();
+
+	add_identity(c, o, json_get(merged, "Config"));
+	cJSON_AddItemToObject(o, "GraphDriver", graph_driver(c));
+	if (size)
+		add_sizes(c, o);
+	cJSON_AddItemToObject(o, "Mounts", container_mounts_json(c->e, merged));
+	cJSON_AddItemToObject(o, "NetworkSettings", network_settings(c, json_get(merged, "HostConfig")));
+	cJSON_AddItemToObject(o, "HostConfig", cJSON_DetachItemFromObject(merged, "HostConfig"));
+	cJSON_AddItemToObject(o, "Config", cJSON_DetachItemFromObject(merged, "Config"));
+	cJSON_Delete(merged);
+	return o;
+}
+
+/* --- a row of the list ----------------------------------------------------------------------------------------------------- */
+/* As Docker's units.HumanDuration. */
+static void human_duration(int64_t ns, char *ret, size_t size)
+{
+	int64_t s = ns / 1000000000, m = s / 60, h = (m + 30) / 60;
+
+	if (s < 1)
+		snprintf(ret, size, "Less than a second");
+	else if (s == 1)
+		snprintf(ret, size, "1 second");
+	else if (s < 60)
+		snprintf(ret, size, "%d seconds", (int)s);
+	else if (m == 1)
+		snprintf(ret, size, "About a minute");
+	else if (m < 60)
+		snprintf(ret, size, "%d minutes", (int)m);
+	else if (h == 1)
+		snprintf(ret, size, "About an hour");
+	else if (h < 48)
+		snprintf(ret, size, "%d hours", (int)h);
+	else if (h < 24 * 7 * 2)
+		snprintf(ret, size, "%d days", (int)(h / 24));
+	else if (h < 24 * 30 * 2)
+		snprintf(ret, size, "%d weeks", (int)(h / 24 / 7));
+	else if (h < 24 * 365 * 2)
+		snprintf(ret, size, "%d months", (int)(h / 24 / 30));
+	else
+		snprintf(ret, size, "%d years", (int)(h / 24 / 365));
+}
+
+static void status_text(const struct container *c, char *ret, size_t size)
+{
+	char age[40];
+	int64_t now = time_now_ns();
+
+	switch (c->row.status) {
+	case STATUS_RUNNING:
+	case STATUS_PAUSED:
+		human_duration(now - c->row.started_ns, age, sizeof(age));
+		snprintf(ret, size, "Up %s%s", age, c->row.status == STATUS_PAUSED ? " (Paused)" : "");
+		break;
+	case STATUS_EXITED:
+		human_duration(now - c->row.finished_ns, age, sizeof(age));
+		snprintf(ret, size, "Exited (%d) %s ago", c->row.exit_code, age);
+		break;
+	case STATUS_REMOVING:
+		snprintf(ret, size, "Removal In Progress");
+		break;
+	case STATUS_DEAD:
+		snprintf(ret, size, "Dead");
+		break;
+	default:
+		snprintf(ret, size, "Created");
+	}
+}
+
+/* One line; arguments with a space in single quotes, as Docker shows them. */
+static void command_text(const cJSON *config, char *ret, size_t size)
+{
+	const char *const lists[] = { "Entrypoint", "Cmd" };
+	size_t n = 0;
+
+	ret[0] = '\0';
+	for (unsigned i = 0; i < 2; i++) {
+		const cJSON *v;
+
+		cJSON_ArrayForEach(v, json_get(config, lists[i])) {
+			const char *text = cJSON_IsString(v) ? v->valuestring : "";
+			const char *quote = n > 0 && strchr(text, ' ') ? "'" : "";
+
+			if (n < size)
+				n += (size_t)snprintf(ret + n, size - n, "%s%s%s%s", n ? " " : "", quote, text, quote);
+		}
+	}
+}
+
+cJSON *container_summary(struct container *c, const cJSON *merged, bool size)
+{
+	const cJSON *config = json_get(merged, "Config"), *host = json_get(merged, "HostConfig"), *labels = json_get(config, "Labels");
+	cJSON *o = cJSON_CreateObject(), *names = cJSON_AddArrayToObject(o, "Names"), *part;
+	char text[2048];
+
+	cJSON_AddStringToObject(o, "Id", c->row.id);
+	snprintf(text, sizeof(text), "/%s", c->row.name);
+	cJSON_AddItemToArray(names, cJSON_CreateString(text));
+	cJSON_AddStringToObject(o, "Image", c->row.image_ref);
+	snprintf(text, sizeof(text), "sha256:%s", c->row.image_id);
+	cJSON_AddStringToObject(o, "ImageID", text);
+	command_text(config, text, sizeof(text));
+	cJSON_AddStringToObject(o, "Command", text);
+	json_add_int(o, "Created", c->row.created_ns / 1000000000);
+	cJSON_AddItemToObject(o, "Ports", cJSON_CreateArray());
+	if (size)
+		add_sizes(c, o);
+	cJSON_AddItemToObject(o, "Labels", labels ? cJSON_Duplicate(labels, true) : cJSON_CreateObject());
+	cJSON_AddStringToObject(o, "State", container_status_name(c->row.status));
+	status_text(c, text, sizeof(text));
+	cJSON_AddStringToObject(o, "Status", text);
+	part = cJSON_AddObjectToObject(o, "HostConfig");
+	cJSON_AddStringToObject(part, "NetworkMode", network_mode(host));
+	part = cJSON_AddObjectToObject(o, "NetworkSettings");
+	cJSON_AddItemToObject(part, "Networks", networks_json(host));
+	cJSON_AddItemToObject(o, "Mounts", container_mounts_json(c->e, merged));
+	return o;
+}

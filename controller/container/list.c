@@ -1,0 +1,191 @@
+/* list.c - GET /containers/json: the newest first, by filters. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../helpers/base/text.h"
+#include "../image/image.h"
+#include "../json.h"
+#include "filters.h"
+#include "internal.h"
+
+/* What the filters ask, resolved once. */
+struct wanted {
+	const cJSON *filters;
+	int64_t before_ns, since_ns; /* 0: no bound */
+	cJSON *ancestors; /* image ids in hex; NULL: not asked */
+};
+
+/* Docker takes a regular expression; here it is a part of the name, with ^ and $ at its ends: a client's pattern must not
+ * cost us time. */
+static bool name_like(const char *name, const char *pattern)
+{
+	char text[NAME_MAX_LEN + 4];
+	size_t len;
+	bool front, back;
+
+	front = pattern[0] == '^';
+	if (front)
+		pattern++;
+	if (pattern[0] == '/') { /* names are shown with one */
+		front = true;
+		pattern++;
+	}
+	if (text_copy(text, sizeof(text), pattern) < 0)
+		return false;
+	len = strlen(text);
+	back = len > 0 && text[len - 1] == '$';
+	if (back)
+		text[--len] = '\0';
+	if (front && back)
+		return strcmp(name, text) == 0;
+	if (front)
+		return strncmp(name, text, len) == 0;
+	if (back)
+		return strlen(name) >= len && strcmp(name + strlen(name) - len, text) == 0;
+	return strstr(name, text) != NULL;
+}
+
+static bool matches_name(const cJSON *filters, const struct container *c)
+{
+	const cJSON *v, *values = filters_get(filters, "name");
+
+	cJSON_ArrayForEach(v, values)
+		if (name_like(c->row.name, v->valuestring))
+			return true;
+	return !values;
+}
+
+static bool matches_id(const cJSON *filters, const struct container *c)
+{
+	const cJSON *v, *values = filters_get(filters, "id");
+
+	cJSON_ArrayForEach(v, values)
+		if (strncmp(c->row.id, v->valuestring, strlen(v->valuestring)) == 0)
+			return true;
+	return !values;
+}
+
+static bool matches_exited(const cJSON *filters, const struct container *c)
+{
+	const cJSON *v, *values = filters_get(filters, "exited");
+
+	cJSON_ArrayForEach(v, values)
+		if (c->row.status == STATUS_EXITED && atoi(v->valuestring) == c->row.exit_code)
+			return true;
+	return !values;
+}
+
+static bool matches_volume(struct engine *e, const cJSON *filters, const cJSON *merged)
+{
+	const cJSON *v, *values = filters_get(filters, "volume");
+	struct spec_mounts mounts = { 0 };
+	bool found = !values;
+
+	if (found)
+		return true;
+	if (container_mounts(merged, &mounts, NULL) >= 0)
+		cJSON_ArrayForEach(v, values)
+			for (size_t i = 0; i < mounts.n && !found; i++)
+				found = mounts.v[i].type <= SPEC_VOLUME && (strcmp(mounts.v[i].target, v->valuestring) == 0 ||
+									    strcmp(mounts.v[i].source, v->valuestring) == 0);
+	spec_mounts_finish(&mounts);
+	return found;
+}
+
+static bool matches_network(const cJSON *filters, const cJSON *merged)
+{
+	const char *mode = json_text(json_get(merged, "HostConfig"), "NetworkMode", "default", NULL);
+
+	return filters_match(filters, "network", mode && mode[0] && strcmp(mode, "default") != 0 ? mode : "bridge");
+}
+
+static bool matches(struct container *c, const cJSON *merged, const struct wanted *w)
+{
+	const cJSON *f = w->filters, *labels = json_get(json_get(merged, "Config"), "Labels"), *v;
+	bool ancestor = !w->ancestors;
+
+	cJSON_ArrayForEach(v, w->ancestors)
+		ancestor = ancestor || strcmp(v->valuestring, c->row.image_id) == 0;
+	if (w->before_ns && c->row.created_ns >= w->before_ns)
+		return false;
+	if (w->since_ns && c->row.created_ns <= w->since_ns)
+		return false;
+	return ancestor && matches_id(f, c) && matches_name(f, c) && matches_exited(f, c) &&
+	       filters_match(f, "status", container_status_name(c->row.status)) && filters_match_labels(f, "label", labels) &&
+	       filters_match(f, "is-task", "false") && filters_match(f, "health", "none") && matches_network(f, merged) &&
+	       matches_volume(c->e, f, merged);
+}
+
+static int resolve_container(struct engine *e, const cJSON *filters, const char *key, int64_t *ret, struct err *err)
+{
+	const cJSON *v;
+
+	cJSON_ArrayForEach(v, filters_get(filters, key)) {
+		struct container *c = container_find(e, v->valuestring, err);
+
+		if (!c)
+			return -1;
+		*ret = c->row.created_ns;
+		container_put(c);
+	}
+	return 0;
+}
+
+static int resolve(struct engine *e, struct wanted *w, struct err *err)
+{
+	const cJSON *v, *values = filters_get(w->filters, "ancestor");
+
+	cJSON_ArrayForEach(v, filters_get(w->filters, "status"))
+		if (container_status_by_name(v->valuestring) < 0)
+			return err_set(err, 400, "invalid filter 'status=%.60s'", v->valuestring);
+	if (resolve_container(e, w->filters, "before", &w->before_ns, err) < 0 ||
+	    resolve_container(e, w->filters, "since", &w->since_ns, err) < 0)
+		return -1;
+	if (values)
+		w->ancestors = cJSON_CreateArray();
+	cJSON_ArrayForEach(v, values) {
+		struct image image;
+
+		if (image_find(e, v->valuestring, &image, NULL) < 0)
+			continue; /* Docker lists nothing for an unknown one */
+		cJSON_AddItemToArray(w->ancestors, cJSON_CreateString(image.id));
+		image_finish(&image);
+	}
+	return 0;
+}
+
+cJSON *container_list(struct engine *e, bool all, int64_t limit, bool size, const cJSON *filters, struct err *err)
+{
+	struct wanted w = { .filters = filters };
+	struct container **found;
+	struct container *c;
+	cJSON *array;
+	unsigned n = 0;
+
+	if (resolve(e, &w, err) < 0)
+		return NULL;
+	/* Filters by state, and a number, imply all; sizes park, so the containers are held first. */
+	all = all || limit > 0 || filters_get(filters, "status") || filters_get(filters, "exited") || w.before_ns || w.since_ns;
+	found = calloc(e->containers->n + 1, sizeof(*found));
+	array = cJSON_CreateArray();
+	TAILQ_FOREACH_REVERSE(c, &e->containers->all, container_head, next) {
+		cJSON *merged;
+
+		if (!found || (!all && !container_is_running(c)) || (limit > 0 && n >= (uint64_t)limit))
+			continue;
+		merged = container_config(c);
+		if (matches(c, merged, &w))
+			found[n++] = container_ref(c);
+		cJSON_Delete(merged);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		cJSON *merged = container_config(found[i]);
+
+		cJSON_AddItemToArray(array, container_summary(found[i], merged, size));
+		cJSON_Delete(merged);
+		container_put(found[i]);
+	}
+	free(found);
+	cJSON_Delete(w.ancestors);
+	return array;
+}

@@ -1,0 +1,403 @@
+/* logs.c - docker logs: reads the json-file log that the monitor writes.
+ *
+ * A line is {"log":"...","stream":"stdout","time":"..."}; the text inside is the container's: hostile, but the JSON
+ * around it is our monitor's. A line that is not of that form is left out. Following: inotify (uv_fs_event) says when the
+ * file has grown, the container's exit when it is complete. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "../../helpers/base/cleanup.h"
+#include "../api/http.h"
+#include "../json.h"
+#include "../task.h"
+#include "filters.h"
+#include "internal.h"
+#include "stream.h"
+
+enum {
+	LINE_MAX_BYTES = 128 * 1024, /* 16 kB of output, each byte at worst \u00XX */
+	OUT_BYTES = 32 * 1024, /* gathered before the client gets them */
+	TAIL_CHUNK = 32 * 1024,
+};
+
+struct reader {
+	const struct log_options *o;
+	const struct sink *to;
+	int fd;
+	off_t at;
+	char *in, *out;
+	size_t in_len, out_len;
+	bool skipping; /* within a line that is too long */
+	bool past; /* `until` was reached */
+};
+
+/* --- one line ---------------------------------------------------------------------------------------------------------- */
+static int hex4(const char *s)
+{
+	int v = 0;
+
+	for (int i = 0; i < 4; i++) {
+		char ch = s[i];
+		int d = ch >= '0' && ch <= '9' ? ch - '0' : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 :
+			ch >= 'A' && ch <= 'F' ? ch - 'A' + 10 : -1;
+
+		if (d < 0)
+			return -1;
+		v = v << 4 | d;
+	}
+	return v;
+}
+
+static char *put_utf8(char *to, unsigned c)
+{
+	if (c < 0x80) {
+		*to++ = (char)c;
+	} else if (c < 0x800) {
+		*to++ = (char)(0xc0 | c >> 6);
+		*to++ = (char)(0x80 | (c & 0x3f));
+	} else if (c < 0x10000) {
+		*to++ = (char)(0xe0 | c >> 12);
+		*to++ = (char)(0x80 | (c >> 6 & 0x3f));
+		*to++ = (char)(0x80 | (c & 0x3f));
+	} else {
+		*to++ = (char)(0xf0 | c >> 18);
+		*to++ = (char)(0x80 | (c >> 12 & 0x3f));
+		*to++ = (char)(0x80 | (c >> 6 & 0x3f));
+		*to++ = (char)(0x80 | (c & 0x3f));
+	}
+	return to;
+}
+
+/* A JSON string from behind its quote, unescaped in place. *ret_end is behind the closing quote. -1: malformed. */
+static ssize_t unescape(char *s, char *end, char **ret_end)
+{
+	static const char from[] = "\"\\/bfnrt", is[] = "\"\\/\b\f\n\r\t";
+	char *to = s, *p = s;
+
+	while (p < end && *p != '"') {
+		const char *e;
+		int c, low;
+
+		if (*p != '\\') {
+			*to++ = *p++;
+			continue;
+		}
+		if (end - p < 2)
+			return -1;
+		e = strchr(from, p[1]);
+		if (e && p[1]) {
+			*to++ = is[e - from];
+			p += 2;
+			continue;
+		}
+		c = p[1] == 'u' && end - p >= 6 ? hex4(p + 2) : -1;
+		if (c < 0)
+			return -1;
+		p += 6;
+		low = c >= 0xd800 && c < 0xdc00 && end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2) : -1;
+		if (low >= 0xdc00 && low < 0xe000) {
+			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+			p += 6;
+		}
+		to = put_utf8(to, (unsigned)c);
+	}
+	if (p >= end)
+		return -1;
+	*ret_end = p + 1;
+	return to - s;
+}
+
+static char *expect(char *p, const char *end, const char *text)
+{
+	size_t n = strlen(text);
+
+	return p && (size_t)(end - p) >= n && memcmp(p, text, n) == 0 ? p + n : NULL;
+}
+
+struct line {
+	char *text;
+	size_t len;
+	int stream; /* 1 stdout, 2 stderr */
+	char time[40];
+};
+
+static int parse_line(char *p, char *end, struct line *ret)
+{
+	char *stream;
+	ssize_t n;
+
+	p = expect(p, end, "{\"log\":\"");
+	if (!p)
+		return -1;
+	ret->text = p;
+	n = unescape(p, end, &p);
+	if (n < 0)
+		return -1;
+	ret->len = (size_t)n;
+	stream = p = expect(p, end, ",\"stream\":\"std");
+	if (!p || end - p < 3)
+		return -1;
+	ret->stream = *stream == 'e' ? 2 : 1;
+	p = expect(p + 3, end, "\",\"time\":\"");
+	if (!p)
+		return -1;
+	n = unescape(p, end, &end);
+	if (n < 0 || n >= (ssize_t)sizeof(ret->time))
+		return -1;
+	memcpy(ret->time, p, (size_t)n);
+	ret->time[n] = '\0';
+	return 0;
+}
+
+/* --- output -------------------------------------------------------------------------------------------------------------- */
+static int flush(struct reader *r)
+{
+	size_t n = r->out_len;
+
+	r->out_len = 0;
+	return n ? r->to->write(r->to->data, r->out, n) : 0;
+}
+
+static int put(struct reader *r, const char *data, size_t n)
+{
+	while (n > 0) {
+		size_t take = OUT_BYTES - r->out_len < n ? OUT_BYTES - r->out_len : n;
+
+		memcpy(r->out + r->out_len, data, take);
+		r->out_len += take;
+		data += take;
+		n -= take;
+		if (r->out_len == OUT_BYTES && flush(r) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Nine digits always, as Docker prints them. */
+static int timestamp(const char *time, char *ret, size_t size)
+{
+	const char *dot = strchr(time, '.');
+	int whole = dot ? (int)(dot - time) : (int)strcspn(time, "Z+");
+	int digits = dot ? (int)strspn(dot + 1, "0123456789") : 0;
+	const char *zone = dot ? dot + 1 + digits : time + whole;
+	int n = snprintf(ret, size, "%.*s.%.*s%.*s%s ", whole, time, digits > 9 ? 9 : digits, dot ? dot + 1 : "",
+			 digits < 9 ? 9 - digits : 0, "000000000", zone);
+
+	return n < 0 || (size_t)n >= size ? 0 : n;
+}
+
+static int send_line(struct reader *r, char *start, char *end)
+{
+	char stamp[64];
+	struct line l;
+	int n = 0;
+
+	if (parse_line(start, end, &l) < 0)
+		return 0;
+	if (r->o->since_ns || r->o->until_ns) {
+		int64_t at;
+
+		if (filters_time(l.time, &at, NULL) < 0 || at < r->o->since_ns)
+			return 0;
+		if (r->o->until_ns && at > r->o->until_ns) {
+			r->past = true;
+			return 0;
+		}
+	}
+	if (l.stream == 2 ? !r->o->err : !r->o->out)
+		return 0;
+	if (r->o->timestamps)
+		n = timestamp(l.time, stamp, sizeof(stamp));
+	if (r->to->framed) {
+		uint32_t len = (uint32_t)(l.len + (size_t)n);
+		const char head[8] = { (char)l.stream, 0, 0, 0, (char)(len >> 24), (char)(len >> 16), (char)(len >> 8), (char)len };
+
+		if (put(r, head, sizeof(head)) < 0)
+			return -1;
+	}
+	return put(r, stamp, (size_t)n) < 0 ? -1 : put(r, l.text, l.len);
+}
+
+/* --- the file ------------------------------------------------------------------------------------------------------------- */
+/* Sends every whole line from r->at on, until the end of the file. */
+static int read_lines(struct reader *r)
+{
+	while (!r->past) {
+		ssize_t n = pread(r->fd, r->in + r->in_len, LINE_MAX_BYTES - r->in_len, r->at);
+		char *start = r->in, *end, *newline;
+
+		if (n <= 0)
+			return flush(r);
+		r->at += n;
+		r->in_len += (size_t)n;
+		end = r->in + r->in_len;
+		while (!r->past && (newline = memchr(start, '\n', (size_t)(end - start)))) {
+			if (!r->skipping && send_line(r, start, newline) < 0)
+				return -1;
+			r->skipping = false;
+			start = newline + 1;
+		}
+		r->in_len = (size_t)(end - start);
+		memmove(r->in, start, r->in_len);
+		if (r->in_len == LINE_MAX_BYTES) {
+			r->skipping = true;
+			r->in_len = 0;
+		}
+	}
+	return flush(r);
+}
+
+/* Where the last `lines` lines begin. */
+static off_t find_tail(struct reader *r, int64_t lines)
+{
+	off_t end = lseek(r->fd, 0, SEEK_END);
+	int64_t found = 0;
+
+	if (lines == 0)
+		return end;
+	while (end > 0) {
+		size_t n = end < TAIL_CHUNK ? (size_t)end : TAIL_CHUNK;
+
+		end -= (off_t)n;
+		if (pread(r->fd, r->in, n, end) != (ssize_t)n)
+			return 0;
+		/* The newline that ends the last line begins none: lines + 1 newlines from the end. */
+		while (n-- > 0)
+			if (r->in[n] == '\n' && ++found > lines)
+				return end + (off_t)n + 1;
+	}
+	return 0;
+}
+
+struct growth {
+	uv_fs_event_t event;
+	struct task *task;
+};
+
+static void on_growth(uv_fs_event_t *event, const char *name, int events, int status)
+{
+	struct growth *g = event->data;
+
+	task_wake(g->task);
+}
+
+static void growth_freed(uv_handle_t *h)
+{
+	free(h->data);
+}
+
+static struct growth *growth_watch(struct container *c)
+{
+	struct growth *g = calloc(1, sizeof(*g));
+	char path[4300];
+
+	if (!g)
+		return NULL;
+	container_log_path(c, path, sizeof(path));
+	uv_fs_event_init(c->e->loop, &g->event);
+	g->event.data = g;
+	g->task = task_self();
+	if (uv_fs_event_start(&g->event, on_growth, path, 0) == 0)
+		return g;
+	uv_close((uv_handle_t *)&g->event, growth_freed);
+	return NULL;
+}
+
+static int follow(struct container *c, struct reader *r)
+{
+	struct growth *g = growth_watch(c);
+	unsigned run = c->exits;
+	int status = 0;
+
+	while (status == 0 && g && !r->past && !r->to->gone(r->to->data)) {
+		/* The monitor tells of the end after its last write: what is read after it is all there is. */
+		bool ended = c->exits != run || !container_is_running(c) || c->gone;
+		int64_t left = r->o->until_ns ? (r->o->until_ns - time_now_ns()) / 1000000 + 1 : -1;
+
+		status = read_lines(r);
+		if (ended || (r->o->until_ns && left <= 0))
+			break;
+		if (status == 0 && c->exits == run && !r->to->gone(r->to->data))
+			container_watch(c, left);
+	}
+	if (g)
+		uv_close((uv_handle_t *)&g->event, growth_freed);
+	return status;
+}
+
+int logs_send(struct container *c, const struct log_options *o, const struct sink *to)
+{
+	_cleanup_close_ int fd = container_open_log(c, O_RDONLY);
+	_cleanup_free_ char *in = malloc(LINE_MAX_BYTES), *out = malloc(OUT_BYTES);
+	struct reader r = { .o = o, .to = to, .fd = fd, .in = in, .out = out };
+	int status;
+
+	if (fd < 0 || !in || !out)
+		return fd == -ENOENT ? 0 : -1;
+	if (o->tail >= 0)
+		r.at = find_tail(&r, o->tail);
+	status = read_lines(&r);
+	if (status == 0 && o->follow && container_is_running(c))
+		status = follow(c, &r);
+	return status;
+}
+
+/* --- the route --------------------------------------------------------------------------------------------------------------- */
+static int write_body(void *data, const void *bytes, size_t n)
+{
+	return http_write(data, bytes, n);
+}
+
+static bool client_gone(void *data)
+{
+	return http_gone(data);
+}
+
+static int parse_options(struct http_request *r, struct log_options *ret, struct err *err)
+{
+	const char *tail = http_query(r, "tail"), *since = http_query(r, "since"), *until = http_query(r, "until");
+	char *end;
+
+	*ret = (struct log_options){
+		.out = http_query_bool(r, "stdout", false), .err = http_query_bool(r, "stderr", false),
+		.timestamps = http_query_bool(r, "timestamps", false), .follow = http_query_bool(r, "follow", false), .tail = -1,
+	};
+	if (!ret->out && !ret->err)
+		return err_set(err, 400, "Bad parameters: you must choose at least one stream");
+	if (tail && tail[0] && strcmp(tail, "all") != 0) {
+		ret->tail = strtoll(tail, &end, 10);
+		if (*end || ret->tail < 0)
+			ret->tail = -1; /* as Docker: what is no number means all */
+	}
+	if (since && since[0] && filters_time(since, &ret->since_ns, err) < 0)
+		return -1;
+	if (until && until[0] && strcmp(until, "0") != 0 && filters_time(until, &ret->until_ns, err) < 0)
+		return -1;
+	return 0;
+}
+
+void logs_serve(struct http_request *r, struct container *c)
+{
+	cJSON *merged = container_config(c);
+	const char *driver = json_text(json_get(json_get(merged, "HostConfig"), "LogConfig"), "Type", "json-file", NULL);
+	bool tty = json_bool(json_get(merged, "Config"), "Tty", false, NULL), none = driver && strcmp(driver, "none") == 0;
+	struct sink to = { .data = r, .write = write_body, .gone = client_gone, .framed = !tty };
+	struct log_options o;
+	struct err err = { 0 };
+
+	cJSON_Delete(merged);
+	if (none)
+		err_set(&err, 501, "configured logging driver does not support reading");
+	if (none || parse_options(r, &o, &err) < 0) {
+		http_reply_error(r, &err);
+		return;
+	}
+	http_begin(r, 200, !tty && http_version(r) >= 142 ? "application/vnd.docker.multiplexed-stream" :
+							     "application/vnd.docker.raw-stream");
+	if (logs_send(c, &o, &to) == 0)
+		http_end(r);
+}
