@@ -141,9 +141,9 @@ static int device_attach(struct request *r)
 	struct fd_id id;
 	int e;
 
-	e = take_rules(r, &config);
+	e = prove_cgroup(r, req->cgroup, &id);
 	if (e == 0)
-		e = prove_cgroup(r, req->cgroup, &id);
+		e = take_rules(r, &config);
 	if (e < 0)
 		return e;
 	memcpy(config.container, r->container, sizeof(config.container));
