@@ -115,7 +115,7 @@ int call(int channel, enum op op, const void *req, void *ret_rep, const struct c
 		return r;
 	r = frame_send(channel, &f->h, f->body, f->h.length, f->fds, f->h.nfds, 0);
 	if (r < 0)
-		return r == -EPIPE ? -ENODATA : r;
+		return r == -EPIPE || r == -ECONNRESET ? -ENODATA : r;
 	r = wait_reply(channel, options->id, options->deadline_ms > 0 ? options->deadline_ms : CALL_DEADLINE_MS, f);
 	return r < 0 ? r : call_decode(op, f, ret_rep, ret_header);
 }

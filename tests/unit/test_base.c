@@ -1,0 +1,159 @@
+/* Texts, fd proofs, policy rights: what everything else stands on. */
+#include <CUnit/Basic.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../helpers/base/fd.h"
+#include "../../helpers/base/names.h"
+#include "../../helpers/base/policy.h"
+#include "../../helpers/base/sys.h"
+#include "../../helpers/base/text.h"
+
+#define VALID(f, s) f(s, sizeof(s) - 1)
+
+static void names_and_paths(void)
+{
+	CU_ASSERT(VALID(name_valid, "a"));
+	CU_ASSERT(VALID(name_valid, "web_1.x-y"));
+	CU_ASSERT(!VALID(name_valid, ""));
+	CU_ASSERT(!VALID(name_valid, ".hidden"));
+	CU_ASSERT(!VALID(name_valid, "../x"));
+	CU_ASSERT(!VALID(name_valid, "a\0b"));
+	CU_ASSERT(!VALID(name_valid, "a\n"));
+	CU_ASSERT(VALID(path_valid, "/"));
+	CU_ASSERT(VALID(path_valid, "/a/..b/c.d"));
+	CU_ASSERT(!VALID(path_valid, "a"));
+	CU_ASSERT(!VALID(path_valid, "/a/"));
+	CU_ASSERT(!VALID(path_valid, "//a"));
+	CU_ASSERT(!VALID(path_valid, "/a/../b"));
+	CU_ASSERT(!VALID(path_valid, "/a/./b"));
+	CU_ASSERT(!VALID(path_valid, "/a/.."));
+	CU_ASSERT(!VALID(path_valid, "/a\nb"));
+	CU_ASSERT(path_below("/home/bob", "/home/bob"));
+	CU_ASSERT(path_below("/home/bob/x", "/home/bob"));
+	CU_ASSERT(!path_below("/home/bobby", "/home/bob"));
+	CU_ASSERT(path_below("/x", "/"));
+}
+
+static void numbers_and_hex(void)
+{
+	uint8_t id[4];
+	uint64_t n = 7;
+	char text[9];
+
+	CU_ASSERT_EQUAL(text_u64("18446744073709551615", UINT64_MAX, &n), 0);
+	CU_ASSERT_EQUAL(n, UINT64_MAX);
+	CU_ASSERT_EQUAL(text_u64("18446744073709551616", UINT64_MAX, &n), -ERANGE);
+	CU_ASSERT_EQUAL(text_u64("256", 255, &n), -ERANGE);
+	CU_ASSERT_EQUAL(text_u64("9", 5, &n), -ERANGE);
+	CU_ASSERT_EQUAL(text_u64("", 5, &n), -EINVAL);
+	CU_ASSERT_EQUAL(text_u64("1 ", 5, &n), -EINVAL);
+	CU_ASSERT_EQUAL(text_u64("-1", 5, &n), -EINVAL);
+	CU_ASSERT_EQUAL(n, UINT64_MAX); /* untouched on failure */
+	CU_ASSERT_EQUAL(hex_decode("00ff10a5", id, 4), 0);
+	hex_encode(id, 4, text);
+	CU_ASSERT_STRING_EQUAL(text, "00ff10a5");
+	CU_ASSERT_EQUAL(hex_decode("00ff10a", id, 4), -EINVAL);
+	CU_ASSERT_EQUAL(hex_decode("00ff10a5x", id, 4), -EINVAL);
+	CU_ASSERT_EQUAL(hex_decode("00FF10A5", id, 4), -EINVAL);
+}
+
+static void proofs_of_fds(void)
+{
+	struct fd_devs devs;
+	int pair[2], stream[2], pipes[2], memfd = memfd_sealed("t", "x", 1), loose = memfd_create("u", MFD_ALLOW_SEALING);
+	int netns = open("/proc/self/ns/net", O_RDONLY), userns = open("/proc/self/ns/user", O_RDONLY);
+	int path = open("/proc/self/ns/net", O_PATH), null = open("/dev/null", O_RDWR), dir = open("/", O_RDONLY | O_DIRECTORY);
+	int pidfd = sys_pidfd_open(getpid()), proc = open("/proc/self", O_RDONLY | O_DIRECTORY);
+
+	CU_ASSERT_EQUAL(fd_devs_read(&devs), 0);
+	fd_proofs_use(&devs);
+	CU_ASSERT_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, stream) == 0 &&
+			pipe(pipes) == 0);
+	struct {
+		int fd;
+		enum fd_kind kind;
+	} right[] = {
+		{ netns, FDK_NETNS }, { userns, FDK_USERNS }, { path, FDK_PATH }, { memfd, FDK_MEMFD }, { pair[0], FDK_CHANNEL },
+		{ stream[0], FDK_CLIENT }, { pipes[0], FDK_STREAM }, { pidfd, FDK_PIDFD }, { proc, FDK_PROCDIR },
+	};
+	size_t n = sizeof(right) / sizeof(right[0]);
+
+	/* Each is its own kind and no other. */
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < n; k++)
+			CU_ASSERT_EQUAL(fd_prove(right[i].fd, right[k].kind, NULL), i == k ? 0 : -EMEDIUMTYPE);
+	for (int k = 0; k < FDK_COUNT; k++) {
+		CU_ASSERT_NOT_EQUAL(fd_prove(null, (enum fd_kind)k, NULL), 0);
+		CU_ASSERT_NOT_EQUAL(fd_prove(-1, (enum fd_kind)k, NULL), 0);
+		if (k != FDK_FILE && k != FDK_LOG)
+			CU_ASSERT_NOT_EQUAL(fd_prove(loose, (enum fd_kind)k, NULL), 0);
+		CU_ASSERT_NOT_EQUAL(fd_prove(dir, (enum fd_kind)k, NULL), 0);
+	}
+	/* A socket that signals somebody else is refused. */
+	fcntl(pair[1], F_SETFL, fcntl(pair[1], F_GETFL) | O_ASYNC);
+	CU_ASSERT_EQUAL(fd_prove(pair[1], FDK_CHANNEL, NULL), -EMEDIUMTYPE);
+	/* The host's own namespaces are nobody's children. */
+	CU_ASSERT_NOT_EQUAL(userns_prove(userns, userns, getuid()), 0);
+	CU_ASSERT(fd_same(netns, netns) && !fd_same(netns, userns));
+}
+
+static void rights_by_policy(void)
+{
+	struct policy_common p = { .ids_base = 60706, .nusers = 3, .users = {
+		{ POLICY_UID, 0, 4, "root" }, { POLICY_GID, 50, 2, "staff" }, { POLICY_ANY, 0, 1, "all" } } };
+	struct peer root = { .uid = 0 }, staff = { .uid = 1000, .ngroups = 2, .groups = { 1, 50 } }, other = { .uid = 1001, .gid = 7 };
+	struct peer ours = { .uid = 60706, .gid = 50 }, last = { .uid = 60706 + IDS_PER_ENGINE };
+	const char *rule;
+
+	CU_ASSERT_EQUAL(policy_rights(&p, &root, &rule), 4);
+	CU_ASSERT_STRING_EQUAL(rule, "root");
+	CU_ASSERT_EQUAL(policy_rights(&p, &staff, &rule), 2);
+	CU_ASSERT_EQUAL(policy_rights(&p, &other, &rule), 1);
+	CU_ASSERT_EQUAL(policy_rights(&p, &ours, &rule), 0); /* a controller asks for nobody but its clients */
+	CU_ASSERT_EQUAL(policy_rights(&p, &last, &rule), 1);
+	p.nusers = 0;
+	CU_ASSERT_EQUAL(policy_rights(&p, &root, &rule), 0);
+}
+
+static void reading_whole_files(void)
+{
+	_Static_assert(sizeof(int) == 4, "fd lists are 32 bits");
+	int fd = memfd_create("r", 0);
+	char *text;
+	size_t n;
+
+	CU_ASSERT_EQUAL(fd_write_all(fd, "0123456789", 10), 0);
+	CU_ASSERT_EQUAL(fd_read_all(fd, 10, &text, &n), 0);
+	CU_ASSERT(n == 10 && !strcmp(text, "0123456789"));
+	free(text);
+	CU_ASSERT_EQUAL(fd_read_all(fd, 9, &text, &n), -EFBIG);
+	CU_ASSERT_EQUAL(ftruncate(fd, 0), 0);
+	CU_ASSERT_EQUAL(fd_read_all(fd, 9, &text, &n), 0);
+	CU_ASSERT_STRING_EQUAL(text, "");
+	free(text);
+	close(fd);
+}
+
+int main(void)
+{
+	CU_initialize_registry();
+	CU_pSuite s = CU_add_suite("base", NULL, NULL);
+
+	CU_add_test(s, "names and paths", names_and_paths);
+	CU_add_test(s, "numbers and hex", numbers_and_hex);
+	CU_add_test(s, "proofs of fds", proofs_of_fds);
+	CU_add_test(s, "rights by policy", rights_by_policy);
+	CU_add_test(s, "reading whole files", reading_whole_files);
+	CU_basic_run_tests();
+	unsigned bad = CU_get_number_of_tests_failed();
+
+	CU_cleanup_registry();
+	return bad != 0;
+}
