@@ -1,0 +1,357 @@
+/* test_policy.c - the policy compiler: the default is valid and says what it should; every slip is an error that names its place. */
+#include "../../helpers/launcher/policy_read.c"
+#include "../../helpers/launcher/policy_ids.c"
+#include "../../helpers/launcher/policy_load.c"
+#include "../../helpers/launcher/policy_explain.c"
+
+#include <CUnit/Basic.h>
+#include <linux/capability.h>
+
+static char dir[64] = "/tmp/test_policy.XXXXXX";
+static char file[96];
+static struct policy policy;
+static char error[512];
+
+static void write_file(const char *name, const char *text)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	CU_ASSERT_FATAL(f != NULL);
+	fputs(text, f);
+	fclose(f);
+	chmod(path, 0644);
+}
+
+static void write_etc(const char *passwd, const char *group, const char *subuid, const char *subgid)
+{
+	write_file("passwd", passwd);
+	write_file("group", group);
+	write_file("subuid", subuid);
+	write_file("subgid", subgid);
+}
+
+static int load(const struct policy_engine *given)
+{
+	struct policy_engine engine = given ? *given : (struct policy_engine){ 0 };
+
+	engine.etc = dir;
+	*error = '\0';
+	return policy_load(file, &engine, &policy, error, sizeof(error));
+}
+
+static cJSON *default_policy(void)
+{
+	static char text[POLICY_FILE_MAX];
+	FILE *f = fopen("policy/default.json", "r");
+	cJSON *v;
+	size_t n;
+
+	CU_ASSERT_FATAL(f != NULL);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	v = cJSON_Parse(text);
+	CU_ASSERT_FATAL(v != NULL);
+	return v;
+}
+
+static void write_policy(const cJSON *v)
+{
+	char *text = cJSON_Print(v);
+
+	write_file("policy.json", text);
+	free(text);
+}
+
+/* The default with one member of it replaced (value as JSON; NULL removes it) must fail with `expected` in the message. */
+static void expect(const char *section, int index, const char *key, const char *value, const char *expected)
+{
+	cJSON *v = default_policy(), *at = v;
+
+	if (section)
+		at = cJSON_GetObjectItemCaseSensitive(v, section);
+	if (index >= 0)
+		at = cJSON_GetArrayItem(at, index);
+	CU_ASSERT_FATAL(at != NULL);
+	cJSON_DeleteItemFromObjectCaseSensitive(at, key);
+	if (value) {
+		cJSON *new = cJSON_Parse(value);
+
+		CU_ASSERT_FATAL(new != NULL);
+		cJSON_AddItemToObject(at, key, new);
+	}
+	write_policy(v);
+	cJSON_Delete(v);
+	CU_ASSERT_EQUAL(load(NULL), -EINVAL);
+	if (!strstr(error, expected)) {
+		printf("\n  got \"%s\", expected \"%s\"\n", error, expected);
+		CU_FAIL("message");
+	}
+}
+
+static void reset(void)
+{
+	cJSON *v = default_policy();
+
+	write_policy(v);
+	cJSON_Delete(v);
+	write_etc("root:x:0:0::/:/bin/sh\nbob:x:1001:1001::/home/bob:/bin/sh\n", "root:x:0:\npostern:x:990:bob\nbob:x:1001:\n",
+		  "bob:100000:65536\n", "bob:100000:65536\n");
+}
+
+static void test_default(void)
+{
+	const struct policy_common *common;
+	size_t size;
+	struct peer bob = { .uid = 1001, .gid = 1001, .ngroups = 1, .groups = { 990 } }, eve = { .uid = 1002, .gid = 1002 };
+	const char *rule;
+
+	reset();
+	CU_ASSERT_EQUAL_FATAL(load(NULL), 0);
+	CU_ASSERT_EQUAL(policy.controller.range_first, 524288);
+	CU_ASSERT_EQUAL(policy.controller.range_last, 1879048191);
+	CU_ASSERT_EQUAL(policy_rights(&policy.mount.common, &bob, &rule), RIGHTS_EXEC);
+	CU_ASSERT_STRING_EQUAL(rule, "group-postern");
+	CU_ASSERT_EQUAL(policy_rights(&policy.mount.common, &eve, NULL), RIGHTS_NONE);
+	CU_ASSERT_EQUAL(policy.lookup.npaths, 7);
+	CU_ASSERT_STRING_EQUAL(policy.lookup.paths[6].path, "/tmp"); /* the longest first */
+	CU_ASSERT(policy.spawn.caps & UINT64_C(1) << CAP_NET_ADMIN);
+	CU_ASSERT(!(policy.spawn.caps & UINT64_C(1) << CAP_SYS_MODULE));
+	CU_ASSERT_EQUAL(policy.audit.max_bytes, UINT64_C(1) << 30);
+	CU_ASSERT_EQUAL(policy.audit.reserve_bytes, 4 << 20);
+	CU_ASSERT_EQUAL(policy.cgroup.memory_max, UINT64_MAX);
+	CU_ASSERT_EQUAL(policy.device.ndevices, 2);
+	for (unsigned i = 0; i < HELPER_COUNT; i++) {
+		common = policy_part(&policy, i, &size);
+		if (!common)
+			continue;
+		CU_ASSERT_EQUAL(common->magic, POLICY_MAGIC);
+		CU_ASSERT_EQUAL(common->size, size);
+		CU_ASSERT_EQUAL(common->nusers, 2);
+	}
+	CU_ASSERT_PTR_NULL(policy_part(&policy, HELPER_MONITOR, &size));
+}
+
+static void test_engine(void)
+{
+	static const char *const denied[] = { "/srv/engine" }, *const parent[] = { "/srv" };
+	struct policy_engine e = { .ids_base = 70000, .socket = "/run/x.sock", .build = "abc", .denied = denied, .ndenied = 1,
+				   .range_first = 1048576, .range_last = 1048576 + 2 * MAP_SIZE - 1 };
+
+	reset();
+	CU_ASSERT_EQUAL_FATAL(load(&e), 0);
+	CU_ASSERT_EQUAL(policy.spawn.common.ids_base, 70000);
+	CU_ASSERT_STRING_EQUAL(policy.lookup.common.socket, "/run/x.sock");
+	CU_ASSERT_EQUAL(policy.lookup.ndenied, 1);
+	CU_ASSERT_EQUAL(policy.idmap.max_ranges, 2);
+	CU_ASSERT_EQUAL(policy.idmap.common.range_first, 1048576);
+	e.denied = parent; /* a rule may not lie in the engine's own directories */
+	CU_ASSERT_EQUAL(load(&e), -EINVAL);
+	CU_ASSERT(strstr(error, "binds[1]") != NULL);
+	e.denied = denied;
+	e.ids_base = 100000 - IDS_PER_ENGINE + 1;
+	CU_ASSERT_EQUAL(load(&e), -EINVAL);
+	CU_ASSERT(strstr(error, "engine's own ids") != NULL && strstr(error, "bob") != NULL);
+}
+
+static void test_ranges(void)
+{
+	reset();
+	write_file("subuid", "bob:100000:65536\neve:600000:65536\n");
+	CU_ASSERT_EQUAL_FATAL(load(NULL), 0); /* auto: behind eve's, at a whole multiple */
+	CU_ASSERT_EQUAL(policy.controller.range_first, 11 * MAP_SIZE);
+	write_file("passwd", "root:x:0:0::/:/bin/sh\nldap:x:1200000000:1::/:/bin/sh\n");
+	CU_ASSERT_EQUAL_FATAL(load(NULL), 0); /* the larger part: below ldap's */
+	CU_ASSERT(policy.controller.range_last < 1200000000);
+	write_file("subgid", "all:65536:2000000000\n");
+	CU_ASSERT_EQUAL(load(NULL), -EINVAL);
+	CU_ASSERT(strstr(error, "no 65536 ids in a row are free") != NULL);
+}
+
+static void test_range_errors(void)
+{
+	reset();
+	write_file("subuid", "eve:600000:65536\n");
+	expect("ids", -1, "range_first", "524288", "eve in");
+	reset();
+	write_file("subgid", "eve:2147352576:10\n");
+	expect("ids", -1, "max_ranges", "1", "where files of images belong");
+	reset();
+	expect("ids", -1, "range_first", "1000", "ids.range_first");
+	expect("ids", -1, "range_last", "600000000000", "ids.range_last");
+	expect("ids", -1, "range_last", "524289", "must lie within");
+	expect("ids", -1, "owner_uid_first", "0", "ids.owner_uid_first: is 0; must be 1000");
+	expect("ids", -1, "owner_gid_first", "999", "ids.owner_gid_first");
+	reset();
+	write_file("subuid", "all:1000:2000000000\n");
+	write_file("subgid", "");
+	CU_ASSERT_EQUAL(load(NULL), -EINVAL);
+}
+
+static void test_strict(void)
+{
+	reset();
+	expect(NULL, -1, "bindz", "[]", "no section \"bindz\"");
+	expect(NULL, -1, "audit", NULL, "\"audit\" is missing");
+	expect(NULL, -1, "users", "{}", "users: must be a list");
+	expect("binds", 1, "wrtable", "true", "binds[1]: there is no \"wrtable\"");
+	expect("binds", 1, "writable", "1", "binds[1].writable: must be true or false");
+	expect("binds", 1, "why", NULL, "\"why\" is missing");
+	expect("binds", 1, "why", "\"\"", "binds[1].why");
+	expect("binds", 1, "name", "\"a b\"", "binds[1].name");
+	expect("binds", 1, "name", "\"home\"", "names another rule");
+	expect("devices", 0, "name", "\"home\"", "names another rule");
+	expect("audit", -1, "max_bytes", "1.5", "audit.max_bytes: must be a whole number");
+	expect("audit", -1, "max_bytes", "\"1 GB\"", "audit.max_bytes");
+	expect("audit", -1, "max_bytes", "\"99999999999 TiB\"", "audit.max_bytes");
+	expect("audit", -1, "reserve_bytes", "\"512 MiB\"", "audit.reserve_bytes");
+	expect("audit", -1, "anchor_records", "\"auto\"", "audit.anchor_records");
+	expect("containers", -1, "pids_default", "100000", "above pids_max");
+	expect("containers", -1, "max", "100000", "containers.max: is 100000");
+	expect("security", -1, "seccomp_custom", "\"yes\"", "security.seccomp_custom");
+}
+
+static void test_paths(void)
+{
+	reset();
+	expect("binds", 0, "path", "\"/home/\"", "not canonical");
+	expect("binds", 0, "path", "\"/home/../etc\"", "not canonical");
+	expect("binds", 0, "path", "\"home\"", "not canonical");
+	expect("binds", 0, "path", "\"/\"", "belongs to the system");
+	expect("binds", 0, "path", "\"/proc/1\"", "belongs to the system");
+	expect("binds", 0, "path", "\"/sys/fs/cgroup\"", "belongs to the system");
+	expect("binds", 0, "path", "\"/etc\"", "belongs to the system");
+	expect("binds", 0, "path", "\"/etc/ssl\"", "\"writable\": false");
+	expect("binds", 0, "path", "\"/srv\"", "rule \"home\" is for the same path");
+	expect("devices", 0, "path", "\"/tmp/fuse\"", "below /dev");
+	expect("devices", 0, "type", "\"file\"", "\"char\" or \"block\"");
+	expect("devices", 0, "access", "\"rr\"", "each once");
+	expect("devices", 0, "access", "\"x\"", "letters of");
+}
+
+static void test_users(void)
+{
+	reset();
+	expect("users", 0, "gid", "5", "just one of");
+	expect("users", 0, "uid", NULL, "just one of");
+	expect("users", 0, "rights", "\"root\"", "rights must be");
+	expect("users", 0, "rights", "\"none\"", "rights must be");
+	expect("users", 1, "gid", "990", "just one of");
+}
+
+static void test_names(void)
+{
+	reset();
+	expect("users", 1, "optional", "\"no\"", "users[1].optional");
+	write_file("group", "root:x:0:\n");
+	reset();
+	write_file("group", "root:x:0:\n");
+	CU_ASSERT_EQUAL(load(NULL), 0); /* optional: left out */
+	CU_ASSERT_EQUAL(policy.controller.nusers, 1);
+	expect("users", 1, "optional", "false", "no group \"postern\"");
+}
+
+static void test_caps(void)
+{
+	reset();
+	expect("capabilities", 0, "caps", "[\"NET_ADMIN\"]", "NET_ADMIN is there twice");
+	expect("capabilities", 0, "caps", "[\"CAP_KILL\"]", "is no capability");
+	expect("capabilities", 0, "caps", "[\"ROOT\"]", "is no capability");
+	expect("capabilities", 0, "caps", "[7]", "is no capability");
+}
+
+static void test_text(void)
+{
+	static const struct {
+		const char *text, *expected;
+	} rows[] = {
+		{ "", "not valid JSON" }, { "[]", "must be an object" }, { "{} {}", "not valid JSON" },
+		{ "{\n\"users\": [],\n\"users\": []}", "users: is there twice" }, { "{\n\n\"users\": [,]}", "near line 3" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		write_file("policy.json", rows[i].text);
+		CU_ASSERT_EQUAL(load(NULL), -EINVAL);
+		if (!strstr(error, rows[i].expected))
+			printf("\n  %zu: %s\n", i, error);
+		CU_ASSERT(strstr(error, rows[i].expected) != NULL);
+	}
+	reset();
+	chmod(file, 0666);
+	CU_ASSERT_EQUAL(load(NULL), -EINVAL);
+	CU_ASSERT(strstr(error, "written by others") != NULL);
+	unlink(file);
+	CU_ASSERT_EQUAL(load(NULL), -ENOENT);
+	CU_ASSERT_EQUAL(mkdir(file, 0755), 0);
+	CU_ASSERT_EQUAL(load(NULL), -EINVAL);
+	rmdir(file);
+}
+
+static int ask(const char *a, const char *b, const char *c, const char *d, const char *e)
+{
+	const char *args[] = { "postern-launcher", "--policy-explain", file, a, b, c, d, e, NULL };
+	int n = 0;
+
+	while (args[n])
+		n++;
+	return policy_main(n, (char **)args);
+}
+
+static void test_questions(void)
+{
+	reset();
+	CU_ASSERT_EQUAL(ask(NULL, NULL, NULL, NULL, NULL), ALLOWED);
+	CU_ASSERT_EQUAL(ask("cap", "NET_ADMIN", NULL, NULL, NULL), ALLOWED);
+	CU_ASSERT_EQUAL(ask("cap", "SYS_MODULE", NULL, NULL, NULL), DENIED);
+	CU_ASSERT_EQUAL(ask("cap", "NONSENSE", NULL, NULL, NULL), UNCLEAR);
+	CU_ASSERT_EQUAL(ask("device", "/dev/fuse", NULL, NULL, NULL), ALLOWED);
+	CU_ASSERT_EQUAL(ask("device", "/dev/mem", NULL, NULL, NULL), DENIED);
+	CU_ASSERT_EQUAL(ask("user", "0", NULL, NULL, NULL), ALLOWED);
+	CU_ASSERT_EQUAL(ask("user", "4000000", NULL, NULL, NULL), DENIED);
+	CU_ASSERT_EQUAL(ask("bind", "/etc/shadow", "--uid", "0", NULL), DENIED);
+	CU_ASSERT_EQUAL(ask("bind", "/tmp", "--uid", "0", NULL), ALLOWED); /* root's: read-only */
+	CU_ASSERT_EQUAL(ask("bind", "/tmp", "--uid", "0", "--rw"), DENIED);
+	CU_ASSERT_EQUAL(ask("bind", "/tmp", "--uid", "4000000", NULL), DENIED);
+	CU_ASSERT_EQUAL(ask("bind", "/var/lib/postern/x", "--uid", "0", NULL), DENIED);
+	CU_ASSERT_EQUAL(ask("bind", "tmp", "--uid", "0", NULL), UNCLEAR);
+	CU_ASSERT_EQUAL(ask("bind", "/tmp", NULL, NULL, NULL), UNCLEAR);
+	CU_ASSERT_EQUAL(ask("bogus", NULL, NULL, NULL, NULL), UNCLEAR);
+}
+
+int main(void)
+{
+	static const char *const files[] = { "passwd", "group", "subuid", "subgid", "policy.json" };
+	CU_pSuite s;
+	unsigned failed;
+	char path[128];
+
+	if (!mkdtemp(dir))
+		return 1;
+	snprintf(file, sizeof(file), "%s/policy.json", dir);
+	CU_initialize_registry();
+	s = CU_add_suite("policy", NULL, NULL);
+	CU_add_test(s, "the default", test_default);
+	CU_add_test(s, "what the engine adds", test_engine);
+	CU_add_test(s, "container ids", test_ranges);
+	CU_add_test(s, "container ids that meet others", test_range_errors);
+	CU_add_test(s, "strictness", test_strict);
+	CU_add_test(s, "paths", test_paths);
+	CU_add_test(s, "users", test_users);
+	CU_add_test(s, "names that are not there", test_names);
+	CU_add_test(s, "capabilities", test_caps);
+	CU_add_test(s, "the file itself", test_text);
+	CU_add_test(s, "questions", test_questions);
+	CU_basic_set_mode(CU_BRM_VERBOSE);
+	CU_basic_run_tests();
+	failed = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+	return failed != 0;
+}
