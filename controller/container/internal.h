@@ -74,6 +74,7 @@ struct container {
 	struct req_monitor_exited exit; /* valid once exit_seen */
 	bool exit_seen; /* the monitor told of the end of this run */
 	bool cleaning; /* ended; its cgroup and range are being given back */
+	bool keep; /* a restart is under way: AutoRemove waits */
 	bool gone; /* removed; only references are left */
 	unsigned exits; /* runs that have ended since the controller started */
 	unsigned restarts;
@@ -149,6 +150,7 @@ int container_create(struct engine *e, const cJSON *body, const char *name, cons
 int container_start(struct container *c, const struct call_ctx *ctx, struct err *err);
 /* 0; 1 when it does not run. timeout_s < 0: the container's own. signal 0: the container's own. */
 int container_stop(struct container *c, int signal, int64_t timeout_s, const struct call_ctx *ctx, struct err *err);
+int container_restart(struct container *c, int signal, int64_t timeout_s, const struct call_ctx *ctx, struct err *err);
 int container_kill(struct container *c, int signal, const struct call_ctx *ctx, struct err *err);
 int container_pause(struct container *c, bool pause, const struct call_ctx *ctx, struct err *err);
 int container_rename(struct container *c, const char *name, struct err *err);

@@ -153,7 +153,7 @@ void container_finish_run(struct container *c)
 	c->exit_seen = false;
 	c->cleaning = false;
 	container_changed(c);
-	if (c->row.auto_remove && !c->gone)
+	if (c->row.auto_remove && !c->keep && !c->gone)
 		container_remove(c, /* force= */ false, /* volumes= */ true, NULL, NULL);
 	c->e->containers->busy--;
 	container_put(c);
@@ -294,6 +294,20 @@ int container_stop(struct container *c, int signal, int64_t timeout_s, const str
 		container_watch(c, -1);
 	container_emit(c, "stop", NULL, NULL);
 	return 0;
+}
+
+int container_restart(struct container *c, int signal, int64_t timeout_s, const struct call_ctx *ctx, struct err *err)
+{
+	int r;
+
+	c->keep = true;
+	r = container_stop(c, signal, timeout_s, ctx, err);
+	c->keep = false;
+	if (r >= 0)
+		r = container_start(c, ctx, err);
+	if (r == 0)
+		container_emit(c, "restart", NULL, NULL);
+	return r < 0 ? -1 : 0;
 }
 
 int container_pause(struct container *c, bool pause, const struct call_ctx *ctx, struct err *err)

@@ -165,7 +165,7 @@ cJSON *container_list(struct engine *e, bool all, int64_t limit, bool size, cons
 	if (resolve(e, &w, err) < 0)
 		return NULL;
 	/* Filters by state, and a number, imply all; sizes park, so the containers are held first. */
-	all = all || limit > 0 || filters_get(filters, "status") || filters_get(filters, "exited") || w.before_ns || w.since_ns;
+	all = all || limit > 0 || filters_get(filters, "status") || filters_get(filters, "exited");
 	found = calloc(e->containers->n + 1, sizeof(*found));
 	array = cJSON_CreateArray();
 	TAILQ_FOREACH_REVERSE(c, &e->containers->all, container_head, next) {
