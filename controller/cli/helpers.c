@@ -63,26 +63,25 @@ static bool read_proc(int pid, const char *name, char *out, size_t size)
 	return n > 0;
 }
 
-/* "CHOWN KILL", "none", "all". */
+/* "CHOWN KILL", "none", "all", "all but SYS_RESOURCE"; "-" when it is not known. */
 static void add_caps(cJSON *row, const char *key, const char *hex)
 {
 	uint64_t mask = strtoull(hex, NULL, 16);
-	char text[1024] = "";
 	unsigned known = 0, held = 0;
+	char text[1024] = "";
+	bool most;
 
-	for (unsigned i = 0; capability_name(i); i++) {
+	for (; capability_name(known); known++)
+		held += mask >> known & 1;
+	most = held > known / 2;
+	snprintf(text, sizeof(text), "%s", !*hex ? "-" : held == 0 ? "none" : held == known ? "all" : most ? "all but" : "");
+	for (unsigned i = 0; held && held < known && i < known; i++) {
 		size_t n = strlen(text);
 
-		known++;
-		if (!(mask >> i & 1))
-			continue;
-		held++;
-		snprintf(text + n, sizeof(text) - n, "%s%s", n ? " " : "", capability_name(i));
+		if ((mask >> i & 1) != most)
+			snprintf(text + n, sizeof(text) - n, "%s%s", n ? " " : "", capability_name(i));
 	}
-	if (!*hex)
-		cJSON_AddStringToObject(row, key, "-");
-	else
-		cJSON_AddStringToObject(row, key, held == 0 ? "none" : held == known ? "all" : text);
+	cJSON_AddStringToObject(row, key, text);
 }
 
 /* "init", the inode of another user namespace, or "-" when we may not look. */

@@ -271,6 +271,8 @@ enum stream_end stream_run(struct cli *cli, struct http *attach, struct http *wa
 	send_size(s);
 	while (r == 0 && !s->detached && (s->output_open || s->waiting))
 		r = session_poll(s, signals);
+	if (s->detached && s->sent < s->filled)
+		flush_input(s);
 	terminal_restore();
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	return s->detached ? STREAM_DETACHED : r < 0 ? STREAM_FAILED : STREAM_ENDED;
