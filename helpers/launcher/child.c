@@ -175,7 +175,7 @@ static int become(struct launcher *l, const struct row *row)
 	bool in_store = row->userns == USERNS_STORE;
 	uid_t uid = in_store ? 0 : engine_id(l, row->id), euid = row->owner_euid ? engine_id(l, IDS_OWNER) : uid;
 	gid_t shared = engine_id(l, IDS_CGROUP_GID);
-	bool joins = row->in_spawn_cgroup;
+	bool joins = row->in_spawn_cgroup || row->id == HELPER_CGROUP; /* the owner may only give files to a group it is in */
 	/* A process that enters a container's user namespace gets that namespace's full set anew (user_namespaces(7)). */
 	int r = sandbox_bounding_set(row->caps);
 
