@@ -1,0 +1,99 @@
+/* internal.h - what the files of controller/spec share; nobody else includes it (but their unit tests). */
+#ifndef POSTERN_SPEC_INTERNAL_H
+#define POSTERN_SPEC_INTERNAL_H
+
+#include "../json.h"
+#include "spec.h"
+
+/* --- fields.c: the members of Docker's structures, as tables ------------------------------------------------------- */
+enum shape {
+	SHAPE_TEXT, SHAPE_BOOL, SHAPE_INT,
+	SHAPE_TEXTS,   /* array of texts */
+	SHAPE_SLICE,   /* the same, or one text */
+	SHAPE_MAP,     /* object of texts */
+	SHAPE_SET,     /* object of empty objects */
+	SHAPE_INTS,    /* array of whole numbers */
+	SHAPE_STRUCT,  /* object with the members in sub */
+	SHAPE_STRUCTS, /* array of such */
+	SHAPE_PORTS,   /* object of arrays of such */
+	SHAPE_ANY,     /* kept as it is */
+};
+/* What stands there when the client sends nothing (or null). */
+enum absent { ABSENT_ZERO, ABSENT_NULL, ABSENT_EMPTY, ABSENT_OMIT };
+
+struct field {
+	const char *name;
+	enum shape shape;
+	enum absent absent; /* OMIT: also when it has the zero value, as Go's omitempty */
+	const struct field *sub;
+};
+
+enum { SPEC_ELEMENTS_MAX = 8192 /* of one list or map */ };
+
+extern const struct field config_fields[], host_fields[];
+
+/* Fresh object with exactly the members of the table, in its order and with its spelling; others are dropped. from may be
+ * NULL. NULL with err (400) when a member is of another type; what names the structure in it. */
+cJSON *fields_copy(const cJSON *from, const struct field *table, const char *what, struct err *err);
+
+/* --- small changes of JSON ------------------------------------------------------------------------------------------ */
+/* Puts or replaces a member, taking item. -1 with err (500) when there is no memory (item NULL included). */
+int json_put(cJSON *o, const char *name, cJSON *item, struct err *err);
+int json_put_text(cJSON *o, const char *name, const char *text, struct err *err);
+int json_put_int(cJSON *o, const char *name, int64_t n, struct err *err);
+/* Adds a formatted text to an array; 0 also when there is no array. */
+int json_warn(cJSON *warnings, struct err *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Members of an already checked value: "" and 0 for absent. */
+const char *get_text(const cJSON *o, const char *name);
+int64_t get_int(const cJSON *o, const char *name);
+bool get_bool(const cJSON *o, const char *name);
+int get_size(const cJSON *o, const char *name); /* number of elements; 0 for absent */
+
+/* --- text.c: paths and words ---------------------------------------------------------------------------------------- */
+enum { SPEC_PATH_MAX = 4096 };
+/* Lexically: "/a//b/../c/" to "/a/c". false when it does not fit or has control characters. */
+bool path_clean(const char *path, char ret[SPEC_PATH_MAX]);
+/* True when one of the parts between the separators is word. */
+bool list_has(const char *list, char separator, const char *word);
+/* Steps through a list: length of the part at *at, which moves behind its separator; false at the end. */
+bool list_next(const char **at, char separator, const char **ret_part, size_t *ret_len);
+bool ip_valid(const char *text);
+/* A host or domain name that cannot break /etc/hosts: letters, digits, '.', '-', '_'; 1..max bytes. */
+bool host_valid(const char *text, size_t max);
+/* Grammar of an image's name or id. err 400: "invalid reference format". */
+int reference_check(const char *ref, struct err *err);
+/* "SIGTERM", "term", "15": 1..64, or -1. */
+int signal_parse(const char *text);
+/* "1-3,5" with numbers below limit. 0, -EINVAL, or -ERANGE when a number is not there. */
+int cpulist_check(const char *text, unsigned limit);
+
+/* --- checks: each changes hostconfig to what holds, adds warnings, or refuses ---------------------------------------- */
+int check_config(cJSON *config, struct err *err);
+int check_hostconfig(cJSON *host, const cJSON *config, cJSON *warnings, struct err *err);
+int check_resources(cJSON *host, cJSON *warnings, struct err *err);
+int check_security(const cJSON *host, cJSON *warnings, struct err *err);
+/* Fails unless the name is of a namespace that every container has of its own. */
+int check_sysctl(const char *name, struct err *err);
+/* Index into the kernel's RLIMIT_* names ("nofile"), -1 when unknown; *ret_oci "RLIMIT_NOFILE". */
+int rlimit_by_name(const char *name, const char **ret_oci);
+/* Options of a tmpfs: flags and size=, mode=, ... . err 400 "invalid tmpfs option". */
+int check_tmpfs_options(const char *options, struct err *err);
+
+/* Processors of this machine; a test may set spec_cpus_override. */
+unsigned spec_cpus(void);
+extern unsigned spec_cpus_override;
+
+/* --- security options (security.c) ----------------------------------------------------------------------------------- */
+bool security_no_new_privileges(const cJSON *host);
+
+/* --- parts of the runtime spec ----------------------------------------------------------------------------------------- */
+extern const char *const masked_paths[], *const readonly_paths[]; /* NULL at the end */
+/* Adds mounts[] to spec. */
+int build_mounts(cJSON *spec, const struct spec_input *in, const cJSON *host, struct err *err);
+/* Adds org.postern.file.* annotations. */
+int build_files(cJSON *annotations, const struct spec_input *in, const char *hostname, struct err *err);
+
+/* --- built-in profile (default_profile.c) ---------------------------------------------------------------------------- */
+extern const char seccomp_default_profile[], seccomp_default_profile_end[];
+
+#endif

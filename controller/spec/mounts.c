@@ -1,0 +1,432 @@
+/* mounts.c - what a container has mounted beside its own file systems: Binds, Mounts, Tmpfs, Volumes, Devices as Docker
+ * understands them. Only text is looked at; whether a source exists or is allowed is for lookup's policy. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../helpers/base/cleanup.h"
+#include "../../helpers/base/limits.h"
+#include "../../helpers/base/text.h"
+#include "internal.h"
+
+enum { TMPFS_MAX = 64, DEVICES_MAX = DEVICE_RULES_MAX - 16 /* the rest are the default ones */ };
+
+void spec_mounts_finish(struct spec_mounts *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->n; i++) {
+		free(m->v[i].source);
+		free(m->v[i].target);
+		free(m->v[i].options);
+		free(m->v[i].device_access);
+	}
+	free(m->v);
+	*m = (struct spec_mounts){ 0 };
+}
+
+static const struct spec_mount *mount_at(const struct spec_mounts *m, const char *target)
+{
+	size_t i;
+
+	for (i = 0; i < m->n; i++)
+		if (!strcmp(m->v[i].target, target))
+			return &m->v[i];
+	return NULL;
+}
+
+/* Copies the texts. Targets are unique: Docker's sentence otherwise. */
+static int add(struct spec_mounts *m, const struct spec_mount *one, struct err *err)
+{
+	struct spec_mount *v, *slot;
+	size_t i, same = 0;
+
+	if (mount_at(m, one->target))
+		return err_set(err, 400, "Duplicate mount point: %s", one->target);
+	for (i = 0; i < m->n; i++)
+		same += (m->v[i].type == SPEC_TMPFS) == (one->type == SPEC_TMPFS);
+	if (same >= (one->type == SPEC_TMPFS ? (size_t)TMPFS_MAX : BINDS_MAX))
+		return err_set(err, 400, "too many mounts: at most %u binds, volumes and devices, and %d tmpfs", BINDS_MAX,
+			       TMPFS_MAX);
+	v = reallocarray(m->v, m->n + 1, sizeof(*v));
+	if (!v)
+		return err_set(err, 500, "out of memory");
+	m->v = v;
+	slot = &v[m->n++];
+	*slot = *one;
+	slot->source = strdup(one->source ? one->source : "");
+	slot->target = strdup(one->target);
+	slot->options = one->options ? strdup(one->options) : NULL;
+	slot->device_access = one->device_access ? strdup(one->device_access) : NULL;
+	if (!slot->source || !slot->target || !slot->options != !one->options || !slot->device_access != !one->device_access)
+		return err_set(err, 500, "out of memory");
+	return 0;
+}
+
+/* --- words after "src:dst:" ------------------------------------------------------------------------------------------------- */
+/* Of each class one word at most. */
+static const struct {
+	const char *word;
+	char class;
+} mode_words[] = {
+	{ "ro", 'w' }, { "rw", 'w' }, { "z", 'l' }, { "Z", 'l' }, { "nocopy", 'c' }, { "copy", 'c' },
+	{ "private", 'p' }, { "rprivate", 'p' }, { "slave", 'p' }, { "rslave", 'p' }, { "shared", 'p' }, { "rshared", 'p' },
+	{ "consistent", 'k' }, { "cached", 'k' }, { "delegated", 'k' }, { "default", 'k' },
+};
+
+static bool mode_valid(const char *mode)
+{
+	const char *part, *at = mode[0] ? mode : NULL;
+	char seen[ARRAY_SIZE(mode_words) + 1] = "";
+	size_t len, i, nseen = 0;
+
+	while (list_next(&at, ',', &part, &len)) {
+		for (i = 0; i < ARRAY_SIZE(mode_words); i++)
+			if (strlen(mode_words[i].word) == len && !memcmp(mode_words[i].word, part, len))
+				break;
+		if (i == ARRAY_SIZE(mode_words) || strchr(seen, mode_words[i].class))
+			return false;
+		seen[nseen++] = mode_words[i].class;
+	}
+	return true;
+}
+
+static bool is_shared(const char *mode)
+{
+	return list_has(mode, ',', "shared") || list_has(mode, ',', "rshared");
+}
+
+/* Cleans a target and refuses those that no mount can have. text is empty or "invalid volume specification: '...': ". */
+static int clean_target(const char *target, const char *prefix, const char *type, char ret[SPEC_PATH_MAX], struct err *err)
+{
+	const char *why = NULL;
+
+	if (!target[0])
+		why = "field Target must not be empty";
+	else if (target[0] != '/')
+		return err_set(err, 400, "%sinvalid mount config for type \"%s\": invalid mount path: '%.256s' mount path must be absolute",
+			       prefix, type, target);
+	else if (!path_clean(target, ret))
+		why = "mount path is too long or has control characters";
+	else if (!strcmp(ret, "/"))
+		why = "invalid specification: destination can't be '/'";
+	return why ? err_set(err, 400, "%sinvalid mount config for type \"%s\": %s", prefix, type, why) : 0;
+}
+
+static int check_volume_name(const char *name, struct err *err)
+{
+	if (strlen(name) == 1)
+		return err_set(err, 400, "volume name is too short, names should be at least two alphanumeric characters");
+	if (!name_valid(name, strlen(name)))
+		return err_set(err, 400,
+			       "create %.128s: \"%.128s\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path",
+			       name, name);
+	if (strlen(name) > NAME_MAX_LEN)
+		return err_set(err, 400, "volume name is too long: at most %u bytes", NAME_MAX_LEN);
+	return 0;
+}
+
+static int check_volume_driver(const char *driver, struct err *err)
+{
+	if (driver[0] && strcmp(driver, "local"))
+		return err_set(err, 400, "error looking up volume plugin %.64s: plugin \"%.64s\" not found", driver, driver);
+	return 0;
+}
+
+/* --- HostConfig.Binds: [source:]target[:mode] --------------------------------------------------------------------------- */
+static int add_bind(struct spec_mounts *m, const char *raw, const char *driver, struct err *err)
+{
+	char target[SPEC_PATH_MAX], source[SPEC_PATH_MAX], prefix[320];
+	_cleanup_free_ char *text = strdup(raw);
+	char *field[3] = { text, NULL, NULL };
+	struct spec_mount one = { 0 };
+	const char *mode, *from, *to;
+	size_t n = 1;
+	char *c;
+
+	if (!text)
+		return err_set(err, 500, "out of memory");
+	for (c = text; (c = strchr(c, ':')); n++) {
+		if (n == ARRAY_SIZE(field))
+			return err_set(err, 400, "invalid volume specification: '%.256s'", raw);
+		*c++ = '\0';
+		field[n] = c;
+	}
+	/* "/foo:rw" is no volume: those without a source have no mode. */
+	if (!field[0][0] || (n == 2 && mode_valid(field[1])))
+		return err_set(err, 400, "invalid volume specification: '%.256s'", raw);
+	mode = field[2] ? field[2] : "";
+	from = n == 1 ? "" : field[0];
+	to = n == 1 ? field[0] : field[1];
+	if (!mode_valid(mode))
+		return err_set(err, 400, "invalid mode: %.128s", mode);
+	if (is_shared(mode))
+		return err_set(err, 400, "mount propagation %.64s is not available: what containers mount stays with them", mode);
+
+	one.type = from[0] == '/' ? SPEC_BIND : SPEC_VOLUME;
+	one.readonly = list_has(mode, ',', "ro");
+	snprintf(prefix, sizeof(prefix), "invalid volume specification: '%.256s': ", raw);
+	if (clean_target(to, prefix, one.type == SPEC_BIND ? "bind" : "volume", target, err))
+		return -1;
+	one.target = target;
+	one.source = (char *)from;
+	if (one.type == SPEC_BIND) {
+		if (!path_clean(from, source))
+			return err_set(err, 400, "%ssource path is too long or has control characters", prefix);
+		one.source = source;
+		one.create = true;
+	} else {
+		if ((from[0] && check_volume_name(from, err)) || check_volume_driver(driver, err))
+			return -1;
+		one.options = list_has(mode, ',', "nocopy") ? (char *)"nocopy" : NULL;
+	}
+	return add(m, &one, err);
+}
+
+/* --- HostConfig.Mounts --------------------------------------------------------------------------------------------------- */
+static int bad_mount(const char *type, const char *why, struct err *err)
+{
+	return err_set(err, 400, "invalid mount config for type \"%.32s\": %s", type, why);
+}
+
+/* Docker's words for the tmpfs(5) options of --mount. */
+static int tmpfs_from_mount(const cJSON *spec, char *ret, size_t size, struct err *err)
+{
+	static const struct {
+		const char *suffix;
+		int64_t factor;
+	} units[] = { { "g", 1 << 30 }, { "m", 1 << 20 }, { "k", 1 << 10 }, { "", 1 } };
+	const cJSON *o = json_get(spec, "TmpfsOptions"), *option;
+	int64_t bytes = get_int(o, "SizeBytes"), mode = get_int(o, "Mode");
+	char mode_text[32] = "", size_text[48] = "";
+	const char *exec = "";
+	size_t i = 0;
+
+	if (bytes < 0 || mode < 0 || mode > 07777)
+		return bad_mount("tmpfs", "invalid size or mode", err);
+	if (mode)
+		snprintf(mode_text, sizeof(mode_text), ",mode=%llo", (unsigned long long)mode);
+	if (bytes) {
+		while (bytes % units[i].factor)
+			i++;
+		snprintf(size_text, sizeof(size_text), ",size=%lld%s", (long long)(bytes / units[i].factor), units[i].suffix);
+	}
+	/* [["exec"]] or [["noexec"]] is all that there is. */
+	cJSON_ArrayForEach(option, json_get(o, "Options")) {
+		const cJSON *word = cJSON_IsArray(option) ? option->child : NULL;
+
+		if (!cJSON_IsString(word) || word->next || !list_has("exec,noexec", ',', word->valuestring))
+			return bad_mount("tmpfs", "invalid option", err);
+		exec = strcmp(word->valuestring, "exec") ? ",noexec" : ",exec";
+	}
+	snprintf(ret, size, "%s%s%s%s", get_bool(spec, "ReadOnly") ? "ro" : "rw", mode_text, size_text, exec);
+	return 0;
+}
+
+static int mount_bind(const cJSON *spec, struct spec_mount *one, char source[SPEC_PATH_MAX], struct err *err)
+{
+	const cJSON *o = json_get(spec, "BindOptions");
+	const char *propagation = get_text(o, "Propagation"), *from = get_text(spec, "Source");
+	char text[320];
+
+	if (!from[0])
+		return bad_mount("bind", "field Source must not be empty", err);
+	if (json_get(spec, "VolumeOptions"))
+		return bad_mount("bind", "field VolumeOptions must not be specified", err);
+	if (propagation[0] && !list_has("private,rprivate,slave,rslave,shared,rshared", ',', propagation)) {
+		snprintf(text, sizeof(text), "invalid propagation mode: %.64s", propagation);
+		return bad_mount("bind", text, err);
+	}
+	if (is_shared(propagation))
+		return bad_mount("bind", "shared propagation is not available: what containers mount stays with them", err);
+	if (from[0] != '/') {
+		snprintf(text, sizeof(text), "invalid mount path: '%.256s' mount path must be absolute", from);
+		return bad_mount("bind", text, err);
+	}
+	if (!path_clean(from, source))
+		return bad_mount("bind", "source path is too long or has control characters", err);
+	one->type = SPEC_BIND;
+	one->source = source;
+	one->create = get_bool(o, "CreateMountpoint");
+	return 0;
+}
+
+static int mount_volume(const cJSON *spec, struct spec_mount *one, struct err *err)
+{
+	const cJSON *o = json_get(spec, "VolumeOptions");
+
+	one->type = SPEC_VOLUME;
+	one->source = (char *)get_text(spec, "Source");
+	one->options = get_bool(o, "NoCopy") ? (char *)"nocopy" : NULL;
+	if (json_get(spec, "BindOptions"))
+		return bad_mount("volume", "field BindOptions must not be specified", err);
+	if (get_text(o, "Subpath")[0])
+		return bad_mount("volume", "subpaths are not available in this version", err);
+	if (one->readonly && !one->source[0])
+		return bad_mount("volume", "must not set ReadOnly mode when using anonymous volumes", err);
+	if (get_size(json_get(o, "DriverConfig"), "Options"))
+		return bad_mount("volume", "driver options are not available in this version", err);
+	return (one->source[0] && check_volume_name(one->source, err)) ||
+			       check_volume_driver(get_text(json_get(o, "DriverConfig"), "Name"), err)
+		       ? -1
+		       : 0;
+}
+
+static int add_mount(struct spec_mounts *m, const cJSON *spec, struct err *err)
+{
+	const char *type = get_text(spec, "Type");
+	char target[SPEC_PATH_MAX], source[SPEC_PATH_MAX], options[128];
+	struct spec_mount one = { .target = target, .readonly = get_bool(spec, "ReadOnly") };
+
+	if (!list_has("bind,volume,tmpfs", ',', type) || !type[0])
+		return bad_mount(type, "mount type unknown", err);
+	if (clean_target(get_text(spec, "Target"), "", type, target, err))
+		return -1;
+	if (!strcmp(type, "bind")) {
+		if (mount_bind(spec, &one, source, err))
+			return -1;
+	} else if (!strcmp(type, "volume")) {
+		if (mount_volume(spec, &one, err))
+			return -1;
+	} else {
+		one.type = SPEC_TMPFS;
+		one.options = options;
+		if (get_text(spec, "Source")[0])
+			return bad_mount(type, "field Source must not be specified", err);
+		if (tmpfs_from_mount(spec, options, sizeof(options), err))
+			return -1;
+	}
+	return add(m, &one, err);
+}
+
+/* --- the others ------------------------------------------------------------------------------------------------------------ */
+int check_tmpfs_options(const char *options, struct err *err)
+{
+	static const char flags[] = "defaults,ro,rw,exec,noexec,suid,nosuid,dev,nodev,sync,async,dirsync,mand,nomand,"
+				    "atime,noatime,diratime,nodiratime,relatime,norelatime,strictatime,nostrictatime,"
+				    "private,rprivate,slave,rslave,tmpcopyup";
+	static const char keys[] = "size,mode,uid,gid,nr_inodes,nr_blocks";
+	const char *part, *at = options[0] ? options : NULL;
+	size_t len, i;
+
+	while (list_next(&at, ',', &part, &len)) {
+		const char *equal = memchr(part, '=', len);
+		size_t n = equal ? (size_t)(equal - part) : len;
+		char word[32], *value = word + n + 1;
+
+		if (len >= sizeof(word))
+			return err_set(err, 400, "invalid tmpfs option [\"%.64s\"]", part);
+		memcpy(word, part, len);
+		word[len] = '\0';
+		word[n] = '\0';
+		if (!list_has(equal ? keys : flags, ',', word) || !n || (equal && !value[0]))
+			return err_set(err, 400, "invalid tmpfs option [\"%s\"]", word);
+		/* Numbers with a unit at most: nothing else reaches the kernel. */
+		for (i = 0; equal && value[i]; i++)
+			if (!strchr("0123456789", value[i]) && (value[i + 1] || !i || !strchr("kmgKMG%", value[i])))
+				return err_set(err, 400, "invalid tmpfs option [\"%s\" \"%s\"]", word, value);
+	}
+	return 0;
+}
+
+static int add_tmpfs(struct spec_mounts *m, const cJSON *e, struct err *err)
+{
+	char target[SPEC_PATH_MAX];
+	struct spec_mount one = { .type = SPEC_TMPFS, .target = target, .options = e->valuestring };
+
+	if (clean_target(e->string, "", "tmpfs", target, err) || check_tmpfs_options(one.options, err))
+		return -1;
+	one.readonly = list_has(one.options, ',', "ro");
+	return add(m, &one, err);
+}
+
+/* Config.Volumes, also from the image: an anonymous volume unless something else is mounted there. */
+static int add_anonymous(struct spec_mounts *m, const char *path, struct err *err)
+{
+	char target[SPEC_PATH_MAX];
+	struct spec_mount one = { .type = SPEC_VOLUME, .target = target };
+
+	if (clean_target(path, "", "volume", target, err))
+		return -1;
+	return mount_at(m, target) ? 0 : add(m, &one, err);
+}
+
+static int add_device(struct spec_mounts *m, const cJSON *e, struct err *err)
+{
+	const char *host = get_text(e, "PathOnHost"), *inside = get_text(e, "PathInContainer");
+	const char *access = get_text(e, "CgroupPermissions");
+	char source[SPEC_PATH_MAX], target[SPEC_PATH_MAX];
+	struct spec_mount one = { .type = SPEC_DEVICE, .source = source, .target = target };
+
+	if (!access[0])
+		access = "rwm";
+	if (!path_clean(host, source))
+		return err_set(err, 400, "error gathering device information while adding custom device \"%.256s\": not an absolute path",
+			       host);
+	if (!path_clean(inside[0] ? inside : host, target) || !strcmp(target, "/"))
+		return err_set(err, 400, "invalid device path in the container: \"%.256s\"", inside);
+	if (strlen(access) > 3 || strspn(access, "rwm") != strlen(access))
+		return err_set(err, 400, "invalid device mode: %.16s", access);
+	one.device_access = (char *)access;
+	return add(m, &one, err);
+}
+
+static unsigned depth(const char *path)
+{
+	unsigned n = 0;
+
+	for (; *path; path++)
+		n += *path == '/';
+	return n;
+}
+
+/* Stable, so that the order of a request is kept among equals: both come from one array. */
+static void sort(struct spec_mounts *m)
+{
+	size_t i, j;
+
+	for (i = 1; i < m->n; i++) {
+		struct spec_mount one = m->v[i];
+
+		for (j = i; j > 0 && depth(m->v[j - 1].target) > depth(one.target); j--)
+			m->v[j] = m->v[j - 1];
+		m->v[j] = one;
+	}
+}
+
+static int collect(struct spec_mounts *m, const cJSON *config, const cJSON *host, struct err *err)
+{
+	const cJSON *e;
+
+	cJSON_ArrayForEach(e, json_get(host, "Binds"))
+		if (add_bind(m, e->valuestring, get_text(host, "VolumeDriver"), err))
+			return -1;
+	cJSON_ArrayForEach(e, json_get(host, "Mounts"))
+		if (add_mount(m, e, err))
+			return -1;
+	cJSON_ArrayForEach(e, json_get(host, "Tmpfs"))
+		if (add_tmpfs(m, e, err))
+			return -1;
+	if (get_size(host, "Devices") > DEVICES_MAX)
+		return err_set(err, 400, "too many devices: at most %d", DEVICES_MAX);
+	cJSON_ArrayForEach(e, json_get(host, "Devices"))
+		if (add_device(m, e, err))
+			return -1;
+	cJSON_ArrayForEach(e, json_get(config, "Volumes"))
+		if (add_anonymous(m, e->string, err))
+			return -1;
+	return 0;
+}
+
+int spec_mounts(const cJSON *merged, struct spec_mounts *ret, struct err *err)
+{
+	struct spec_mounts m = { 0 };
+
+	if (collect(&m, json_get(merged, "Config"), json_get(merged, "HostConfig"), err)) {
+		spec_mounts_finish(&m);
+		return -1;
+	}
+	sort(&m);
+	*ret = m;
+	return 0;
+}

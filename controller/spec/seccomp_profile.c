@@ -1,0 +1,343 @@
+/* seccomp_profile.c - a seccomp profile in Docker's JSON format, read into libseccomp's rules. A profile is a client's text
+ * and hostile: bounded, every number checked. seccomp_rule_add(3); the format is that of moby/profiles. */
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "../../helpers/base/cleanup.h"
+#include "internal.h"
+#include "seccomp.h"
+
+const struct new_call new_calls[] = {
+	{ "uretprobe", 335, true },	   { "cachestat", 451, false },		{ "fchmodat2", 452, false },
+	{ "map_shadow_stack", 453, false }, { "futex_wake", 454, false },		{ "futex_wait", 455, false },
+	{ "futex_requeue", 456, false },   { "statmount", 457, false },		{ "listmount", 458, false },
+	{ "lsm_get_self_attr", 459, false }, { "lsm_set_self_attr", 460, false }, { "lsm_list_modules", 461, false },
+	{ "mseal", 462, false },	   { "setxattrat", 463, false },	{ "getxattrat", 464, false },
+	{ "listxattrat", 465, false },	   { "removexattrat", 466, false },	{ "open_tree_attr", 467, false },
+	{ "file_getattr", 468, false },	   { "file_setattr", 469, false },
+};
+const size_t n_new_calls = ARRAY_SIZE(new_calls);
+static_assert(ARRAY_SIZE(new_calls) <= SECCOMP_NEW_MAX, "more new calls than there is room for");
+
+#ifdef __aarch64__
+static const char native_arch[] = "arm64"; /* as includes and excludes call it */
+#else
+static const char native_arch[] = "amd64";
+#endif
+
+static int bad(struct err *err, const char *what, const char *which)
+{
+	return err_set(err, 400, "Decoding seccomp profile failed: %s %.64s", what, which);
+}
+
+static const char *text_of(const cJSON *v)
+{
+	return cJSON_IsString(v) ? v->valuestring : "";
+}
+
+/* Whole number of at most max; the format's own are 64 bits wide, but a double is exact only up to 2^53. */
+static int number(const cJSON *o, const char *name, uint64_t fallback, uint64_t max, uint64_t *ret, struct err *err)
+{
+	const cJSON *v = json_get(o, name);
+	double d = cJSON_IsNumber(v) ? v->valuedouble : -1;
+
+	if (!v) {
+		*ret = fallback;
+		return 0;
+	}
+	if (!(d >= 0 && d <= (double)max) || (double)(uint64_t)d != d)
+		return bad(err, "bad number in", name);
+	*ret = (uint64_t)d;
+	return 0;
+}
+
+/* --- actions ------------------------------------------------------------------------------------------------------------------ */
+static int action(const cJSON *o, const char *field, const char *errno_field, uint32_t *ret, struct err *err)
+{
+	static const struct {
+		const char *name;
+		uint32_t value;
+		bool data;
+	} table[] = {
+		{ "SCMP_ACT_ALLOW", SCMP_ACT_ALLOW, false },
+		{ "SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0), true },
+		{ "SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD, false },
+		{ "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD, false },
+		{ "SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS, false },
+		{ "SCMP_ACT_TRAP", SCMP_ACT_TRAP, false },
+		{ "SCMP_ACT_TRACE", SCMP_ACT_TRACE(0), true },
+		{ "SCMP_ACT_LOG", SCMP_ACT_LOG, false },
+	};
+	const char *name = text_of(json_get(o, field));
+	uint64_t data;
+	size_t i;
+
+	if (!strcmp(name, "SCMP_ACT_NOTIFY"))
+		return err_set(err, 400, "seccomp: SCMP_ACT_NOTIFY is not available in this version");
+	if (number(o, errno_field, EPERM, 4095, &data, err))
+		return -1;
+	for (i = 0; i < ARRAY_SIZE(table); i++)
+		if (!strcmp(name, table[i].name)) {
+			*ret = table[i].value | (table[i].data ? (uint32_t)data : 0);
+			return 0;
+		}
+	return bad(err, "unknown action in", field);
+}
+
+/* --- architectures -------------------------------------------------------------------------------------------------------------- */
+static uint32_t arch_token(const cJSON *v)
+{
+	const char *name = text_of(v), prefix[] = "SCMP_ARCH_";
+	char lower[32];
+	size_t i, skip = strlen(prefix);
+
+	if (strncmp(name, prefix, skip) || strlen(name) - skip >= sizeof(lower))
+		return 0;
+	for (i = 0; name[skip + i]; i++)
+		lower[i] = (char)tolower((unsigned char)name[skip + i]);
+	lower[i] = '\0';
+	return seccomp_arch_resolve_name(lower);
+}
+
+static int add_arch(struct seccomp_rules *r, const cJSON *v, struct err *err)
+{
+	uint32_t token = arch_token(v);
+	int e;
+
+	if (!token)
+		return bad(err, "unknown architecture", text_of(v));
+	if (token == SCMP_ARCH_NATIVE)
+		return 0;
+	e = seccomp_arch_add(r->ctx, token);
+	if (e == -EEXIST)
+		return 0;
+	if (e || r->narches == SECCOMP_ARCHES_MAX)
+		return bad(err, "this machine cannot have architecture", text_of(v));
+	/* x32 is x86_64 with a bit in the number: the kernel knows no architecture of its own for it. */
+	if (token == SCMP_ARCH_X32)
+		r->x32 = true;
+	else
+		r->arches[r->narches++] = token;
+	return 0;
+}
+
+static int add_arches(struct seccomp_rules *r, const cJSON *profile, struct err *err)
+{
+	const cJSON *list = json_get(profile, "architectures"), *map = json_get(profile, "archMap"), *e, *sub;
+
+	if (list && list->child && map && map->child)
+		return err_set(err, 400, "both \"architectures\" and \"archMap\" were specified in the seccomp profile, use either \"architectures\" or \"archMap\"");
+	r->arches[r->narches++] = seccomp_arch_native();
+	cJSON_ArrayForEach(e, list)
+		if (add_arch(r, e, err))
+			return -1;
+	cJSON_ArrayForEach(e, map)
+		if (arch_token(json_get(e, "architecture")) == seccomp_arch_native())
+			cJSON_ArrayForEach(sub, json_get(e, "subArchitectures"))
+				if (add_arch(r, sub, err))
+					return -1;
+	return 0;
+}
+
+/* --- does a rule apply ----------------------------------------------------------------------------------------------------------- */
+static bool names_arch(const cJSON *list)
+{
+	const cJSON *e;
+
+	cJSON_ArrayForEach(e, list)
+		if (!strcmp(text_of(e), native_arch))
+			return true;
+	return false;
+}
+
+/* How many of the named capabilities the process has. */
+static int count_caps(const cJSON *list, uint64_t caps)
+{
+	const cJSON *e;
+	int n = 0;
+
+	cJSON_ArrayForEach(e, list) {
+		int cap = cap_by_name(text_of(e));
+
+		n += cap >= 0 && (caps >> cap & 1);
+	}
+	return n;
+}
+
+static bool kernel_at_least(const char *want)
+{
+	unsigned major = 0, minor = 0, want_major = 0, want_minor = 0;
+	struct utsname u;
+
+	if (uname(&u) || sscanf(u.release, "%u.%u", &major, &minor) != 2 || sscanf(want, "%u.%u", &want_major, &want_minor) < 1)
+		return false;
+	return major > want_major || (major == want_major && minor >= want_minor);
+}
+
+static bool applies(const cJSON *rule, uint64_t caps)
+{
+	const cJSON *in = json_get(rule, "includes"), *out = json_get(rule, "excludes");
+	const char *kernel = text_of(json_get(in, "minKernel")), *not_kernel = text_of(json_get(out, "minKernel"));
+
+	if (names_arch(json_get(out, "arches")) || count_caps(json_get(out, "caps"), caps) ||
+	    (not_kernel[0] && kernel_at_least(not_kernel)))
+		return false;
+	if (get_size(in, "arches") && !names_arch(json_get(in, "arches")))
+		return false;
+	if (count_caps(json_get(in, "caps"), caps) != get_size(in, "caps"))
+		return false;
+	return !kernel[0] || kernel_at_least(kernel);
+}
+
+/* --- rules ------------------------------------------------------------------------------------------------------------------------ */
+static int parse_args(const cJSON *list, struct scmp_arg_cmp ret[6], unsigned *ret_n, struct err *err)
+{
+	static const struct {
+		const char *name;
+		enum scmp_compare value;
+	} ops[] = {
+		{ "SCMP_CMP_NE", SCMP_CMP_NE }, { "SCMP_CMP_LT", SCMP_CMP_LT }, { "SCMP_CMP_LE", SCMP_CMP_LE },
+		{ "SCMP_CMP_EQ", SCMP_CMP_EQ }, { "SCMP_CMP_GE", SCMP_CMP_GE }, { "SCMP_CMP_GT", SCMP_CMP_GT },
+		{ "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
+	};
+	const cJSON *e;
+	unsigned n = 0;
+
+	cJSON_ArrayForEach(e, list) {
+		const char *op = text_of(json_get(e, "op"));
+		uint64_t index, value, two;
+		size_t i;
+
+		for (i = 0; i < ARRAY_SIZE(ops) && strcmp(op, ops[i].name); i++)
+			;
+		if (n == 6 || i == ARRAY_SIZE(ops))
+			return bad(err, "bad argument rule", op);
+		if (number(e, "index", 0, 5, &index, err) || number(e, "value", 0, UINT64_C(1) << 53, &value, err) ||
+		    number(e, "valueTwo", 0, UINT64_C(1) << 53, &two, err))
+			return -1;
+		ret[n++] = (struct scmp_arg_cmp){ (unsigned)index, ops[i].value, value, two };
+	}
+	*ret_n = n;
+	return 0;
+}
+
+/* Conditions on the same argument cannot be one rule for libseccomp; each becomes one of its own, as runc does it. */
+static bool repeats_argument(const struct scmp_arg_cmp *args, unsigned n)
+{
+	unsigned seen = 0, i;
+
+	for (i = 0; i < n; i++) {
+		if (seen & 1u << args[i].arg)
+			return true;
+		seen |= 1u << args[i].arg;
+	}
+	return false;
+}
+
+static int add_new(struct seccomp_rules *r, size_t i, uint32_t act, unsigned nargs, struct err *err)
+{
+	if (nargs)
+		return err_set(err, 400, "seccomp: arguments of %s cannot be checked here", new_calls[i].name);
+	if (r->has_new[i] && r->new_action[i] != act)
+		return err_set(err, 400, "seccomp: two different actions for %s", new_calls[i].name);
+	r->has_new[i] = true;
+	r->new_action[i] = act;
+	return 0;
+}
+
+static int add_call(struct seccomp_rules *r, const char *name, uint32_t act, const struct scmp_arg_cmp *args, unsigned nargs,
+		    bool applicable, struct err *err)
+{
+	bool one_by_one = repeats_argument(args, nargs);
+	unsigned i;
+	size_t n;
+	int nr, e = 0;
+
+	for (n = 0; n < n_new_calls && strcmp(name, new_calls[n].name); n++)
+		;
+	nr = n < n_new_calls ? (int)new_calls[n].number : seccomp_syscall_resolve_name(name);
+	/* Names that are newer than the library, or of nothing at all: left out, as Docker does. */
+	if (nr == __NR_SCMP_ERROR)
+		return 0;
+	if (nr >= SECCOMP_UNIFIED_FIRST && (uint32_t)nr > r->last)
+		r->last = (uint32_t)nr;
+	if (!applicable || act == r->default_action)
+		return 0;
+	if (++r->nrules > SECCOMP_RULES_MAX)
+		return err_set(err, 400, "seccomp: more than %d rules", SECCOMP_RULES_MAX);
+	if (n < n_new_calls)
+		return add_new(r, n, act, nargs, err);
+	if (!one_by_one)
+		e = seccomp_rule_add_array(r->ctx, act, nr, nargs, args);
+	for (i = 0; one_by_one && !e && i < nargs; i++)
+		e = seccomp_rule_add_array(r->ctx, act, nr, 1, &args[i]);
+	return e ? err_set(err, 400, "seccomp: rule for %.64s: %s", name, strerror(-e)) : 0;
+}
+
+static int add_rule(struct seccomp_rules *r, const cJSON *rule, uint64_t caps, struct err *err)
+{
+	const cJSON *names = json_get(rule, "names"), *name = json_get(rule, "name"), *e;
+	struct scmp_arg_cmp args[6];
+	unsigned nargs = 0;
+	uint32_t act;
+	bool use = applies(rule, caps);
+
+	if (!cJSON_IsObject(rule))
+		return bad(err, "not an object in", "syscalls");
+	if (name && names)
+		return err_set(err, 400, "both 'name' and 'names' were specified in the seccomp profile, use either 'name' or 'names'");
+	if (action(rule, "action", "errnoRet", &act, err) || parse_args(json_get(rule, "args"), args, &nargs, err))
+		return -1;
+	if (name && add_call(r, text_of(name), act, args, nargs, use, err))
+		return -1;
+	cJSON_ArrayForEach(e, names)
+		if (add_call(r, text_of(e), act, args, nargs, use, err))
+			return -1;
+	return 0;
+}
+
+static int read_profile(struct seccomp_rules *r, const cJSON *profile, uint64_t caps, struct err *err)
+{
+	const cJSON *e;
+
+	if (!cJSON_IsObject(profile))
+		return bad(err, "not", "an object");
+	if (action(profile, "defaultAction", "defaultErrnoRet", &r->default_action, err))
+		return -1;
+	r->ctx = seccomp_init(r->default_action);
+	if (!r->ctx || seccomp_attr_set(r->ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2) ||
+	    seccomp_attr_set(r->ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS))
+		return err_set(err, 500, "seccomp: out of memory");
+	if (add_arches(r, profile, err))
+		return -1;
+	cJSON_ArrayForEach(e, json_get(profile, "syscalls"))
+		if (add_rule(r, e, caps, err))
+			return -1;
+	return 0;
+}
+
+int seccomp_rules_init(struct seccomp_rules *ret, const char *profile, size_t len, uint64_t caps, struct err *err)
+{
+	struct err why = { 0 };
+	cJSON *json;
+	int e;
+
+	*ret = (struct seccomp_rules){ .last = SECCOMP_UNIFIED_FIRST - 1 };
+	json = json_parse(profile, len, &why);
+	if (!json)
+		return err_set(err, 400, "Decoding seccomp profile failed: %.256s", why.message);
+	e = read_profile(ret, json, caps, err);
+	cJSON_Delete(json);
+	return e;
+}
+
+void seccomp_rules_finish(struct seccomp_rules *r)
+{
+	if (r->ctx)
+		seccomp_release(r->ctx);
+	r->ctx = NULL;
+}
