@@ -292,21 +292,13 @@ void audit_put_details(FILE *out, const struct audit_record *r)
 
 void audit_put_record(FILE *out, const struct audit_record *r)
 {
-	char op[64];
-	size_t n = 0;
-
 	fprintf(out, "%" PRIu64 " ", r->seq);
 	audit_put(out, r->time, 30);
-	while (r->op[n] && n < sizeof(op) - 1) {
-		op[n] = r->op[n] >= 'A' && r->op[n] <= 'Z' ? (char)(r->op[n] + 32) : r->op[n];
-		n++;
-	}
-	op[n] = '\0';
 	putc(' ', out);
 	audit_put(out, r->chan, 16);
-	if (n) {
+	if (*r->op) {
 		putc('.', out);
-		audit_put(out, op, sizeof(op));
+		audit_put(out, r->op, 32);
 	}
 	putc(' ', out);
 	audit_put(out, r->kind, 16);

@@ -77,8 +77,7 @@ static void put_act(FILE *out, const struct act *a)
 	putc(' ', out);
 	audit_put(out, r->chan, 16);
 	putc('.', out);
-	for (size_t i = 0; r->op[i] && i < 32; i++)
-		putc(r->op[i] >= 'A' && r->op[i] <= 'Z' ? r->op[i] + 32 : r->op[i] >= ' ' && r->op[i] < 0x7f ? r->op[i] : '?', out);
+	audit_put(out, r->op, 32);
 	putc(':', out);
 	audit_put_details(out, r);
 	if (strcmp(r->kind, "intent") == 0) {

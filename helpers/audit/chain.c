@@ -238,9 +238,18 @@ void chain_anchor(struct chain *c)
 		     c->hash, when, c->boot);
 	if (write(c->anchors, text, (size_t)n) != n)
 		log_error("anchor %" PRIu64 " could not be written: %s", c->sequence, strerror(errno));
+}
+
+void chain_tell_kernel(struct chain *c)
+{
+	char text[160];
+	int n;
+
+	c->told = c->sequence;
 	if (c->kernel_log < 0)
 		return;
-	n = snprintf(text, sizeof(text), "<5>postern-audit: seq=%" PRIu64 " hash=%s", c->sequence, c->hash);
+	n = snprintf(text, sizeof(text), "<5>postern-audit[%u]: seq=%" PRIu64 " hash=%s", getuid(), c->sequence,
+		     c->hash);
 	if (write(c->kernel_log, text, (size_t)n) < 0)
 		c->kernel_log = close_fd(c->kernel_log);
 }

@@ -15,7 +15,7 @@ struct chain {
 	uint64_t max_bytes, reserve; /* policy */
 	uint64_t sequence; /* of the last record */
 	uint64_t size, allocated; /* bytes of the file, and how far blocks are there */
-	uint64_t anchored; /* sequence of the last anchor */
+	uint64_t anchored, told; /* sequence of the last anchor, and of the last one that the kernel's log has */
 	char hash[HASH_HEX + 1]; /* of the last record */
 	char boot[BOOT_MAX];
 	size_t torn; /* bytes behind the last record that are no record */
@@ -38,6 +38,8 @@ int chain_room(struct chain *c);
 int chain_append(struct chain *c, const struct record *r, uint64_t *ret_sequence);
 /* An anchor record, and its sequence and hash to where this program cannot change them, unless nothing is new. */
 void chain_anchor(struct chain *c);
+/* The same for the kernel's log, of the last record; seldomer, for it is not ours alone. */
+void chain_tell_kernel(struct chain *c);
 
 /* out takes HASH_HEX + 1 bytes. */
 void hash_hex(const void *data, size_t n, char *out);

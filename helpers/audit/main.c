@@ -34,7 +34,8 @@
 #include "chain.h"
 
 enum { FD_LOG = FD_AUDIT, FD_ANCHORS = FD_OWN, FD_KMSG };
-enum { KEPT_MAGIC = 0x41554431, NO_AUID = UINT32_MAX };
+enum { KEPT_MAGIC = 0x41554431, QUIET_MS = 1000 };
+#define NO_AUID UINT32_MAX
 
 /* Outlives a crash (FD_KEEP). */
 struct kept {
@@ -59,7 +60,7 @@ struct ctx {
 	struct channel channels[HELPER_COUNT];
 	unsigned nchannels;
 	int signals, proc;
-	uint64_t minute, anchored_ns;
+	uint64_t minute, told_ns;
 };
 
 static struct frame frame;
@@ -291,22 +292,25 @@ static void serve(struct ctx *c, struct channel *ch)
 	message_close_fds(&d->req, &message);
 }
 
-/* Once a minute, and after so many records or seconds with records. */
-static void tick(struct ctx *c)
+/* Suppressed records each minute; anchors as policy says, and in the file also whenever it got quiet, so that hardly a
+ * record can be cut off unseen. */
+static void tick(struct ctx *c, bool quiet)
 {
 	const struct policy_audit *p = c->policy;
-	uint64_t now = mono_ns(), minute = now / 60000000000u;
+	uint64_t now = mono_ns(), minute = now / 60000000000u, news = c->chain.sequence - c->chain.told;
 
 	if (minute != c->minute) {
 		c->minute = minute;
 		flush_suppressed(c);
 	}
-	if (c->chain.sequence == c->chain.anchored) {
-		c->anchored_ns = now;
-	} else if (c->chain.sequence - c->chain.anchored >= p->anchor_records ||
-		   now - c->anchored_ns >= p->anchor_seconds * UINT64_C(1000000000)) {
+	if (news == 0)
+		c->told_ns = now;
+	if (news >= p->anchor_records || (news && now - c->told_ns >= p->anchor_seconds * UINT64_C(1000000000))) {
 		chain_anchor(&c->chain);
-		c->anchored_ns = now;
+		chain_tell_kernel(&c->chain);
+		c->told_ns = now;
+	} else if (quiet) {
+		chain_anchor(&c->chain);
 	}
 }
 
@@ -316,13 +320,14 @@ static bool is_pending(const struct ctx *c)
 	for (unsigned i = 0; i < c->nchannels; i++)
 		if (c->kept->channels[c->channels[i].id].suppressed)
 			return true;
-	return c->chain.sequence != c->chain.anchored;
+	return c->chain.sequence != c->chain.told;
 }
 
 static void loop(struct ctx *c)
 {
 	struct pollfd p[HELPER_COUNT + 1];
 	unsigned open = c->nchannels;
+	int n;
 
 	while (open > 0) {
 		open = 0;
@@ -331,7 +336,8 @@ static void loop(struct ctx *c)
 			open += c->channels[i].fd >= 0;
 		}
 		p[c->nchannels] = (struct pollfd){ .fd = c->signals, .events = POLLIN };
-		if (poll(p, c->nchannels + 1, is_pending(c) ? 1000 : -1) < 0 && errno != EINTR)
+		n = poll(p, c->nchannels + 1, is_pending(c) ? QUIET_MS : -1);
+		if (n < 0 && errno != EINTR)
 			return;
 		if (p[c->nchannels].revents)
 			return;
@@ -339,7 +345,7 @@ static void loop(struct ctx *c)
 		for (unsigned i = 0; i < c->nchannels; i++)
 			if (p[i].revents && c->channels[i].fd >= 0)
 				serve(c, &c->channels[i]);
-		tick(c);
+		tick(c, n == 0);
 	}
 }
 
@@ -446,12 +452,13 @@ static int start(struct ctx *c, int argc, char **argv)
 	if (e < 0)
 		return e;
 	c->minute = mono_ns() / 60000000000u;
-	c->anchored_ns = mono_ns();
+	c->told_ns = mono_ns();
 	/* fresh: the helpers count from 1 again */
 	(void)text_format(extra, sizeof(extra), "\"pid\":%d,\"build\":\"%.64s\",\"fresh\":%d", getpid(), c->policy->common.build,
 			  fresh);
 	e = record(c, "audit", "start", 0, "", extra, NULL);
 	chain_anchor(&c->chain);
+	chain_tell_kernel(&c->chain);
 	return e;
 }
 
@@ -469,5 +476,6 @@ int main(int argc, char **argv)
 	loop(&c);
 	flush_suppressed(&c);
 	chain_anchor(&c.chain);
+	chain_tell_kernel(&c.chain);
 	return 0;
 }

@@ -374,7 +374,7 @@ static void test_readers(void)
 	f = fmemopen(said, sizeof(said), "w");
 	CU_ASSERT_EQUAL(audit_list(dir, &last, f, false), 0);
 	fclose(f);
-	CU_ASSERT_PTR_NOT_NULL(strstr(said, "mount.bind intent aaaa00000000... source=1\n66 "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(said, "mount.BIND intent aaaa00000000... source=1\n66 "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(said, "of=65 done us=7\n"));
 	f = fmemopen(said, sizeof(said), "w");
 	CU_ASSERT_EQUAL(audit_list(dir, &denied, f, false), 0);
