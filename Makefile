@@ -36,11 +36,13 @@ BINS := $(addprefix $(B)/bin/postern-,$(HELPERS)) \
 LIBS_launcher := -lcjson -lm
 LIBS_spawn := -lcjson -lm
 LIBS_device := -lbpf -lelf -lz
-LIBS_layer := -larchive -lcrypto
+# Of libarchive only what is used: its shared library brings ICU and libxml2, 3 MB in every program.
+LIBARCHIVE := -l:libarchive.a -lz -l:libzstd.so.1 -l:liblzma.so.5
+LIBS_layer := $(LIBARCHIVE) -lcrypto
 LIBS_audit := -lcrypto
 # Not static: libarchive and libcrypto bring too much, Debian has no static cJSON.
 STATIC_OF = $(if $(filter $(1),layer audit launcher spawn),,$(STATIC_$(MODE)))
-LIBS_CONTROLLER := -luv -lhttp_parser -lsqlite3 -larchive -lcrypto -lseccomp -lcjson -lm -lpthread
+LIBS_CONTROLLER := -luv -lhttp_parser -lsqlite3 $(LIBARCHIVE) -lcrypto -lseccomp -lcjson -lm -lpthread
 LIBS_CLI := -lcjson -lcrypto -lm
 
 .PHONY: all build deps install uninstall run stop check check-full lint asan fuzz bench clean
@@ -128,7 +130,7 @@ stop:
 	@$(SUDO) tests/demo stop
 
 check: deps-check
-	@$(MAKE) --no-print-directory -s -j2 build unit
+	@$(MAKE) --no-print-directory -s -j2 build unit hostile
 	@$(MAKE) --no-print-directory -s fuzz-build
 	@$(SUDO) tests/run
 check-full: check lint asan fuzz bench
@@ -160,3 +162,12 @@ clean:
 	rm -rf build
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+
+# The taken-over controller of tests/hostile, in a directory of programs of its own.
+HOSTILE := $(B)/hostile/posternd
+hostile: $(HOSTILE)
+$(HOSTILE): $(call obj,$(wildcard tests/hostile/*.c)) $(LIB) $(BINS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+	@for b in $(filter-out $(B)/bin/posternd,$(BINS)); do ln -sf ../bin/$$(basename $$b) $(@D)/; done
+.PHONY: hostile

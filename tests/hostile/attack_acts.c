@@ -1,0 +1,423 @@
+/* attack_acts.c - threats 5-8, 10, 12-15: well-formed requests for what must not be. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../helpers/base/cleanup.h"
+#include "../../helpers/base/fd.h"
+#include "../../helpers/base/policy.h"
+#include "../../helpers/base/sys.h"
+#include "../../helpers/base/text.h"
+#include "hostile.h"
+
+static struct reply_header why;
+
+static void refused(const char *threat, int r, const char *what)
+{
+	result(r < 0 && r != -ETIMEDOUT && r != -ENODATA && r != -EBADMSG, "%s: %s (%s at %s%s%s)", threat, what, strerror(-r),
+	       why.stage, why.rule[0] ? ", rule " : "", why.rule);
+	memset(&why, 0, sizeof(why));
+}
+
+static const struct policy_common *policy(void)
+{
+	static const struct policy_common *p;
+
+	if (!p)
+		p = mmap(NULL, sizeof(*p), PROT_READ, MAP_SHARED, FD_POLICY, 0);
+	return p;
+}
+
+static void maps(void)
+{
+	struct sandbox s;
+	struct req_idmap_owner o;
+	static const struct {
+		uint32_t uid, gid;
+		const char *what;
+	} owners[] = { { 0, 0, "root as the owner" }, { 999, 1000, "a system user as the owner" },
+		       { FOREIGN_FIRST, 1000, "the foreign range as the owner" } };
+
+	if (sandbox_make(&s, true) < 0) {
+		result(false, "5: no sandbox");
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(owners); i++) {
+		o = (struct req_idmap_owner){ .ticket = new_ticket(), .base = s.base, .owner_uid = owners[i].uid, .owner_gid = owners[i].gid };
+		refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &o, NULL, &why), owners[i].what);
+	}
+	o = (struct req_idmap_owner){ .ticket = new_ticket(), .base = s.base, .owner_uid = policy()->ids_base, .owner_gid = 1000 };
+	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &o, NULL, &why), "one of our own ids as the owner");
+	o.owner_uid = s.base + 5;
+	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &o, NULL, &why), "another container's id as the owner");
+	o.owner_uid = 1000;
+	o.base = s.base + 1;
+	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &o, NULL, &why), "a base that is no range");
+	o.base = 0;
+	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &o, NULL, &why), "base 0, the host's own ids");
+	o.base = FOREIGN_FIRST;
+	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &o, NULL, &why), "the foreign range as base");
+	o.base = s.base + MAP_SIZE;
+	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &o, NULL, &why), "a range that nobody has");
+	sandbox_drop(&s);
+}
+
+static int look(const char *path, uint32_t writable, uint64_t ticket, struct rep_lookup_open *rep)
+{
+	struct req_lookup_open req = { .ticket = ticket, .writable = writable };
+
+	text_copy(req.path, sizeof(req.path), path);
+	return ask(channel(HELPER_LOOKUP), OP_LOOKUP_OPEN, &req, rep, &why);
+}
+
+static void paths(void)
+{
+	static const char *const outside[] = { "/etc", "/etc/shadow", "/", "/root", "/proc", "/sys", "/dev/sda", "/.store",
+					       "/.store/layers", "/run/docker.sock", "/homes", "/tmpfoo" };
+	int there, missing;
+
+	for (size_t i = 0; i < ARRAY_SIZE(outside); i++) {
+		char what[200];
+
+		snprintf(what, sizeof(what), "lookup of %s", outside[i]);
+		refused("6, 19", look(outside[i], 0, new_ticket(), NULL), what);
+	}
+	there = look("/etc/passwd", 0, new_ticket(), NULL);
+	missing = look("/etc/no-such-file", 0, new_ticket(), NULL);
+	result(there == missing && there < 0, "6: outside policy, what is there and what is missing is answered alike");
+	refused("20", look(base, 0, new_ticket(), NULL), "lookup of the engine's own data");
+	char state[300];
+
+	snprintf(state, sizeof(state), "%s/audit/audit.log", base);
+	refused("20", look(state, 0, new_ticket(), NULL), "lookup of the audit log");
+	refused("6", look("/var/tmp/postern-hang/root-owned", 1, new_ticket(), NULL), "a root-owned source, writable");
+	refused("6", look("/var/tmp/postern-hang/link", 0, new_ticket(), NULL), "a symbolic link");
+	refused("6", look("/var/tmp/postern-hang/link/passwd", 0, new_ticket(), NULL), "a path through a symbolic link");
+}
+
+/* 6: root's directory through the container's own mapping, to write a 4755 file as uid 0 there. */
+static void root_owned_bind(void)
+{
+	struct sandbox s;
+	uint64_t source = new_ticket();
+	struct req_mount_bind bind = { .source = source };
+	struct req_idmap_owner owner;
+	struct rep_mount_bind rep;
+	int r;
+
+	if (sandbox_make(&s, true) < 0 || look("/var/tmp/postern-hang/root-owned", 0, source, NULL) < 0) {
+		result(false, "6: the set-up failed (%s)", why.stage);
+		return;
+	}
+	bind.mapping = s.ticket;
+	refused("6", ask(channel(HELPER_MOUNT), OP_MOUNT_BIND, &bind, &rep, &why), "a root-owned source under the store mapping");
+	source = bind.source = new_ticket();
+	look("/var/tmp/postern-hang/root-owned", 0, source, NULL);
+	bind.mapping = 0;
+	bind.readonly = 0;
+	refused("6", ask(channel(HELPER_MOUNT), OP_MOUNT_BIND, &bind, &rep, &why), "the same unmapped but writable");
+	/* an owner mapping for another user's file */
+	source = bind.source = new_ticket();
+	owner = (struct req_idmap_owner){ .ticket = new_ticket(), .base = s.base, .owner_uid = 1001, .owner_gid = 1001 };
+	r = ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &owner, NULL, &why);
+	if (r == 0 && look("/var/tmp/postern-hang/user-owned", 1, source, NULL) == 0) {
+		bind.mapping = owner.ticket;
+		refused("6", ask(channel(HELPER_MOUNT), OP_MOUNT_BIND, &bind, &rep, &why), "uid 1000's source under a mapping for uid 1001");
+	} else {
+		result(false, "6: no owner mapping: %s at %s", strerror(-r), why.stage);
+	}
+	/* 8: a source ticket serves once; tickets that nobody made */
+	source = bind.source = new_ticket();
+	owner = (struct req_idmap_owner){ .ticket = new_ticket(), .base = s.base, .owner_uid = 1000, .owner_gid = 1000 };
+	r = ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &owner, NULL, &why);
+	bind.mapping = owner.ticket;
+	if (r == 0 && look("/var/tmp/postern-hang/user-owned", 1, source, NULL) == 0 &&
+	    ask(channel(HELPER_MOUNT), OP_MOUNT_BIND, &bind, &rep, &why) == 0) {
+		struct mount_attr clear = { .attr_clr = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+
+		result(sys_mount_setattr(rep.mount, "", AT_EMPTY_PATH, &clear) < 0, "7: nosuid and nodev of a bind cannot be cleared");
+		close_fd(rep.mount);
+		refused("8", ask(channel(HELPER_MOUNT), OP_MOUNT_BIND, &bind, &rep, &why), "a source ticket used twice");
+	} else {
+		result(false, "7: a proper bind failed: %s at %s", strerror(-r), why.stage);
+	}
+	bind.source = new_ticket();
+	refused("8", ask(channel(HELPER_MOUNT), OP_MOUNT_BIND, &bind, &rep, &why), "a source ticket that nobody made");
+	sandbox_drop(&s);
+}
+
+/* The first layer that is in the store: its name is told by the script through a file in our own directory. */
+static int some_layer(uint8_t id[ID_BYTES])
+{
+	char hex[ID_HEX + 2] = "";
+	_cleanup_close_ int fd = openat(6, "layer-id", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, hex, ID_HEX) != ID_HEX)
+		return -ENOENT;
+	return hex_decode(hex, id, ID_BYTES);
+}
+
+/* 7: what a hostile holder of layer fds can do with them in a namespace of its own. Runs in a child: it is root there. */
+static int write_to_layer(int layer)
+{
+	struct mount_attr clear = { .attr_clr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID };
+	uid_t uid = getuid();
+	gid_t gid = getgid();
+	char map[64];
+	int tree, wrote = 0;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+		return 100;
+	file_write_at(AT_FDCWD, "/proc/self/setgroups", "deny");
+	snprintf(map, sizeof(map), "0 %u 1", uid);
+	file_write_at(AT_FDCWD, "/proc/self/uid_map", map);
+	snprintf(map, sizeof(map), "0 %u 1", gid);
+	file_write_at(AT_FDCWD, "/proc/self/gid_map", map);
+	mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	if (mount("t", "/mnt", "tmpfs", 0, NULL) < 0)
+		return 101;
+	wrote |= sys_mount_setattr(layer, "", AT_EMPTY_PATH, &clear) == 0 ? 1 : 0;
+	if (sys_move_mount(layer, "", AT_FDCWD, "/mnt", MOVE_MOUNT_F_EMPTY_PATH) == 0) {
+		wrote |= sys_mount_setattr(AT_FDCWD, "/mnt", 0, &clear) == 0 ? 2 : 0;
+		wrote |= mount(NULL, "/mnt", NULL, MS_REMOUNT | MS_BIND, NULL) == 0 ? 4 : 0;
+	}
+	tree = sys_open_tree(layer, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (tree >= 0)
+		wrote |= sys_mount_setattr(tree, "", AT_EMPTY_PATH, &clear) == 0 ? 8 : 0;
+	wrote |= openat(layer, "tmp/written", O_CREAT | O_WRONLY, 0644) >= 0 ? 16 : 0;
+	wrote |= openat(layer, "bin/busybox", O_WRONLY) >= 0 ? 32 : 0;
+	return wrote;
+}
+
+static void layers(void)
+{
+	struct sandbox s;
+	struct req_mount_rootfs req = { .layers = { .n = 1 } };
+	struct rep_mount_rootfs rep;
+	struct req_layer_create create = { .what = LAYER_CONTAINER };
+	struct req_layer_remove remove = { .what = LAYER_CONTAINER };
+	int r, status = 0;
+	pid_t pid;
+
+	if (sandbox_make(&s, true) < 0 || some_layer(req.layers.id[0]) < 0) {
+		result(false, "7: no sandbox or no layer");
+		return;
+	}
+	hex_encode(s.id, ID_BYTES, create.name);
+	r = ask(channel(HELPER_LAYER), OP_LAYER_CREATE, &create, NULL, &why);
+	memcpy(req.container, s.id, ID_BYTES);
+	req.mapping = s.ticket;
+	r = r < 0 ? r : ask(channel(HELPER_MOUNT), OP_MOUNT_ROOTFS, &req, &rep, &why);
+	result(r == 0, "7: an honest ROOTFS works (%s at %s)", strerror(-r), why.stage);
+	if (r == 0) {
+		struct req_spawn_create spawn;
+
+		pid = fork();
+		if (pid == 0)
+			_exit(write_to_layer(rep.layers.fd[0]));
+		waitpid(pid, &status, 0);
+		result(WIFEXITED(status) && WEXITSTATUS(status) == 0, "7: a layer's flags cannot be cleared, nothing is written (%d)",
+		       WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+		/* an O_PATH fd reopened */
+		char path[64];
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d/bin/busybox", rep.layers.fd[0]);
+		result(open(path, O_WRONLY | O_CLOEXEC) < 0, "7: a file of a layer does not open for writing through /proc/self/fd");
+		message_init(&op_desc(OP_SPAWN_CREATE)->req, &spawn);
+		message_close_fds(&op_desc(OP_MOUNT_ROOTFS)->rep, &rep);
+	}
+	/* 8: unknown layers, another container's directory, wrong ticket */
+	getrandom(req.layers.id[0], ID_BYTES, 0);
+	refused("22", ask(channel(HELPER_MOUNT), OP_MOUNT_ROOTFS, &req, &rep, &why), "a layer that is not there");
+	some_layer(req.layers.id[0]);
+	req.mapping = new_ticket();
+	refused("8", ask(channel(HELPER_MOUNT), OP_MOUNT_ROOTFS, &req, &rep, &why), "a mapping ticket that nobody made");
+	strcpy(remove.name, create.name);
+	ask(channel(HELPER_LAYER), OP_LAYER_REMOVE, &remove, NULL, NULL);
+	sandbox_drop(&s);
+}
+
+static void cgroups(void)
+{
+	struct req_cgroup_kill kill = { .container = { 0 } };
+	struct req_cgroup_remove remove = { .container = { 0 } };
+	struct req_cgroup_freeze freeze = { .frozen = 1 };
+	struct req_device_attach attach = { .name = "x", .cgroup = open("/sys/fs/cgroup/unified", O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
+	struct sandbox s;
+
+	if (attach.cgroup < 0)
+		attach.cgroup = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	refused("12", ask(channel(HELPER_CGROUP), OP_CGROUP_KILL, &kill, NULL, &why), "kill of a cgroup that it did not make");
+	refused("12", ask(channel(HELPER_CGROUP), OP_CGROUP_REMOVE, &remove, NULL, &why), "remove of one that it did not make");
+	refused("12", ask(channel(HELPER_CGROUP), OP_CGROUP_FREEZE, &freeze, NULL, &why), "freeze of one that it did not make");
+	refused("13", ask(channel(HELPER_DEVICE), OP_DEVICE_ATTACH, &attach, NULL, &why), "a device filter on the host's root cgroup");
+	close_fd(attach.cgroup);
+	if (sandbox_make(&s, true) < 0)
+		return;
+	attach.cgroup = openat(s.cgroup, "../spawn", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	refused("13", ask(channel(HELPER_DEVICE), OP_DEVICE_ATTACH, &attach, NULL, &why), "a device filter on spawn's cgroup");
+	close_fd(attach.cgroup);
+	attach.cgroup = openat(s.cgroup, "../../helpers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	refused("13", ask(channel(HELPER_DEVICE), OP_DEVICE_ATTACH, &attach, NULL, &why), "a device filter on the helpers' cgroup");
+	close_fd(attach.cgroup);
+	result(file_write_at(s.cgroup, "../../helpers/cgroup.kill", "1") < 0, "12: the helpers' cgroup cannot be killed by the controller");
+	result(file_write_at(s.cgroup, "cgroup.kill", "1") < 0, "12: nor a container's, but through the helper");
+	/* rules */
+	attach.cgroup = s.cgroup;
+	attach.rules.n = 4;
+	memcpy(attach.rules.v, (uint32_t[]){ DEVICE_CHAR, 7, UINT32_MAX, UINT32_MAX }, 16);
+	refused("13", ask(channel(HELPER_DEVICE), OP_DEVICE_ATTACH, &attach, NULL, &why), "the device rule c *:* rwm");
+	memcpy(attach.rules.v, (uint32_t[]){ DEVICE_CHAR, DEVICE_READ, 1, 11 }, 16);
+	refused("13", ask(channel(HELPER_DEVICE), OP_DEVICE_ATTACH, &attach, NULL, &why), "the kernel log as a device");
+	attach.rules.n = 3;
+	refused("13", ask(channel(HELPER_DEVICE), OP_DEVICE_ATTACH, &attach, NULL, &why), "a rule cut short");
+	attach.rules.n = 0;
+	result(ask(channel(HELPER_DEVICE), OP_DEVICE_ATTACH, &attach, NULL, &why) == 0, "13: the default rules attach");
+	refused("13", ask(channel(HELPER_DEVICE), OP_DEVICE_ATTACH, &attach, NULL, &why), "a second filter");
+	sandbox_drop(&s);
+}
+
+static int memfd_of(const char *text)
+{
+	return memfd_sealed("spec", text, strlen(text));
+}
+
+static int memfd_filter(void)
+{
+	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, 0x7fff0000);
+
+	return memfd_sealed("seccomp", &allow, sizeof(allow));
+}
+
+#define SPEC(process, linux_part)                                                                                        \
+	"{\"ociVersion\":\"1.0.2\",\"process\":{\"terminal\":false,\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"/bin/true\"]," \
+	"\"env\":[\"PATH=/bin\"],\"cwd\":\"/\"" process "},\"root\":{\"path\":\"rootfs\"},\"hostname\":\"x\",\"mounts\":["       \
+	"{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"}],\"linux\":{" linux_part "}}"
+
+/* 14: specs that ask for more than policy gives. */
+static void specs(void)
+{
+	static const struct {
+		const char *what, *spec;
+		bool no_seccomp;
+	} bad[] = {
+		{ "a capability outside policy",
+		  SPEC(",\"capabilities\":{\"bounding\":[\"CAP_SYS_MODULE\"],\"effective\":[\"CAP_SYS_MODULE\"],\"permitted\":[\"CAP_SYS_MODULE\"]}", ""),
+		  false },
+		{ "no seccomp filter", SPEC("", ""), true },
+		{ "a host path as the source of a bind",
+		  "{\"ociVersion\":\"1.0.2\",\"process\":{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"/bin/true\"],\"cwd\":\"/\"},\"root\":{\"path\":\"r\"},"
+		  "\"mounts\":[{\"destination\":\"/m\",\"type\":\"bind\",\"source\":\"/etc\"}],\"linux\":{}}", false },
+		{ "a bind that was not passed",
+		  "{\"ociVersion\":\"1.0.2\",\"process\":{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"/bin/true\"],\"cwd\":\"/\"},\"root\":{\"path\":\"r\"},"
+		  "\"mounts\":[{\"destination\":\"/m\",\"type\":\"bind\",\"source\":\"fd:3\"}],\"linux\":{}}", false },
+		{ "a sysctl of the host", SPEC("", "\"sysctl\":{\"kernel.core_pattern\":\"|/x\"}"), false },
+		{ "no JSON", "{", false },
+		{ "an empty spec", "{}", false },
+	};
+	struct sandbox s;
+	struct rep_mount_rootfs rootfs;
+	struct req_mount_rootfs want = { .layers = { .n = 1 } };
+	struct req_layer_create create = { .what = LAYER_CONTAINER };
+	struct req_layer_remove remove = { .what = LAYER_CONTAINER };
+	int r, log = openat(6, "hostile-log", O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+
+	if (sandbox_make(&s, true) < 0 || some_layer(want.layers.id[0]) < 0) {
+		result(false, "14: no sandbox");
+		return;
+	}
+	hex_encode(s.id, ID_BYTES, create.name);
+	ask(channel(HELPER_LAYER), OP_LAYER_CREATE, &create, NULL, &why);
+	memcpy(want.container, s.id, ID_BYTES);
+	want.mapping = s.ticket;
+	r = ask(channel(HELPER_MOUNT), OP_MOUNT_ROOTFS, &want, &rootfs, &why);
+	if (r < 0) {
+		result(false, "14: no rootfs: %s at %s", strerror(-r), why.stage);
+		return;
+	}
+	for (size_t i = 0; i <= ARRAY_SIZE(bad) + 2; i++) {
+		struct req_spawn_create req;
+		struct rep_spawn_create rep;
+		const char *what = i < ARRAY_SIZE(bad) ? bad[i].what : i == ARRAY_SIZE(bad) ? "the host's network namespace"
+				 : i == ARRAY_SIZE(bad) + 1 ? "the host's user namespace" : "the host's cgroup";
+		int host = open(i == ARRAY_SIZE(bad) ? "/proc/self/ns/net" : "/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+		int up = openat(s.cgroup, "../..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		message_init(&op_desc(OP_SPAWN_CREATE)->req, &req);
+		memcpy(req.container, s.id, ID_BYTES);
+		req.spec = memfd_of(i < ARRAY_SIZE(bad) ? bad[i].spec : SPEC("", ""));
+		req.seccomp = i < ARRAY_SIZE(bad) && bad[i].no_seccomp ? -EBADF : memfd_filter();
+		req.userns = i == ARRAY_SIZE(bad) + 1 ? host : s.userns;
+		req.netns = i == ARRAY_SIZE(bad) ? host : s.netns;
+		req.cgroup = i == ARRAY_SIZE(bad) + 2 ? up : s.cgroup;
+		req.layers.n = 1;
+		req.layers.fd[0] = rootfs.layers.fd[0];
+		req.upper = rootfs.upper;
+		req.exit = log;
+		r = ask(channel(HELPER_SPAWN), OP_SPAWN_CREATE, &req, &rep, &why);
+		refused("14", r, what);
+		if (r == 0)
+			message_close_fds(&op_desc(OP_SPAWN_CREATE)->rep, &rep);
+		close_fd(req.spec);
+		close_fd(req.seccomp);
+		close_fd(host);
+		close_fd(up);
+	}
+	/* 7: an unsealed fd in the place of a volume, which the controller opened itself */
+	message_close_fds(&op_desc(OP_MOUNT_ROOTFS)->rep, &rootfs);
+	close_fd(log);
+	strcpy(remove.name, create.name);
+	ask(channel(HELPER_LAYER), OP_LAYER_REMOVE, &remove, NULL, NULL);
+	sandbox_drop(&s);
+}
+
+static void tickets_are_bounded(void)
+{
+	struct req_mount_drop drop = { .tickets = { .n = 0 } };
+	uint64_t first = new_ticket(), last = first;
+	int r = 0, n = 0;
+
+	for (; n < (int)TICKETS_MAX + 8 && r == 0; n++) {
+		last = new_ticket();
+		r = look("/var/tmp/postern-hang/user-owned", 0, last, NULL);
+	}
+	result(r < 0 && n <= (int)TICKETS_MAX + 1, "15: tickets are bounded (%d)", n);
+	for (uint64_t t = first; t <= last; t++) {
+		drop.tickets.v[drop.tickets.n++] = t;
+		if (drop.tickets.n == 64 || t == last) {
+			ask(channel(HELPER_MOUNT), OP_MOUNT_DROP, &drop, NULL, NULL);
+			drop.tickets.n = 0;
+		}
+	}
+	result(look("/var/tmp/postern-hang/user-owned", 0, last = new_ticket(), NULL) == 0, "15: and free again after DROP");
+	drop.tickets.n = 1;
+	drop.tickets.v[0] = last;
+	ask(channel(HELPER_MOUNT), OP_MOUNT_DROP, &drop, NULL, NULL);
+}
+
+/* Last: what a flood of refusals does to the log is looked at by the script. */
+static void flood_of_denials(void)
+{
+	int n = 0;
+
+	for (; n < 3000; n++)
+		look("/etc/shadow", 0, new_ticket(), NULL);
+	result(look("/var/tmp/postern-hang/user-owned", 0, 7, NULL) != -ENODATA, "15: %d refusals, and the helper is there", n);
+}
+
+const struct attack act_attacks[] = {
+	{ "5", maps }, { "6, 20", paths }, { "6-8", root_owned_bind }, { "7, 22", layers }, { "12, 13", cgroups },
+	{ "14", specs }, { "15", tickets_are_bounded }, { "15", flood_of_denials },
+};
+const unsigned n_act_attacks = ARRAY_SIZE(act_attacks);

@@ -1,0 +1,265 @@
+/* controller.c - a controller that was taken over (see README.md).
+ *
+ * It has what posternd has: fd 3 from the launcher, the listening socket, the policy, its directory, no privilege. Unlike
+ * posternd it has not locked itself down, so it may do whatever an attacker's code could. Results go to standard error as
+ * lines "HOSTILE ok - ..."; at the end "HOSTILE done". */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../helpers/base/cleanup.h"
+#include "../../helpers/base/names.h"
+#include "../../helpers/base/text.h"
+#include "hostile.h"
+
+enum { FD_LISTEN = 4 };
+
+int root_client = -EBADF, user_client = -EBADF;
+const char *base = "/";
+static int channels[HELPER_COUNT];
+static uint32_t next_id = 1000;
+
+void result(bool good, const char *format, ...)
+{
+	char text[600];
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	n = dprintf(STDERR_FILENO, "HOSTILE %s - %s\n", good ? "ok" : "not ok", text);
+	(void)n;
+}
+
+/* Takes what the launcher sends: a new channel for a helper that was started again. */
+static bool take_channel(int ms)
+{
+	struct { uint32_t helper, restarts; } m;
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { &m, sizeof(m) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf) };
+	struct pollfd p = { .fd = FD_CHANNEL, .events = POLLIN };
+
+	if (poll(&p, 1, ms) <= 0 || recvmsg(FD_CHANNEL, &msg, MSG_CMSG_CLOEXEC) != sizeof(m) || m.helper >= HELPER_COUNT)
+		return false;
+	close_fd(channels[m.helper]);
+	memcpy(&channels[m.helper], CMSG_DATA(&control.align), sizeof(int));
+	return true;
+}
+
+static bool alive(int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return fd >= 0 && (poll(&p, 1, 0) == 0 || !(p.revents & (POLLHUP | POLLERR | POLLNVAL)));
+}
+
+int channel(enum helper_id id)
+{
+	for (int i = 0; i < 100; i++) {
+		while (take_channel(0))
+			;
+		if (alive(channels[id]))
+			return channels[id];
+		take_channel(50);
+	}
+	dprintf(STDERR_FILENO, "HOSTILE not ok - no channel of %s\nHOSTILE done\n", helper_name(id));
+	exit(1);
+}
+
+int derived(enum helper_id id)
+{
+	struct req_base_derive req = { .mask = UINT64_MAX };
+	struct rep_base_derive rep;
+	int r = ask_as(channel(id), OP_BASE_DERIVE, &req, &rep, NULL, -1);
+
+	if (r < 0) {
+		result(false, "%s gives no derived channel: %s", helper_name(id), strerror(-r));
+		return -EBADF;
+	}
+	return rep.channel;
+}
+
+bool ended(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	static struct frame f;
+
+	while (poll(&p, 1, 2000) > 0) {
+		int r = frame_receive(fd, &f, MSG_DONTWAIT);
+
+		if (r == -ENODATA)
+			return true;
+		if (r == 0)
+			frame_close_fds(&f);
+	}
+	return false;
+}
+
+int ask_as(int fd, enum op op, const void *req, void *rep, struct reply_header *why, int client)
+{
+	struct call_options o = { .id = next_id++, .client = client, .api_id = 1, .deadline_ms = 4000 };
+	static union any_message ignored;
+
+	return call(fd, op, req, rep ? rep : &ignored, &o, why);
+}
+
+int ask(int fd, enum op op, const void *req, void *rep, struct reply_header *why)
+{
+	return ask_as(fd, op, req, rep, why, root_client);
+}
+
+void fill_request(enum op op, void *req, int fd)
+{
+	const struct message_desc *d = &op_desc(op)->req;
+
+	message_init(d, req);
+	for (unsigned i = 0; i < d->nfields; i++) {
+		const struct field_desc *f = &d->fields[i];
+		char *p = (char *)req + f->offset;
+
+		switch (f->type) {
+		case FIELD_U32: *(uint32_t *)p = (uint32_t)f->min; break;
+		case FIELD_U64: *(uint64_t *)p = f->min; break;
+		case FIELD_NAME: memset(p, 'n', f->min); break;
+		case FIELD_TEXT: memset(p, 't', f->min); break;
+		case FIELD_PATH: strcpy(p, "/tmp"); break;
+		case FIELD_IDS: case FIELD_U32S: case FIELD_U64S: *(uint32_t *)p = (uint32_t)f->min; break;
+		case FIELD_FD: *(int *)p = f->max == REQUIRED ? fd : -EBADF; break;
+		default: break;
+		}
+	}
+}
+
+uint64_t new_ticket(void)
+{
+	static uint64_t last;
+
+	if (last == 0 && getrandom(&last, sizeof(last), 0) < 0)
+		last = 1;
+	return ++last | 1;
+}
+
+int sandbox_make(struct sandbox *s, bool map)
+{
+	struct req_netns_create make = { 0 };
+	struct rep_netns_create made;
+	struct req_cgroup_create group;
+	struct rep_cgroup_create cgroup;
+	int r;
+
+	memset(s, 0, sizeof(*s));
+	s->cgroup = -EBADF;
+	if (getrandom(s->id, sizeof(s->id), 0) != sizeof(s->id))
+		return -EIO;
+	r = ask(channel(HELPER_NETNS), OP_NETNS_CREATE, &make, &made, NULL);
+	if (r < 0)
+		return r;
+	s->proc = made.proc;
+	s->userns = made.userns;
+	s->netns = made.netns;
+	s->lifeline = made.lifeline;
+	s->ticket = new_ticket();
+	if (map) {
+		struct req_idmap_map req = { .ticket = s->ticket, .proc = s->proc, .userns = s->userns };
+		struct rep_idmap_map rep;
+
+		r = ask(channel(HELPER_IDMAP), OP_IDMAP_MAP, &req, &rep, NULL);
+		if (r < 0)
+			return r;
+		s->base = rep.base;
+	}
+	message_init(&op_desc(OP_CGROUP_CREATE)->req, &group);
+	memcpy(group.container, s->id, ID_BYTES);
+	group.memory_max = group.memory_swap_max = group.memory_low = group.pids_max = UNSET;
+	group.cpu_quota_us = group.cpu_period_us = group.cpu_shares = group.blkio_weight = UNSET;
+	r = ask(channel(HELPER_CGROUP), OP_CGROUP_CREATE, &group, &cgroup, NULL);
+	if (r < 0)
+		return r;
+	s->cgroup = cgroup.v2;
+	for (uint32_t i = 0; i < cgroup.v1.n; i++)
+		close_fd(cgroup.v1.fd[i]);
+	return 0;
+}
+
+void sandbox_drop(struct sandbox *s)
+{
+	struct req_cgroup_remove remove;
+	struct req_idmap_release release = { .base = s->base };
+	struct req_mount_drop drop = { .tickets = { 1, { s->ticket } } };
+
+	close_fd(s->proc);
+	close_fd(s->lifeline);
+	close_fd(s->userns);
+	close_fd(s->netns);
+	close_fd(s->cgroup);
+	memcpy(remove.container, s->id, ID_BYTES);
+	ask(channel(HELPER_CGROUP), OP_CGROUP_REMOVE, &remove, NULL, NULL);
+	if (s->base)
+		ask(channel(HELPER_IDMAP), OP_IDMAP_RELEASE, &release, NULL, NULL);
+	ask(channel(HELPER_MOUNT), OP_MOUNT_DROP, &drop, NULL, NULL);
+}
+
+static int accept_client(uid_t want)
+{
+	for (int i = 0; i < 200; i++) {
+		struct pollfd p = { .fd = FD_LISTEN, .events = POLLIN };
+		struct ucred cred;
+		socklen_t n = sizeof(cred);
+
+		if (poll(&p, 1, 100) <= 0)
+			continue;
+		int fd = accept4(FD_LISTEN, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0 && cred.uid == want)
+			return fd;
+		close_fd(fd);
+	}
+	return -ETIMEDOUT;
+}
+
+static void run_all(const struct attack *a, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		a[i].run();
+}
+
+int main(int argc, char **argv)
+{
+	static const enum helper_id needed[] = { HELPER_IDMAP, HELPER_NETNS, HELPER_LOOKUP, HELPER_MOUNT, HELPER_CGROUP,
+						 HELPER_DEVICE, HELPER_SPAWN, HELPER_LAYER };
+
+	signal(SIGPIPE, SIG_IGN);
+	for (unsigned i = 0; i < HELPER_COUNT; i++)
+		channels[i] = -EBADF;
+	for (int i = 1; i < argc; i++)
+		if (!strncmp(argv[i], "--data-root=", 12))
+			base = argv[i] + 12;
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
+		channel(needed[i]);
+	dprintf(STDERR_FILENO, "HOSTILE ready\n");
+	root_client = accept_client(0);
+	user_client = accept_client(1000);
+	if (root_client < 0 || user_client < 0) {
+		result(false, "the test's clients did not come");
+	} else {
+		run_all(frame_attacks, n_frame_attacks);
+		run_all(fd_attacks, n_fd_attacks);
+		run_all(act_attacks, n_act_attacks);
+	}
+	dprintf(STDERR_FILENO, "HOSTILE done\n");
+	for (;;)
+		pause();
+}

@@ -1,0 +1,62 @@
+#!/bin/bash
+# A controller that was taken over asks the helpers for what they must refuse (controller.c).
+. "$(dirname "$0")/../lib.sh"
+[ -n "${POSTERN_SOCKET:-}" ] || exec unshare --mount --propagation private "$top/tests/with-engine" bash "$0" "$@"
+
+hang=/var/tmp/postern-hang log=$POSTERN_BASE/hostile.log pids=()
+hostile=$top/build/hostile
+end() {
+	for p in "${pids[@]}"; do kill "$p" 2>/dev/null; wait "$p" 2>/dev/null; done
+	umount -l "$hang/mnt" 2>/dev/null
+	rm -rf "$hang"
+}
+trap end EXIT
+rm -rf "$hang"; mkdir -p "$hang"/{mnt,root-owned,user-owned}; chmod 755 "$hang"; chown 1000:1000 "$hang/user-owned"; ln -s /etc "$hang/link"
+
+# A file system that never answers: FUSE without a daemon behind it.
+/usr/bin/python3 - "$hang/mnt" <<'P' &
+import ctypes, os, sys, time
+fd = os.open("/dev/fuse", os.O_RDWR)
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.mount(b"hang", sys.argv[1].encode(), b"fuse", 0, b"fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other" % fd): sys.exit(1)
+time.sleep(600)
+P
+pids+=($!)
+until_true 40 grep -q "$hang/mnt" /proc/self/mountinfo || skip "3: a FUSE file system that never answers" "none can be mounted"
+
+# The store keeps busybox; now another takes posternd's place.
+kill -TERM "$POSTERN_LAUNCHER"
+until_true 200 bash -c "! kill -0 $POSTERN_LAUNCHER"
+layer=$(ls "$POSTERN_DATA/store/tree/layers" | head -n 1)
+printf %s "$layer" >"$POSTERN_DATA/state/layer-id"; chmod 644 "$POSTERN_DATA/state/layer-id"
+# shellcheck disable=SC2086
+unshare --net "$hostile/postern-launcher" ${POSTERN_ARGS/--bin $bin/--bin $hostile} 2>"$log" &
+launcher=$!; pids+=($launcher)
+if ! until_true 100 grep -q "HOSTILE ready" "$log"; then fail "the taken-over controller starts" "$(tail -n 5 "$log")"; finish; fi
+hold="import socket,sys,time; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); time.sleep(600)"
+/usr/bin/python3 -c "$hold" "$POSTERN_SOCKET" & pids+=($!)
+sleep 0.3
+setpriv --reuid 1000 --regid 1000 --clear-groups /usr/bin/python3 -c "$hold" "$POSTERN_SOCKET" & pids+=($!)
+
+fds() { for p in $(jq -r '.helpers[] | select(.name != "launcher" and .name != "controller") | .pid' "$POSTERN_RUN/helpers.json"); do
+	echo "$(jq -r ".helpers[] | select(.pid == $p) | .name" "$POSTERN_RUN/helpers.json") $(ls "/proc/$p/fd" | wc -l)"; done; }
+state() { sort /proc/self/mountinfo | grep -v postern-hang; find /sys/fs/cgroup -path "*$POSTERN_CGROUP*" -type d | sort; ls "$POSTERN_DATA"/store/tree/*/; }
+fds_before=$(fds) state_before=$(state)
+until_true 6000 grep -q "HOSTILE done" "$log" || fail "the attacks come to an end" "$(tail -n 3 "$log")"
+grep -a '^HOSTILE .*ok - ' "$log" | sed 's/^HOSTILE //'
+grep -aq '^HOSTILE not ok' "$log" && failed=1
+sleep 0.3
+is "no helper holds an fd more than before" "$fds_before" fds
+is "mounts, cgroups and store are as before" "$state_before" state
+ok "the log of all that verifies" "$bin/postern" audit verify --dir "$POSTERN_DATA/audit"
+refusals=$(grep -c '"/etc/shadow"' "$POSTERN_DATA/audit/audit.log")
+[ "$refusals" -lt 1500 ] && pass "15: a flood of 3,000 refusals wrote $refusals records" || fail "15: a flood of 3,000 refusals wrote $refusals records"
+like "15: and says how many it left out" "suppressed" grep -m 1 suppressed "$POSTERN_DATA/audit/audit.log"
+like "the records name the client as the kernel does" '"client":\{"uid":0' grep -m 1 '"op":"OPEN"' "$POSTERN_DATA/audit/audit.log"
+
+# 8: a crash does not bring rights back: asked by the controller before (LIMIT on a derived channel), and the keep file's
+# content is the launcher's.
+kill -TERM $launcher; wait $launcher 2>/dev/null
+[ -z "$(find /sys/fs/cgroup -path "*$POSTERN_CGROUP/containers/*" -type d)" ] && pass "nothing is left in the cgroups" ||
+	fail "nothing is left in the cgroups" "$(find /sys/fs/cgroup -path "*$POSTERN_CGROUP/containers/*" -type d)"
+finish

@@ -1,0 +1,72 @@
+#!/bin/bash
+# Fences that hold a single helper that was taken over, and the log when audit is attacked.
+. "$(dirname "$0")/../lib.sh"
+[ -n "${POSTERN_SOCKET:-}" ] || exec "$top/tests/with-engine" bash "$0" "$@"
+pid_of() { jq -r ".helpers[] | select(.name == \"$1\") | .pid" "$POSTERN_RUN/helpers.json"; }
+as() { # HELPER COMMAND...: with the helper's user namespace, mount namespace, ids and capabilities, as its code would run
+	local p; p=$(pid_of "$1"); shift
+	nsenter -t "$p" -U --preserve-credentials "$@"
+}
+
+# 18 idmap: CAP_SETUID reaches only ids that are mapped in the range namespace
+p=$(pid_of idmap)
+fails "18: no user of the host can be become from the range namespace" 1 nsenter -t "$p" -U setpriv --reuid 1000 --clear-groups true
+fails "18: nor root" 1 nsenter -t "$p" -U setpriv --reuid 0 --clear-groups true
+# 19, 20 mount and lookup: there is nothing of the host in their mount namespace
+for h in mount lookup; do
+	p=$(pid_of $h)
+	for path in etc root var/lib proc sys run boot usr; do
+		[ -e "/proc/$p/root/$path" ] && fail "19: $h sees /$path" || pass "19: $h does not see /$path"
+	done
+done
+# 21 spawn: ids, the store by path, the host's cgroups
+id=$((POSTERN_IDS + 10)) owner=$((POSTERN_IDS + 20)) share=$((POSTERN_IDS + 21))
+spawnlike() { setpriv --reuid "$owner" --regid "$id" --groups "$share" --inh-caps=-all --bounding-set=-all "$@"; }
+fails "21: spawn's ids do not reach the store" 2 spawnlike ls "$POSTERN_DATA/store"
+fails "21: nor the controller's state" 2 spawnlike ls "$POSTERN_DATA/state"
+v2=$(awk '/ - cgroup2 /{print $5; exit}' /proc/self/mountinfo)
+fails "21: nor the helpers' cgroup" 1 spawnlike sh -c "echo 0 > '$v2/$POSTERN_CGROUP/helpers/cgroup.procs'"
+fails "21: nor the host's root cgroup" 1 spawnlike sh -c "echo 0 > '$v2/cgroup.procs'"
+like "21: every mount in spawn's namespace is nosuid" "^0$" bash -c "awk '\$6 !~ /nosuid/' /proc/$(pid_of spawn)/mountinfo | wc -l"
+# 12 cgroup: the owner of the delegated root
+cg=$((POSTERN_IDS + 8))
+cgrouplike() { setpriv --reuid "$cg" --regid "$cg" --clear-groups --inh-caps=-all --bounding-set=-all "$@"; }
+fails "12: cgroup cannot kill the helpers" 2 cgrouplike sh -c "echo 1 > '$v2/$POSTERN_CGROUP/helpers/cgroup.kill'"
+fails "12: nor the whole engine" 2 cgrouplike sh -c "echo 1 > '$v2/$POSTERN_CGROUP/cgroup.kill'"
+fails "12: nor freeze it" 2 cgrouplike sh -c "echo 1 > '$v2/$POSTERN_CGROUP/cgroup.freeze'"
+# 23 the monitor of a container, and what container root may do to it
+docker run -d --name m --cap-add SYS_PTRACE --cap-add SYS_ADMIN busybox sleep 100 >/dev/null
+init=$(docker inspect -f '{{.State.Pid}}' m)
+monitor=$(awk '/^PPid:/ {print $2}' "/proc/$init/status")
+is "23: the monitor has no capability" "0000000000000000" awk '/^CapPrm:/ {print $2}' "/proc/$monitor/status"
+is "23: and none in its bounding set" 2 awk '/^Seccomp:/ {print $2}' "/proc/$monitor/status"
+is "23: no_new_privs" 1 awk '/^NoNewPrivs:/ {print $2}' "/proc/$monitor/status"
+is "32: container root sees no process of the host" 1 docker run --rm busybox sh -c 'ls /proc | grep -c "^[0-9]*$" | awk "{print (\$1 <= 5)}"'
+base=$(awk '{print $2}' "/proc/$init/uid_map")
+fails "32: container root on the host's pid namespace cannot signal its monitor" 1 nsenter -t "$init" -U setpriv --reuid 0 --regid 0 --clear-groups kill -0 "$monitor"
+fails "32: nor spawn" 1 nsenter -t "$init" -U setpriv --reuid 0 --regid 0 --clear-groups kill -0 "$(pid_of spawn)"
+# 34 what a container may not write
+for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger /sys/kernel/uevent_helper /sys/fs/cgroup/cgroup.procs /proc/sys/vm/panic_on_oom; do
+	fails "34: $f is not writable by container root" 1 docker run --rm --cap-add SYS_ADMIN busybox sh -c "echo 1 > $f"
+done
+# 33 as the default profile says
+fails "33: no new user namespace in a container" 1 docker run --rm busybox unshare -U true
+fails "33: no mount in a container" 1 docker run --rm busybox mount -t tmpfs t /tmp
+# 28 the environment reaches nothing of ours
+ok "28: LD_PRELOAD of an image reaches no helper" docker run --rm -e LD_PRELOAD=/lib/evil.so -e LD_LIBRARY_PATH=/evil busybox true
+docker rm -f m >/dev/null
+
+# 16 audit: killed, frozen, full, cut
+audit=$(pid_of audit)
+kill -STOP "$audit"
+start=$(date +%s)
+like "16: with audit frozen nothing is started" "audit|timed out" timeout 60 docker run --rm busybox true
+kill -CONT "$audit"
+[ $(($(date +%s) - start)) -lt 50 ] && pass "16: and the refusal comes in bounded time" || fail "16: and the refusal comes in bounded time"
+until_true 100 docker run --rm busybox true
+ok "16: it goes on when audit does" docker run --rm busybox true
+docker ps -aq | xargs -r docker rm -f >/dev/null 2>&1
+fails "16: the log cannot be cut by root without saying so" 1 truncate -s 0 "$POSTERN_DATA/audit/audit.log"
+fails "16: nor removed" 1 rm -f "$POSTERN_DATA/audit/audit.log"
+ok "16: it verifies" "$bin/postern" audit verify
+finish

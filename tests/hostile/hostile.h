@@ -1,0 +1,48 @@
+/* hostile.h - what the attacks share: channels, raw requests, results. */
+#ifndef POSTERN_TESTS_HOSTILE_H
+#define POSTERN_TESTS_HOSTILE_H
+
+#include <stdbool.h>
+
+#include "../../helpers/protocol/call.h"
+
+struct attack {
+	const char *threat; /* number in the threat list */
+	void (*run)(void);
+};
+
+/* From each file of attacks. */
+extern const struct attack frame_attacks[], fd_attacks[], act_attacks[];
+extern const unsigned n_frame_attacks, n_fd_attacks, n_act_attacks;
+
+/* One line of result. */
+void result(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The present primary channel of a helper; waits for a new one after it ended. */
+int channel(enum helper_id id);
+/* A channel derived from it: may be ended without ending the helper. The caller closes it. */
+int derived(enum helper_id id);
+/* True when the peer has ended the channel (within two seconds). */
+bool ended(int fd);
+/* Asks with proper encoding; the client connection goes along. */
+int ask(int fd, enum op op, const void *req, void *rep, struct reply_header *why);
+int ask_as(int fd, enum op op, const void *req, void *rep, struct reply_header *why, int client);
+/* The smallest request of an op that is within its bounds, with fd in every required place. */
+void fill_request(enum op op, void *req, int fd);
+
+extern int root_client, user_client; /* accepted connections of uid 0 and uid 1000 */
+extern const char *base; /* directory of the test */
+
+/* A container's namespaces, range and cgroup, made properly: what an honest controller has before spawn CREATE. */
+struct sandbox {
+	uint8_t id[ID_BYTES];
+	int proc, userns, netns, lifeline, cgroup;
+	uint64_t ticket;
+	uint32_t base;
+	struct rep_mount_rootfs rootfs;
+};
+int sandbox_make(struct sandbox *s, bool map);
+void sandbox_drop(struct sandbox *s);
+uint64_t new_ticket(void);
+
+#endif
