@@ -17,7 +17,6 @@
 #include <uv.h>
 
 #include "../helpers/base/cleanup.h"
-#include "../helpers/base/fd.h"
 #include "../helpers/base/log.h"
 #include "../helpers/base/names.h"
 #include "../helpers/base/policy.h"
@@ -231,8 +230,6 @@ int main(int argc, char **argv)
 	}
 	raise_limits();
 	r = sandbox_start(/* keep_privs= */ false);
-	if (r == 0)
-		r = fd_proofs_init();
 	if (r < 0)
 		err_set(&err, 500, "sandbox: %s", strerror(-r));
 	if (r < 0 || set_up(&p, &err) < 0) {

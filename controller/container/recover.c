@@ -15,7 +15,7 @@
 #include "../task.h"
 #include "internal.h"
 
-enum { CONNECT_ATTEMPTS = 5, CONNECT_PAUSE_MS = 200 };
+enum { CONNECT_ATTEMPTS = 5, CONNECT_PAUSE_MS = 200, PAGES_MAX = 2 * CONTAINERS_MAX / 512 };
 
 /* 0, -ENOENT when there is no monitor, or another -errno when it cannot be told. */
 static int connect_monitor(struct container *c, struct rep_spawn_connect *ret)
@@ -122,24 +122,26 @@ static void remove_cgroups(struct engine *e)
 {
 	struct rep_cgroup_list *rep = malloc(sizeof(*rep));
 	struct req_cgroup_list req = { .skip = 0 };
-	unsigned kept = 0;
 
-	while (rep && helper_call(e, OP_CGROUP_LIST, &req, rep, NULL, NULL) == 0 && rep->containers.n > 0) {
+	/* Bounded, since one that cannot be removed is listed again. */
+	for (unsigned page = 0; rep && page < PAGES_MAX; page++) {
+		if (helper_call(e, OP_CGROUP_LIST, &req, rep, NULL, NULL) < 0)
+			break;
 		for (uint32_t i = 0; i < rep->containers.n; i++) {
 			char id[ID_HEX + 1];
 			struct container *c;
 
 			hex_encode(rep->containers.id[i], ID_BYTES, id);
 			c = container_by_id(e, id);
-			kept++; /* seen, at least: what cannot be removed must not be asked for again */
-			if (c && (container_is_running(c) || c->row.status == STATUS_STARTING || c->cleaning))
+			if (c && (container_is_running(c) || c->row.status == STATUS_STARTING || c->cleaning)) {
+				req.skip++;
 				continue;
+			}
 			log_warn("container %.12s: a cgroup without a run is removed", id);
 			container_release_kernel(e, rep->containers.id[i], 0, /* kill= */ true);
 		}
 		if (rep->containers.n < ARRAY_SIZE(rep->containers.id))
 			break;
-		req.skip = kept;
 	}
 	free(rep);
 }
