@@ -124,17 +124,20 @@ cJSON *http_read_json(struct http_request *r, struct err *err)
 	return v;
 }
 
-bool http_drain(struct http_request *r)
+void http_skip(struct http_request *r)
 {
-	uint64_t left = http_body_left(r);
 	char scratch[4096];
 
-	if (r->complete)
-		return true;
-	/* What is here already is looked at in any case: a short chunked body usually is. */
 	while (!r->complete && !r->bad && http_parse_body(r, scratch, sizeof(scratch)) > 0)
 		;
-	if (r->complete || !r->keep || r->expects || left > API_DRAIN_KEEP)
+}
+
+bool http_drain(struct http_request *r)
+{
+	char scratch[4096];
+
+	http_skip(r);
+	if (r->complete || !r->keep || r->expects || http_body_left(r) > API_DRAIN_KEEP)
 		return r->complete;
 	r->body_by = conn_now(r->conn) + API_LINGER_MS;
 	while (http_read(r, scratch, sizeof(scratch), NULL) > 0)

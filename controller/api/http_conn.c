@@ -286,6 +286,8 @@ int conn_write(struct conn *c, const uv_buf_t *bufs, unsigned n)
 		size_t skip = sent < bufs[i].len ? sent : bufs[i].len;
 
 		sent -= skip;
+		if (skip == bufs[i].len)
+			continue; /* base may be NULL */
 		memcpy(w->data + at, bufs[i].base + skip, bufs[i].len - skip);
 		at += bufs[i].len - skip;
 	}
@@ -460,6 +462,7 @@ static struct http_server *server_create(struct engine *e)
 	s->sweep.data = s;
 	/* A client that goes while we write is an error code, not a signal. */
 	signal(SIGPIPE, SIG_IGN);
+	tzset(); /* reads its file now, for gmtime_r after a sandbox */
 	e->http = s;
 	return s;
 }

@@ -152,6 +152,8 @@ void request_destroy(struct http_request *r);
 int request_parse_target(struct http_request *r, struct err *err);
 
 /* --- http_body.c --------------------------------------------------------------------------------------------- */
+/* Throws away the part of the body that is here already. */
+void http_skip(struct http_request *r);
 /* Reads away a short body that the handler left, so that the connection can go on; parks. False: it cannot. */
 bool http_drain(struct http_request *r);
 

@@ -96,6 +96,8 @@ static void reply(struct http_request *r, int status, const char *type, const ch
 {
 	if (r->reply != REPLY_NONE)
 		return;
+	if (r->headers_done)
+		http_skip(r); /* a short body that nobody reads is no reason to end the connection */
 	send_head(r, status, type, status == 204 || status == 304 ? LENGTH_NONE : (int64_t)n, body, r->is_head ? 0 : n);
 	r->reply = REPLY_DONE;
 }

@@ -103,6 +103,9 @@ int request_parse_target(struct http_request *r, struct err *err)
 {
 	char *path = r->target, *query, *next;
 
+	for (const char *at = path; *at; at++)
+		if ((unsigned char)*at <= ' ' || *at == 0x7f)
+			return err_set(err, 400, "malformed request target");
 	/* "http://host/path": the absolute form, which a server must take (RFC 9112, 3.2.2). */
 	if (strncasecmp(path, "http://", 7) == 0)
 		path = strchr(path + 7, '/');
