@@ -159,6 +159,13 @@ struct run_options {
 /* Reads the options, image and command of run and create; body is fresh and the caller's. 0, -1, 1 as options_parse. */
 int config_parse(struct run_options *o, bool create, int argc, char **argv);
 
+/* A whole text file of at most 4 MiB in fresh memory; NULL after a message. */
+char *text_file(const char *path);
+
+/* The policy (valid, or the questions make no sense) in words, or the answer to a question: argv[0] is "bind" and so on. facts: of the
+ * running engine, or NULL. 0 allowed, 1 denied, 2 no such question. */
+int policy_explain(const cJSON *policy, const cJSON *facts, int argc, char **argv);
+
 /* helpers.json beside the socket: what the launcher says of this engine. NULL (without a message) when it cannot be read. */
 cJSON *launcher_facts(const struct cli *cli);
 

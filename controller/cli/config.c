@@ -9,8 +9,6 @@
 #include "../../helpers/base/cleanup.h"
 #include "cli.h"
 
-enum { FILE_MAX_BYTES = 4 << 20 };
-
 /* The object that holds the last part of path inside body, made where missing; *ret_key is that part. */
 static cJSON *holder(cJSON *body, const char *path, const char **ret_key)
 {
@@ -140,26 +138,9 @@ static int add_env(void *to, const struct option_row *row, const char *value)
 	return 0;
 }
 
-static char *read_file(const char *path)
-{
-	FILE *f = fopen(path, "re");
-	char *text = f ? malloc(FILE_MAX_BYTES) : NULL;
-	size_t n = text ? fread(text, 1, FILE_MAX_BYTES, f) : 0;
-
-	if (f)
-		fclose(f);
-	if (!text || n == FILE_MAX_BYTES) {
-		fail(-1, "%s: %s", path, f ? "too large" : strerror(errno));
-		free(text);
-		return NULL;
-	}
-	text[n] = '\0';
-	return text;
-}
-
 static int add_env_file(void *to, const struct option_row *row, const char *value)
 {
-	_cleanup_free_ char *text = read_file(value);
+	_cleanup_free_ char *text = text_file(value);
 	char *rest = text, *line;
 
 	if (!text)
@@ -341,7 +322,7 @@ static int add_security(void *to, const struct option_row *row, const char *valu
 		append(to, row->path, value);
 		return 0;
 	}
-	text = read_file(value + 8);
+	text = text_file(value + 8);
 	if (!text || asprintf(&option, "seccomp=%s", text) < 0)
 		return -1;
 	append(to, row->path, option);

@@ -1,6 +1,7 @@
 /* format.c - what is shown: JSON paths, --format templates, tables, sizes and times. No locale is ever set. */
 #define _XOPEN_SOURCE 700
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,25 @@ void text_plain(char *out, size_t size, const char *s)
 	for (; *s && n + 1 < size; s++, n++)
 		out[n] = (unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s;
 	out[n] = '\0';
+}
+
+enum { TEXT_FILE_MAX = 4 << 20 };
+
+char *text_file(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char *text = f ? malloc(TEXT_FILE_MAX) : NULL;
+	size_t n = text ? fread(text, 1, TEXT_FILE_MAX, f) : 0;
+
+	if (f)
+		fclose(f);
+	if (!text || n == TEXT_FILE_MAX) {
+		fail(-1, "%s: %s", path, f ? "too large" : strerror(errno));
+		free(text);
+		return NULL;
+	}
+	text[n] = '\0';
+	return text;
 }
 
 /* --- JSON ------------------------------------------------------------------------------------------------------ */

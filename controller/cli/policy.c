@@ -1,9 +1,11 @@
-/* policy.c - policy check and explain: the launcher's own compiler answers, run as an ordinary program. */
+/* policy.c - policy check and explain. The launcher's own compiler says whether the file is valid: what it accepts here is what it
+ * will run with. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../helpers/base/cleanup.h"
@@ -28,34 +30,64 @@ static int find_launcher(char *out, size_t size)
 	return fail(-1, "postern-launcher is neither beside %s nor in ../libexec/postern", own);
 }
 
+/* Runs the check; with quiet only errors are shown. Returns its exit status. */
+static int check(const char *file, bool quiet)
+{
+	char launcher[PATH_MAX];
+	int status;
+	pid_t pid;
+
+	if (find_launcher(launcher, sizeof(launcher)) < 0)
+		return 2;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		if (quiet && !freopen("/dev/null", "we", stdout))
+			_exit(2);
+		execl(launcher, launcher, "--policy-check", file, (char *)NULL);
+		fail(2, "%s: %s", launcher, strerror(errno));
+		_exit(2);
+	}
+	while (pid > 0 && waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return 2;
+	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+}
+
+static int explain(const char *file, const cJSON *facts, int argc, char **argv)
+{
+	_cleanup_free_ char *text = NULL;
+	cJSON *policy;
+	int r = check(file, /* quiet= */ true);
+
+	if (r)
+		return r;
+	text = text_file(file);
+	policy = text ? cJSON_Parse(text) : NULL;
+	r = policy ? policy_explain(policy, facts, argc, argv) : 2;
+	cJSON_Delete(policy);
+	return r;
+}
+
 int verb_policy(struct cli *cli, int argc, char **argv)
 {
-	static const char how[] = "policy check [FILE]\n       postern policy explain [FILE] [bind PATH --uid UID [--rw] | device PATH | "
-				  "user UID | cap NAME]";
-	char launcher[PATH_MAX], option[32];
-	char *args[TEXTS_MAX] = { launcher, option };
 	const char *file = SYSTEM_POLICY;
-	cJSON *facts = NULL;
+	cJSON *facts;
 	struct stat st;
-	int n = 2, first = 2;
+	int first = 2, r;
 
-	if (argc < 2 || (strcmp(argv[1], "check") != 0 && strcmp(argv[1], "explain") != 0) || argc > TEXTS_MAX - 4)
-		return usage(how);
+	if (argc < 2 || (strcmp(argv[1], "check") != 0 && strcmp(argv[1], "explain") != 0))
+		return usage("policy check [FILE]\n       postern policy explain [FILE] [QUESTION]") + 1;
+	facts = launcher_facts(cli);
+	if (*json_text_at(facts, "policy"))
+		file = json_text_at(facts, "policy");
 	/* A file is named by a path that is there; a question starts with a word. */
-	if (argc > 2 && (strchr(argv[2], '/') || stat(argv[2], &st) == 0)) {
-		file = argv[2];
-		first = 3;
-	} else {
-		facts = launcher_facts(cli);
-		if (*json_text_at(facts, "policy"))
-			file = json_text_at(facts, "policy");
-	}
-	if (find_launcher(launcher, sizeof(launcher)) < 0)
-		return 1;
-	snprintf(option, sizeof(option), "--policy-%s", argv[1]);
-	args[n++] = (char *)file;
-	for (int i = first; i < argc; i++)
-		args[n++] = argv[i];
-	execv(launcher, args);
-	return fail(1, "%s: %s", launcher, strerror(errno));
+	if (argc > 2 && (strchr(argv[2], '/') || stat(argv[2], &st) == 0))
+		file = argv[first++];
+	if (strcmp(argv[1], "check") == 0)
+		r = argc > first ? usage("policy check [FILE]") + 1 : check(file, /* quiet= */ false);
+	else
+		r = explain(file, facts, argc - first, argv + first);
+	cJSON_Delete(facts);
+	return r;
 }

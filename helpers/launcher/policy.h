@@ -47,8 +47,8 @@ int policy_load(const char *path, const struct policy_engine *engine, struct pol
 /* The part that a program gets as FD_POLICY. NULL when it gets none. */
 const void *policy_part(const struct policy *p, enum helper_id id, size_t *ret_size);
 
-/* `--policy-check FILE` and `--policy-explain FILE [question...]` as argv[1], argv[2] and so on. Returns the exit status: 0 (valid;
- * allowed), 1 (not valid; denied), 2 (cannot read, or no such question). */
+/* `--policy-check FILE` as argv[1] and argv[2], for `postern policy` and for root. Returns the exit status: 0 valid, 1 not, 2 cannot
+ * read or wrong usage. */
 int policy_main(int argc, char **argv);
 
 #endif

@@ -89,41 +89,6 @@ int policy_find_id(struct policy_ctx *c, bool group, const char *name, uint32_t 
 	return -ENOENT;
 }
 
-/* True when name is one of "a,b,c". */
-static bool is_member(char *members, const char *name)
-{
-	char *one;
-
-	while ((one = strsep(&members, ",")))
-		if (strcmp(one, name) == 0)
-			return true;
-	return false;
-}
-
-size_t policy_groups_of(struct policy_ctx *c, uint32_t uid, gid_t *ret, size_t max)
-{
-	_cleanup_free_ char *passwd = NULL, *group = NULL;
-	char *fields[4], *rest, *name = NULL;
-	uint64_t id;
-	size_t n = 0;
-
-	if (read_etc(c, "passwd", &passwd) < 0 || read_etc(c, "group", &group) < 0)
-		return 0;
-	rest = passwd;
-	while (!name && next_line(&rest, fields, 4))
-		if (text_u64(fields[2], UINT32_MAX, &id) == 0 && id == uid)
-			name = fields[0];
-	if (!name)
-		return 0;
-	if (n < max && text_u64(fields[3], UINT32_MAX, &id) == 0)
-		ret[n++] = (gid_t)id;
-	rest = group;
-	while (n < max && next_line(&rest, fields, 4))
-		if (text_u64(fields[2], UINT32_MAX, &id) == 0 && is_member(fields[3], name))
-			ret[n++] = (gid_t)id;
-	return n;
-}
-
 static int read_claims(struct policy_ctx *c, const struct etc_file *f, struct claims *claims)
 {
 	_cleanup_free_ char *text = NULL;

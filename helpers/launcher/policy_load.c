@@ -20,48 +20,49 @@
 /* One place in the JSON value, for errors: "binds[3]". */
 #define WHERE_MAX 64
 
-/* A section of scalars: its members by name, each copied to its place in the parts after the checks. */
-struct sections {
-	const char *why;
-	uint32_t range_first, range_last, max_ranges, owner_uid_first, owner_gid_first;
-	uint32_t max, waiting_namespaces, mount_tickets;
-	uint64_t memory_max, memory_default, pids_max, pids_default;
-	uint32_t seccomp_custom, seccomp_unconfined, no_new_privs_required, unmasked_paths;
-	uint64_t layer_bytes, layer_entries, layer_ratio;
-	uint32_t layer_workers;
-	uint64_t max_bytes, reserve_bytes;
-	uint32_t anchor_records, anchor_seconds, kernel_log, denials_per_minute;
-};
-
-#define S(member, type, flags, min, max) FIELD(struct sections, member, type, PF_REQUIRED | (flags), min, max)
+/* A section of scalars: each member by its name in the file and its place in the parts. */
+#define SECTION_WHY { "why", PT_TEXT, PF_REQUIRED, POLICY_NOWHERE, 1, POLICY_WHY_MAX }
+#define S(key, place, type, flags, min, max) { key, type, PF_REQUIRED | (flags), offsetof(struct policy, place), min, max }
 static const struct policy_field ids_fields[] = {
-	WHY(struct sections),
-	S(range_first, PT_U32, PF_AUTO, 1, UINT32_MAX), S(range_last, PT_U32, PF_AUTO, 1, UINT32_MAX),
-	S(max_ranges, PT_U32, 0, 1, CONTAINERS_MAX),
-	S(owner_uid_first, PT_U32, 0, 1000, UINT32_MAX - 1), S(owner_gid_first, PT_U32, 0, 1000, UINT32_MAX - 1),
+	SECTION_WHY,
+	S("range_first", controller.range_first, PT_U32, PF_AUTO, 1, UINT32_MAX),
+	S("range_last", controller.range_last, PT_U32, PF_AUTO, 1, UINT32_MAX),
+	S("max_ranges", idmap.max_ranges, PT_U32, 0, 1, CONTAINERS_MAX),
+	S("owner_uid_first", idmap.owner_uid_first, PT_U32, 0, 1000, UINT32_MAX - 1),
+	S("owner_gid_first", idmap.owner_gid_first, PT_U32, 0, 1000, UINT32_MAX - 1),
 };
 static const struct policy_field container_fields[] = {
-	WHY(struct sections),
-	S(max, PT_U32, 0, 1, CONTAINERS_MAX),
-	S(waiting_namespaces, PT_U32, 0, 1, CONTAINERS_MAX), S(mount_tickets, PT_U32, 0, 1, TICKETS_MAX),
-	S(memory_max, PT_SIZE, PF_NONE, 1 << 20, INT64_MAX), S(memory_default, PT_SIZE, PF_NONE, 1 << 20, INT64_MAX),
-	S(pids_max, PT_SIZE, PF_NONE, 1, INT64_MAX), S(pids_default, PT_SIZE, PF_NONE, 1, INT64_MAX),
+	SECTION_WHY,
+	S("max", spawn.max_containers, PT_U32, 0, 1, CONTAINERS_MAX),
+	S("waiting_namespaces", netns.max, PT_U32, 0, 1, CONTAINERS_MAX),
+	S("mount_tickets", mount.max_tickets, PT_U32, 0, 1, TICKETS_MAX),
+	S("memory_max", cgroup.memory_max, PT_SIZE, PF_NONE, 1 << 20, INT64_MAX),
+	S("memory_default", cgroup.memory_default, PT_SIZE, PF_NONE, 1 << 20, INT64_MAX),
+	S("pids_max", cgroup.pids_max, PT_SIZE, PF_NONE, 1, INT64_MAX),
+	S("pids_default", cgroup.pids_default, PT_SIZE, PF_NONE, 1, INT64_MAX),
 };
 static const struct policy_field security_fields[] = {
-	WHY(struct sections),
-	S(seccomp_custom, PT_BOOL, 0, 0, 1), S(seccomp_unconfined, PT_BOOL, 0, 0, 1),
-	S(no_new_privs_required, PT_BOOL, 0, 0, 1), S(unmasked_paths, PT_BOOL, 0, 0, 1),
+	SECTION_WHY,
+	S("seccomp_custom", spawn.seccomp_custom, PT_BOOL, 0, 0, 1),
+	S("seccomp_unconfined", spawn.seccomp_unconfined, PT_BOOL, 0, 0, 1),
+	S("no_new_privs_required", spawn.no_new_privs_required, PT_BOOL, 0, 0, 1),
+	S("unmasked_paths", spawn.unmasked_paths, PT_BOOL, 0, 0, 1),
 };
 static const struct policy_field layer_fields[] = {
-	WHY(struct sections),
-	S(layer_bytes, PT_SIZE, 0, 1 << 20, INT64_MAX), S(layer_entries, PT_SIZE, 0, 1, INT64_MAX),
-	S(layer_ratio, PT_SIZE, 0, 2, 1 << 20), S(layer_workers, PT_U32, 0, 1, 64),
+	SECTION_WHY,
+	S("layer_bytes", layer.max_bytes, PT_SIZE, 0, 1 << 20, INT64_MAX),
+	S("layer_entries", layer.max_entries, PT_SIZE, 0, 1, INT64_MAX),
+	S("layer_ratio", layer.max_ratio, PT_SIZE, 0, 2, 1 << 20),
+	S("layer_workers", layer.max_workers, PT_U32, 0, 1, 64),
 };
 static const struct policy_field audit_fields[] = {
-	WHY(struct sections),
-	S(max_bytes, PT_SIZE, 0, 1 << 20, INT64_MAX), S(reserve_bytes, PT_SIZE, 0, 1 << 18, 1 << 30),
-	S(anchor_records, PT_U32, 0, 1, 1 << 20), S(anchor_seconds, PT_U32, 0, 1, 86400),
-	S(kernel_log, PT_BOOL, 0, 0, 1), S(denials_per_minute, PT_U32, 0, 1, 100000),
+	SECTION_WHY,
+	S("max_bytes", audit.max_bytes, PT_SIZE, 0, 1 << 20, INT64_MAX),
+	S("reserve_bytes", audit.reserve_bytes, PT_SIZE, 0, 1 << 18, 1 << 30),
+	S("anchor_records", audit.anchor_records, PT_U32, 0, 1, 1 << 20),
+	S("anchor_seconds", audit.anchor_seconds, PT_U32, 0, 1, 86400),
+	S("kernel_log", audit.kernel_log, PT_BOOL, 0, 0, 1),
+	S("denials_per_minute", audit.denials_per_minute, PT_U32, 0, 1, 100000),
 };
 #undef S
 
@@ -306,7 +307,7 @@ static int read_list(struct policy_ctx *c, const struct rule_list *list, const c
 	return 0;
 }
 
-static int read_file(struct policy_ctx *c, const cJSON *file, struct sections *s)
+static int read_file(struct policy_ctx *c, const cJSON *file)
 {
 	const cJSON *v;
 	int r;
@@ -323,7 +324,7 @@ static int read_file(struct policy_ctx *c, const cJSON *file, struct sections *s
 		if (i < ARRAY_SIZE(lists))
 			r = read_list(c, &lists[i], v);
 		else if (k < ARRAY_SIZE(sections))
-			r = policy_object(c, v, v->string, sections[k].fields, sections[k].n, s);
+			r = policy_object(c, v, v->string, sections[k].fields, sections[k].n, c->out);
 		else if (strcmp(v->string, "why") == 0 && cJSON_IsString(v))
 			r = 0;
 		else
@@ -340,55 +341,31 @@ static int read_file(struct policy_ctx *c, const cJSON *file, struct sections *s
 	return 0;
 }
 
-static int check_limits(struct policy_ctx *c, const struct sections *s)
+static int check_limits(struct policy_ctx *c)
 {
-	if (s->memory_default != UINT64_MAX && s->memory_default > s->memory_max)
+	const struct policy_cgroup *g = &c->out->cgroup;
+	const struct policy_audit *a = &c->out->audit;
+
+	if (g->memory_default != UINT64_MAX && g->memory_default > g->memory_max)
 		return policy_error(c, "containers.memory_default", "is above memory_max; lower it");
-	if (s->pids_default != UINT64_MAX && s->pids_default > s->pids_max)
+	if (g->pids_default != UINT64_MAX && g->pids_default > g->pids_max)
 		return policy_error(c, "containers.pids_default", "is above pids_max; lower it");
-	if (s->reserve_bytes > s->max_bytes / 4)
+	if (a->reserve_bytes > a->max_bytes / 4)
 		return policy_error(c, "audit.reserve_bytes", "is more than a quarter of max_bytes; lower it");
 	return 0;
 }
 
-static uint32_t min_u32(uint32_t a, uint32_t b)
+/* What more than one part has. */
+static void spread(struct policy *p)
 {
-	return a < b ? a : b;
-}
+	uint32_t ranges = (p->controller.range_last - p->controller.range_first + 1) / MAP_SIZE;
 
-static void fill(struct policy *p, const struct sections *s)
-{
-	const struct policy_common *common = &p->controller;
-
-	p->idmap.max_ranges = min_u32(s->max_ranges, (common->range_last - common->range_first + 1) / MAP_SIZE);
-	p->idmap.owner_uid_first = s->owner_uid_first;
-	p->idmap.owner_gid_first = s->owner_gid_first;
-	p->netns.max = s->waiting_namespaces;
-	p->lookup.owner_uid_first = s->owner_uid_first;
-	p->mount.owner_uid_first = s->owner_uid_first;
-	p->mount.max_tickets = s->mount_tickets;
-	p->cgroup.max_containers = s->max;
-	p->cgroup.memory_max = s->memory_max;
-	p->cgroup.memory_default = s->memory_default;
-	p->cgroup.pids_max = s->pids_max;
-	p->cgroup.pids_default = s->pids_default;
+	if (p->idmap.max_ranges > ranges)
+		p->idmap.max_ranges = ranges;
+	p->lookup.owner_uid_first = p->mount.owner_uid_first = p->idmap.owner_uid_first;
+	p->cgroup.max_containers = p->spawn.max_containers;
 	p->device.ndevices = p->lookup.ndevices;
 	memcpy(p->device.devices, p->lookup.devices, sizeof(p->device.devices));
-	p->spawn.max_containers = s->max;
-	p->spawn.seccomp_custom = s->seccomp_custom;
-	p->spawn.seccomp_unconfined = s->seccomp_unconfined;
-	p->spawn.no_new_privs_required = s->no_new_privs_required;
-	p->spawn.unmasked_paths = s->unmasked_paths;
-	p->layer.max_bytes = s->layer_bytes;
-	p->layer.max_entries = s->layer_entries;
-	p->layer.max_ratio = s->layer_ratio;
-	p->layer.max_workers = s->layer_workers;
-	p->audit.max_bytes = s->max_bytes;
-	p->audit.reserve_bytes = s->reserve_bytes;
-	p->audit.anchor_records = s->anchor_records;
-	p->audit.anchor_seconds = s->anchor_seconds;
-	p->audit.kernel_log = s->kernel_log;
-	p->audit.denials_per_minute = s->denials_per_minute;
 }
 
 #define PART(H, member) [HELPER_##H] = { offsetof(struct policy, member), sizeof(((struct policy *)0)->member) }
@@ -439,7 +416,6 @@ int policy_load(const char *path, const struct policy_engine *engine, struct pol
 		.engine = engine, .etc = engine->etc ? engine->etc : "/etc", .out = p, .error = error, .error_size = error_size,
 		.ids_base = engine->ids_base ? engine->ids_base : IDS_DEFAULT_BASE,
 	};
-	struct sections s = { 0 };
 	cJSON *file = NULL;
 	int r;
 
@@ -450,16 +426,16 @@ int policy_load(const char *path, const struct policy_engine *engine, struct pol
 	if (r == 0)
 		r = fill_engine(&c);
 	if (r == 0)
-		r = read_file(&c, file, &s);
+		r = read_file(&c, file);
 	if (r == 0)
-		r = check_limits(&c, &s);
+		r = check_limits(&c);
 	if (r == 0)
-		r = policy_ranges(&c, engine->range_first ? engine->range_first : s.range_first,
-				  engine->range_last ? engine->range_last : s.range_last, &p->controller);
+		r = policy_ranges(&c, engine->range_first ? engine->range_first : p->controller.range_first,
+				  engine->range_last ? engine->range_last : p->controller.range_last, &p->controller);
 	cJSON_Delete(file);
 	if (r < 0)
 		return r;
-	fill(p, &s);
+	spread(p);
 	for (size_t i = 0; i < HELPER_COUNT; i++) {
 		struct policy_common *common = (struct policy_common *)((char *)p + parts[i].offset);
 
@@ -470,5 +446,26 @@ int policy_load(const char *path, const struct policy_engine *engine, struct pol
 		common->size = (uint32_t)parts[i].size;
 	}
 	*ret = *p;
+	return 0;
+}
+
+int policy_main(int argc, char **argv)
+{
+	static const struct policy_engine engine = { 0 };
+	_cleanup_free_ struct policy *p = calloc(1, sizeof(*p));
+	char error[512] = "";
+	int r;
+
+	if (!p || argc != 3 || strcmp(argv[1], "--policy-check") != 0) {
+		fprintf(stderr, "usage: %s --policy-check FILE\n", argc ? argv[0] : "postern-launcher");
+		return 2;
+	}
+	r = policy_load(argv[2], &engine, p, error, sizeof(error));
+	if (r < 0) {
+		fprintf(stderr, "%s\n", *error ? error : strerror(-r));
+		return r == -EINVAL ? 1 : 2;
+	}
+	printf("%s: valid: %u user, %u bind, %u device rules; container ids %u-%u\n", argv[2], p->controller.nusers,
+	       p->lookup.npaths, p->lookup.ndevices, p->controller.range_first, p->controller.range_last);
 	return 0;
 }

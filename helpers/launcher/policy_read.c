@@ -179,28 +179,28 @@ static int read_field(struct policy_ctx *c, const cJSON *v, const char *where, c
 	case PT_TEXT:
 	case PT_PATH:
 		r = read_text(c, v, where, f);
-		if (r == 0)
-			*(const char **)to = v->valuestring;
+		if (r == 0 && f->offset != POLICY_NOWHERE)
+			*(const char **)((char *)to + f->offset) = v->valuestring;
 		return r;
 	case PT_BOOL:
 		if (!cJSON_IsBool(v))
 			return policy_error(c, where, "must be true or false");
-		*(uint32_t *)to = cJSON_IsTrue(v);
+		*(uint32_t *)((char *)to + f->offset) = cJSON_IsTrue(v);
 		return 0;
 	case PT_U32:
 		r = read_number(c, v, where, f, &n);
 		if (r == 0)
-			*(uint32_t *)to = (uint32_t)n;
+			*(uint32_t *)((char *)to + f->offset) = (uint32_t)n;
 		return r;
 	case PT_SIZE:
 		r = read_number(c, v, where, f, &n);
 		if (r == 0)
-			*(uint64_t *)to = n;
+			*(uint64_t *)((char *)to + f->offset) = n;
 		return r;
 	case PT_ARRAY:
 		if (!cJSON_IsArray(v))
 			return policy_error(c, where, "must be a list in [ ]");
-		*(const cJSON **)to = v;
+		*(const cJSON **)((char *)to + f->offset) = v;
 		return 0;
 	}
 	return -EINVAL;
@@ -220,7 +220,7 @@ int policy_object(struct policy_ctx *c, const cJSON *object, const char *where, 
 			i++;
 		if (text_format(path, sizeof(path), "%s%s%s", where, *where ? "." : "", v->string) < 0 || i == n)
 			return policy_error(c, where, "there is no \"%.64s\" here; remove it or mend its spelling", v->string);
-		if (read_field(c, v, path, &fields[i], (char *)to + fields[i].offset) < 0)
+		if (read_field(c, v, path, &fields[i], to) < 0)
 			return -EINVAL;
 	}
 	for (size_t i = 0; i < n; i++)

@@ -30,6 +30,8 @@ enum policy_type {
 	PT_SIZE,   /* uint64_t, min..max: a number or "16 GiB" */
 	PT_ARRAY,  /* const cJSON * */
 };
+/* Offset of a member that is checked but not kept. */
+#define POLICY_NOWHERE SIZE_MAX
 enum { PF_REQUIRED = 1, PF_AUTO = 2 /* "auto": 0 */, PF_NONE = 4 /* "none": UINT64_MAX */ };
 
 struct policy_field {
@@ -54,8 +56,6 @@ int policy_parse(struct policy_ctx *c, const char *path, cJSON **ret);
 /* --- ids of the host (policy_ids.c) --- */
 /* 0, -ENOENT when there is no such user (or group), or -errno. */
 int policy_find_id(struct policy_ctx *c, bool group, const char *name, uint32_t *ret);
-/* Group ids of a user as passwd and group have them; at most max. */
-size_t policy_groups_of(struct policy_ctx *c, uint32_t uid, gid_t *ret, size_t max);
 /* Settles the container ranges: first and last as the policy says, 0 for "auto". */
 int policy_ranges(struct policy_ctx *c, uint32_t first, uint32_t last, struct policy_common *ret);
 

@@ -2,7 +2,6 @@
 #include "../../helpers/launcher/policy_read.c"
 #include "../../helpers/launcher/policy_ids.c"
 #include "../../helpers/launcher/policy_load.c"
-#include "../../helpers/launcher/policy_explain.c"
 
 #include <CUnit/Basic.h>
 #include <linux/capability.h>
@@ -290,37 +289,6 @@ static void test_text(void)
 	rmdir(file);
 }
 
-static int ask(const char *a, const char *b, const char *c, const char *d, const char *e)
-{
-	const char *args[] = { "postern-launcher", "--policy-explain", file, a, b, c, d, e, NULL };
-	int n = 0;
-
-	while (args[n])
-		n++;
-	return policy_main(n, (char **)args);
-}
-
-static void test_questions(void)
-{
-	reset();
-	CU_ASSERT_EQUAL(ask(NULL, NULL, NULL, NULL, NULL), ALLOWED);
-	CU_ASSERT_EQUAL(ask("cap", "NET_ADMIN", NULL, NULL, NULL), ALLOWED);
-	CU_ASSERT_EQUAL(ask("cap", "SYS_MODULE", NULL, NULL, NULL), DENIED);
-	CU_ASSERT_EQUAL(ask("cap", "NONSENSE", NULL, NULL, NULL), UNCLEAR);
-	CU_ASSERT_EQUAL(ask("device", "/dev/fuse", NULL, NULL, NULL), ALLOWED);
-	CU_ASSERT_EQUAL(ask("device", "/dev/mem", NULL, NULL, NULL), DENIED);
-	CU_ASSERT_EQUAL(ask("user", "0", NULL, NULL, NULL), ALLOWED);
-	CU_ASSERT_EQUAL(ask("user", "4000000", NULL, NULL, NULL), DENIED);
-	CU_ASSERT_EQUAL(ask("bind", "/etc/shadow", "--uid", "0", NULL), DENIED);
-	CU_ASSERT_EQUAL(ask("bind", "/tmp", "--uid", "0", NULL), ALLOWED); /* root's: read-only */
-	CU_ASSERT_EQUAL(ask("bind", "/tmp", "--uid", "0", "--rw"), DENIED);
-	CU_ASSERT_EQUAL(ask("bind", "/tmp", "--uid", "4000000", NULL), DENIED);
-	CU_ASSERT_EQUAL(ask("bind", "/var/lib/postern/x", "--uid", "0", NULL), DENIED);
-	CU_ASSERT_EQUAL(ask("bind", "tmp", "--uid", "0", NULL), UNCLEAR);
-	CU_ASSERT_EQUAL(ask("bind", "/tmp", NULL, NULL, NULL), UNCLEAR);
-	CU_ASSERT_EQUAL(ask("bogus", NULL, NULL, NULL, NULL), UNCLEAR);
-}
-
 int main(void)
 {
 	static const char *const files[] = { "passwd", "group", "subuid", "subgid", "policy.json" };
@@ -343,7 +311,6 @@ int main(void)
 	CU_add_test(s, "names that are not there", test_names);
 	CU_add_test(s, "capabilities", test_caps);
 	CU_add_test(s, "the file itself", test_text);
-	CU_add_test(s, "questions", test_questions);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	failed = CU_get_number_of_failures();
