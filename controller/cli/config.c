@@ -332,7 +332,7 @@ static int add_security(void *to, const struct option_row *row, const char *valu
 #define OWN(field) offsetof(struct run_options, field)
 #define ROW(name, letter, apply, path, text) { name, letter, OPT_APPLY, 0, apply, path, text }
 #define SWITCH(name, letter, path, text) { name, letter, OPT_APPLY_FLAG, 0, put_bool, path, text }
-static const struct option_row rows[] = {
+static const struct option_row run_rows[] = {
 	{ "detach", 'd', OPT_FLAG, OWN(detach), NULL, NULL, "run: print the id and leave it running" },
 	{ "interactive", 'i', OPT_FLAG, OWN(interactive), NULL, NULL, "keep its input open" },
 	{ "tty", 't', OPT_FLAG, OWN(tty), NULL, NULL, "give it a terminal" },
@@ -425,7 +425,7 @@ int config_parse(struct run_options *o, bool create, int argc, char **argv)
 	int n, r;
 
 	*o = (struct run_options){ .sig_proxy = true, .body = cJSON_CreateObject() };
-	r = OPTIONS(rows, o, true, argc, argv, &n);
+	r = OPTIONS(run_rows, o, true, argc, argv, &n);
 	if (r == 0 && n == 0)
 		r = fail(-1, "'%s' needs an image; see 'postern %s --help'", argv[0], argv[0]);
 	if (r == 0 && o->pull && strcmp(o->pull, "always") != 0 && strcmp(o->pull, "missing") != 0 && strcmp(o->pull, "never") != 0)

@@ -90,7 +90,7 @@ int http_request_fd(struct http *h, const char *method, const char *path, const 
 		    void (*progress)(uint64_t sent))
 {
 	enum { BLOCK = 65536 };
-	_cleanup_free_ char *block = malloc(BLOCK + 32);
+	char block[BLOCK + 32]; /* a chunk's head before the data, its end behind */
 	char headers[128], length[64];
 	uint64_t sent = 0;
 	bool sized;
@@ -98,8 +98,6 @@ int http_request_fd(struct http *h, const char *method, const char *path, const 
 	off_t at;
 	int r;
 
-	if (!block)
-		return -ENOMEM;
 	if (fstat(body, &st) < 0)
 		return -errno;
 	at = lseek(body, 0, SEEK_CUR);

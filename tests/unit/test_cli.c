@@ -1,0 +1,298 @@
+/* test_cli.c - the command line: options to bodies, templates, sizes and times, the HTTP client, output streams, policy questions. */
+#include "../../controller/cli/api.c"
+#include "../../controller/cli/config.c"
+#include "../../controller/cli/format.c"
+#include "../../controller/cli/http_client.c"
+#include "../../controller/cli/options.c"
+#include "../../controller/cli/policy_explain.c"
+#include "../../controller/cli/stream.c"
+
+#include <CUnit/Basic.h>
+#include <sys/wait.h>
+
+/* --- create bodies ------------------------------------------------------------------------------------------------ */
+/* Options of run to the body; NULL when they are refused. */
+static cJSON *body(const char *words)
+{
+	static char text[1024];
+	char *argv[64] = { "run" }, *rest = text, *word;
+	struct run_options o;
+	int argc = 1;
+
+	snprintf(text, sizeof(text), "%s", words);
+	while ((word = strsep(&rest, " ")))
+		argv[argc++] = word;
+	if (config_parse(&o, false, argc, argv) == 0)
+		return o.body;
+	cJSON_Delete(o.body);
+	return NULL;
+}
+
+static void test_bodies(void)
+{
+	static const struct {
+		const char *words, *path, *expected; /* JSON at path */
+	} rows[] = {
+		{ "busybox", "Image", "\"busybox\"" },
+		{ "busybox sh -c x -d", "Cmd", "[\"sh\",\"-c\",\"x\",\"-d\"]" }, /* nothing behind the image is ours */
+		{ "-it busybox", "Tty", "true" }, { "-it busybox", "OpenStdin", "true" }, { "-it busybox", "StdinOnce", "true" },
+		{ "-d -i busybox", "StdinOnce", "false" }, { "-d -i busybox", "AttachStdout", "false" },
+		{ "busybox", "AttachStdout", "true" }, { "busybox", "AttachStdin", "false" },
+		{ "-a stderr busybox", "AttachStdin", "false" }, { "--rm busybox", "HostConfig.AutoRemove", "true" },
+		{ "--rm=false busybox", "HostConfig.AutoRemove", "false" },
+		{ "-e A=b -eC=d --env=E=f=g busybox", "Env", "[\"A=b\",\"C=d\",\"E=f=g\"]" },
+		{ "-e POSTERN_TEST_UNSET busybox", "Env", NULL },
+		{ "-e POSTERN_TEST_SET busybox", "Env", "[\"POSTERN_TEST_SET=1\"]" },
+		{ "-m 64m busybox", "HostConfig.Memory", "67108864" }, { "-m64M busybox", "HostConfig.Memory", "67108864" },
+		{ "--cpus 1.5 busybox", "HostConfig.NanoCpus", "1500000000" },
+		{ "--pids-limit -1 busybox", "HostConfig.PidsLimit", "-1" },
+		{ "-v /a:/b:ro -v vol:/c busybox", "HostConfig.Binds", "[\"/a:/b:ro\",\"vol:/c\"]" },
+		{ "-v /data busybox", "Volumes", "{\"/data\":{}}" },
+		{ "--mount type=bind,src=/a,dst=/b,ro busybox", "HostConfig.Mounts",
+		  "[{\"Type\":\"bind\",\"Source\":\"/a\",\"Target\":\"/b\",\"ReadOnly\":true}]" },
+		{ "--mount type=tmpfs,target=/t,tmpfs-size=1m busybox", "HostConfig.Mounts.0.TmpfsOptions.SizeBytes", "1048576" },
+		{ "--tmpfs /run:size=1m,mode=755 --tmpfs /t busybox", "HostConfig.Tmpfs", "{\"/run\":\"size=1m,mode=755\",\"/t\":\"\"}" },
+		{ "--device /dev/fuse busybox", "HostConfig.Devices",
+		  "[{\"PathOnHost\":\"/dev/fuse\",\"PathInContainer\":\"/dev/fuse\",\"CgroupPermissions\":\"rwm\"}]" },
+		{ "--device /dev/fuse:/dev/f:r busybox", "HostConfig.Devices.0.CgroupPermissions", "\"r\"" },
+		{ "--ulimit nofile=10:20 busybox", "HostConfig.Ulimits", "[{\"Name\":\"nofile\",\"Soft\":10,\"Hard\":20}]" },
+		{ "-l a=b -l c busybox", "Labels", "{\"a\":\"b\",\"c\":\"\"}" },
+		{ "--cap-add A --cap-drop ALL busybox", "HostConfig.CapDrop", "[\"ALL\"]" },
+		{ "--entrypoint /x busybox y", "Entrypoint", "[\"/x\"]" },
+		{ "--read-only --init busybox", "HostConfig.ReadonlyRootfs", "true" },
+		{ "--security-opt no-new-privileges busybox", "HostConfig.SecurityOpt", "[\"no-new-privileges\"]" },
+		{ "--network none busybox", "HostConfig.NetworkMode", "\"none\"" },
+		{ "-h web busybox", "Hostname", "\"web\"" }, { "--stop-timeout 3 busybox", "StopTimeout", "3" },
+	};
+
+	setenv("POSTERN_TEST_SET", "1", 1);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		cJSON *b = body(rows[i].words);
+		const cJSON *at = json_at(b, rows[i].path);
+		char *text = at ? cJSON_PrintUnformatted(at) : NULL;
+
+		CU_ASSERT_PTR_NOT_NULL(b);
+		if (!text || !rows[i].expected || strcmp(text, rows[i].expected) != 0)
+			if (text || rows[i].expected)
+				printf("\n  %s: %s\n", rows[i].words, text ? text : "absent");
+		CU_ASSERT(rows[i].expected ? text && strcmp(text, rows[i].expected) == 0 : !text);
+		free(text);
+		cJSON_Delete(b);
+	}
+}
+
+static void test_refused(void)
+{
+	static const char *const rows[] = {
+		"", "--bogus busybox", "-Z busybox", "-m 1x busybox", "-m busybox", "--cpus one busybox", "--ulimit nofile busybox",
+		"--mount type=bind,src=/a busybox", "--mount colour=red,dst=/a busybox", "--pull sometimes busybox", "--stop-timeout x busybox",
+		"-d=maybe busybox", "--name", "-e =x busybox", "--env-file /nonexistent busybox", "--security-opt seccomp=/nonexistent busybox",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		cJSON *b = body(rows[i]);
+
+		if (b)
+			printf("\n  taken: %s\n", rows[i]);
+		CU_ASSERT_PTR_NULL(b);
+		cJSON_Delete(b);
+	}
+}
+
+/* --- texts ------------------------------------------------------------------------------------------------------------- */
+static void test_templates(void)
+{
+	static const struct {
+		const char *template, *expected; /* NULL: refused */
+	} rows[] = {
+		{ "{{.A}}-{{ .B.C }}", "x-5\n" }, { "{{json .B}}", "{\"C\":5}\n" }, { "{{.L.1}}\\t{{.None}}", "two\t<no value>\n" },
+		{ "{{json .A}}{{.T}}", "\"x\"true\n" }, { "plain", "plain\n" }, { "{{.E}}", "a?[1m\n" },
+		{ "{{range .L}}", NULL }, { "{{.A", NULL }, { "{{.A | upper}}", NULL },
+	};
+	cJSON *v = cJSON_Parse("{\"A\":\"x\",\"B\":{\"C\":5},\"L\":[\"one\",\"two\"],\"T\":true,\"E\":\"a\\u001b[1m\"}");
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char out[128] = "";
+		FILE *f = fmemopen(out, sizeof(out), "w");
+		int r = template_print(f, rows[i].template, v);
+
+		fclose(f);
+		CU_ASSERT_EQUAL(r, rows[i].expected ? 0 : -1);
+		if (rows[i].expected)
+			CU_ASSERT_STRING_EQUAL(out, rows[i].expected);
+	}
+	cJSON_Delete(v);
+}
+
+static void test_numbers(void)
+{
+	static const struct {
+		const char *text;
+		int64_t bytes; /* -1: refused */
+	} sizes[] = { { "100", 100 }, { "4k", 4096 }, { "1.5g", 1610612736 }, { "2MB", 2097152 }, { "1GiB", 1073741824 }, { "1x", -1 },
+		      { "", -1 }, { "-5", -1 }, { "5mm", -1 }, { "99999999p", -1 } };
+	char text[64];
+	int64_t n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		n = -1;
+		CU_ASSERT_EQUAL(size_argument(sizes[i].text, &n), sizes[i].bytes < 0 ? -1 : 0);
+		CU_ASSERT_EQUAL(n, sizes[i].bytes);
+	}
+	text_ago(text, sizeof(text), 3700);
+	CU_ASSERT_STRING_EQUAL(text, "About an hour");
+	text_ago(text, sizeof(text), 90 * 60 * 24);
+	CU_ASSERT_STRING_EQUAL(text, "36 hours");
+	text_size(text, sizeof(text), 4270000);
+	CU_ASSERT_STRING_EQUAL(text, "4.27MB");
+	CU_ASSERT_EQUAL(time_seconds("2023-11-14T22:13:20.5Z"), 1700000000);
+	CU_ASSERT_EQUAL(time_seconds("2023-11-14T23:13:20+01:00"), 1700000000);
+	CU_ASSERT_EQUAL(time_seconds("0001-01-01T00:00:00Z"), 0);
+	CU_ASSERT_EQUAL(time_argument("2023-11-14T22:13:20.25Z", text, sizeof(text)), 0);
+	CU_ASSERT_STRING_EQUAL(text, "1700000000.25");
+	CU_ASSERT_EQUAL(time_argument("1700000000", text, sizeof(text)), 0);
+	CU_ASSERT_STRING_EQUAL(text, "1700000000");
+	CU_ASSERT_EQUAL(time_argument("yesterday", text, sizeof(text)), -1);
+}
+
+static void test_paths(void)
+{
+	char *p = api_path("/a/%s/x?y=%s", "reg:5000/b", "1 &=%\n");
+	struct texts t = { 3, { "label=a=b", "label=c", "name=x" } }, bad = { 1, { "noequals" } };
+
+	CU_ASSERT_STRING_EQUAL(p, "/a/reg:5000/b/x?y=1%20%26%3D%25%0A");
+	free(p);
+	p = api_filters(&t);
+	CU_ASSERT_STRING_EQUAL(p, "%7B%22label%22:%5B%22a%3Db%22%2C%22c%22%5D%2C%22name%22:%5B%22x%22%5D%7D");
+	free(p);
+	CU_ASSERT_PTR_NULL(api_filters(&bad));
+}
+
+/* --- HTTP ----------------------------------------------------------------------------------------------------------------- */
+/* An answer as the engine might send it, byte by byte, to what the client makes of it: the body, or NULL for an error. */
+static void answer_is(const char *sent, int status, const char *expected)
+{
+	struct http h;
+	char body_text[256];
+	size_t n = 0;
+	ssize_t r = 0;
+	int pair[2];
+	pid_t pid;
+
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(pair[0]);
+		for (; *sent; sent++)
+			if (write(pair[1], sent, 1) != 1)
+				_exit(1);
+		_exit(0);
+	}
+	close(pair[1]);
+	memset(&h, 0, sizeof(h));
+	h.fd = pair[0];
+	r = http_answer(&h);
+	while (r >= 0 && n < sizeof(body_text) - 1 && (r = http_body(&h, body_text + n, sizeof(body_text) - 1 - n)) > 0)
+		n += (size_t)r;
+	body_text[n] = '\0';
+	if (expected) {
+		CU_ASSERT_EQUAL(r, 0);
+		CU_ASSERT_EQUAL(h.status, status);
+		CU_ASSERT_STRING_EQUAL(body_text, expected);
+	} else {
+		CU_ASSERT(r < 0);
+	}
+	http_finish(&h);
+	waitpid(pid, NULL, 0);
+}
+
+static void test_http(void)
+{
+	answer_is("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, "hello");
+	answer_is("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\nA: b\r\n\r\n", 200, "hello");
+	answer_is("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{}", 404, "{}");
+	answer_is("HTTP/1.1 200 OK\r\n\r\nto the end", 200, "to the end");
+	answer_is("HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\n\r\nraw", 101, "raw");
+	answer_is("HTTP/1.1 204 No Content\r\n\r\n", 204, "");
+	answer_is("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", 200, NULL); /* cut off */
+	answer_is("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n", 200, NULL);
+	answer_is("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 200, NULL);
+	answer_is("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", 200, NULL);
+	answer_is("SSH-2.0\r\n\r\n", 0, NULL);
+	answer_is("", 0, NULL);
+}
+
+static void test_demux(void)
+{
+	static const unsigned char bad[] = { 7, 0, 0, 0, 0, 0, 0, 1, 'x' };
+	struct demux d = { 0 };
+	unsigned char keys[KEYS_MAX];
+
+	CU_ASSERT_EQUAL(demux_feed(&d, bad, sizeof(bad)), -EPROTO);
+	CU_ASSERT_EQUAL(parse_keys("ctrl-p,ctrl-q", keys), 2);
+	CU_ASSERT_EQUAL(keys[0], 0x10);
+	CU_ASSERT_EQUAL(keys[1], 0x11);
+	CU_ASSERT_EQUAL(parse_keys("a,b,c", keys), 3);
+	CU_ASSERT_EQUAL(parse_keys("", keys), 0);
+}
+
+/* --- policy questions -------------------------------------------------------------------------------------------------------- */
+static int ask(const cJSON *policy, const char *words)
+{
+	char text[256], *argv[16], *rest = text, *word;
+	int argc = 0;
+
+	snprintf(text, sizeof(text), "%s", words);
+	while ((word = strsep(&rest, " ")))
+		argv[argc++] = word;
+	return policy_explain(policy, NULL, argc, argv);
+}
+
+static void test_questions(void)
+{
+	char *text = text_file("policy/default.json");
+	cJSON *p = cJSON_Parse(text);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+	CU_ASSERT_EQUAL(policy_explain(p, NULL, 0, NULL), ALLOWED);
+	CU_ASSERT_EQUAL(ask(p, "cap NET_ADMIN"), ALLOWED);
+	CU_ASSERT_EQUAL(ask(p, "cap SYS_MODULE"), DENIED);
+	CU_ASSERT_EQUAL(ask(p, "cap NONSENSE"), UNCLEAR);
+	CU_ASSERT_EQUAL(ask(p, "device /dev/fuse"), ALLOWED);
+	CU_ASSERT_EQUAL(ask(p, "device /dev/mem"), DENIED);
+	CU_ASSERT_EQUAL(ask(p, "user 0"), ALLOWED);
+	CU_ASSERT_EQUAL(ask(p, "user 4000000"), DENIED);
+	CU_ASSERT_EQUAL(ask(p, "user"), DENIED);
+	CU_ASSERT_EQUAL(ask(p, "bind /etc/shadow --uid 0"), DENIED);
+	CU_ASSERT_EQUAL(ask(p, "bind /tmp --uid 0"), ALLOWED); /* root's: read-only */
+	CU_ASSERT_EQUAL(ask(p, "bind /tmp --uid 0 --rw"), DENIED);
+	CU_ASSERT_EQUAL(ask(p, "bind /tmp --uid 4000000"), DENIED);
+	CU_ASSERT_EQUAL(ask(p, "bind /var/lib/postern/x --uid 0"), DENIED);
+	CU_ASSERT_EQUAL(ask(p, "bind tmp --uid 0"), UNCLEAR);
+	CU_ASSERT_EQUAL(ask(p, "bind /tmp"), UNCLEAR);
+	CU_ASSERT_EQUAL(ask(p, "bogus"), UNCLEAR);
+	cJSON_Delete(p);
+	free(text);
+}
+
+int main(void)
+{
+	CU_pSuite s;
+	unsigned failed;
+
+	CU_initialize_registry();
+	s = CU_add_suite("cli", NULL, NULL);
+	CU_add_test(s, "options to bodies", test_bodies);
+	CU_add_test(s, "options that are refused", test_refused);
+	CU_add_test(s, "templates", test_templates);
+	CU_add_test(s, "sizes and times", test_numbers);
+	CU_add_test(s, "paths and filters", test_paths);
+	CU_add_test(s, "answers of the engine", test_http);
+	CU_add_test(s, "output and keys", test_demux);
+	CU_add_test(s, "questions to the policy", test_questions);
+	CU_basic_set_mode(CU_BRM_VERBOSE);
+	CU_basic_run_tests();
+	failed = CU_get_number_of_failures();
+	CU_cleanup_registry();
+	return failed != 0;
+}
