@@ -84,7 +84,7 @@ static void test_bodies(void)
 static void test_refused(void)
 {
 	static const char *const rows[] = {
-		"", "--bogus busybox", "-Z busybox", "-m 1x busybox", "-m busybox", "--cpus one busybox", "--ulimit nofile busybox",
+		"--bogus busybox", "-Z busybox", "-m 1x busybox", "-m busybox", "--cpus one busybox", "--ulimit nofile busybox",
 		"--mount type=bind,src=/a busybox", "--mount colour=red,dst=/a busybox", "--pull sometimes busybox", "--stop-timeout x busybox",
 		"-d=maybe busybox", "--name", "-e =x busybox", "--env-file /nonexistent busybox", "--security-opt seccomp=/nonexistent busybox",
 	};
