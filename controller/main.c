@@ -27,6 +27,7 @@
 #include "engine.h"
 #include "helper_client.h"
 #include "image/image.h"
+#include "spec/spec.h"
 #include "state/state.h"
 #include "task.h"
 
@@ -185,6 +186,21 @@ static void start_task(void *arg)
 	log_info("listens on %s", p->e.socket_path);
 }
 
+/* libseccomp asks the kernel what it can do when it is first used: that must be before our own filter. The default filter
+ * for the default capabilities is what nearly every start needs. */
+static void warm_up(void)
+{
+	cJSON *merged = cJSON_CreateObject();
+	struct err err = { 0 };
+	const void *filter;
+	uint64_t caps;
+	size_t bytes;
+
+	if (spec_caps(merged, ~UINT64_C(0), &caps, &err) < 0 || seccomp_filter(NULL, caps, &filter, &bytes, &err) < 0)
+		log_warn("default seccomp filter: %s", err.message);
+	cJSON_Delete(merged);
+}
+
 static int set_up(struct posternd *p, struct err *err)
 {
 	struct engine *e = &p->e;
@@ -236,6 +252,7 @@ int main(int argc, char **argv)
 		log_error("%s", err.message);
 		return EXIT_FAILURE;
 	}
+	warm_up();
 	r = lock_files(FD_STATE);
 	if (r == 0)
 		r = sandbox_seccomp(syscalls, ARRAY_SIZE(syscalls));
