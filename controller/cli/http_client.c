@@ -110,7 +110,6 @@ int http_request_fd(struct http *h, const char *method, const char *path, const 
 	r = send_head(h, method, path, headers, length);
 	for (;;) {
 		ssize_t n = r < 0 ? 0 : read(body, block + 16, BLOCK);
-		int head;
 
 		if (r < 0)
 			return r;
@@ -127,12 +126,12 @@ int http_request_fd(struct http *h, const char *method, const char *path, const 
 		if (sized) {
 			r = http_write(h, block + 16, (size_t)n);
 		} else {
-			char size[16];
-
-			head = snprintf(size, sizeof(size), "%zx\r\n", (size_t)n);
-			memcpy(block + 16 - head, size, (size_t)head);
-			memcpy(block + 16 + n, "\r\n", 2);
-			r = http_write(h, block + 16 - head, (size_t)head + (size_t)n + 2);
+			/* The length in front has always 8 digits: that it fits is seen at once. */
+			snprintf(length, sizeof(length), "%08zx\r\n", (size_t)n);
+			memcpy(block + 6, length, 10);
+			block[16 + n] = '\r';
+			block[17 + n] = '\n';
+			r = http_write(h, block + 6, 10 + (size_t)n + 2);
 		}
 		/* Refused while we were sending: the answer says why. */
 		if (r == -EPIPE || r == -ECONNRESET)

@@ -126,9 +126,10 @@ static int send_archive(struct cli *cli, const char *path, const char *file, boo
 	if (!h)
 		return 1;
 	if (file && strcmp(file, "-") != 0) {
-		fd = opened = open(file, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
+		opened = open(file, O_RDONLY | O_CLOEXEC);
+		if (opened < 0)
 			return fail(1, "open %s: %s", file, strerror(errno));
+		fd = opened;
 	} else if (isatty(STDIN_FILENO)) {
 		return fail(1, "requested load from stdin, but stdin is a terminal");
 	}

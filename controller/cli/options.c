@@ -45,7 +45,7 @@ static int set(const struct option_row *row, void *to, const char *value)
 {
 	void *at = (char *)to + row->offset;
 	struct texts *list = at;
-	bool flag;
+	bool flag = false;
 	char *end;
 
 	switch (row->kind) {
