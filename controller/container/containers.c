@@ -76,8 +76,21 @@ void container_put(struct container *c)
 	if (!c || --c->refs > 0)
 		return;
 	monitor_link_destroy(c->monitor);
+	cJSON_Delete(c->labels);
 	container_row_finish(&c->row);
 	free(c);
+}
+
+static cJSON *take_labels(const struct container *c)
+{
+	cJSON *merged = container_config(c), *labels;
+
+	labels = cJSON_DetachItemFromObject(cJSON_GetObjectItem(merged, "Config"), "Labels");
+	cJSON_Delete(merged);
+	if (cJSON_GetArraySize(labels) > 0)
+		return labels;
+	cJSON_Delete(labels);
+	return NULL;
 }
 
 struct container *container_add(struct engine *e, struct container_row *row)
@@ -94,6 +107,7 @@ struct container *container_add(struct engine *e, struct container_row *row)
 	c->refs = 1; /* the list's */
 	c->row = *row;
 	memset(row, 0, sizeof(*row));
+	c->labels = take_labels(c);
 	TAILQ_INIT(&c->attachers);
 	TAILQ_INIT(&c->watches);
 	TAILQ_INSERT_TAIL(&e->containers->all, c, next);
@@ -224,10 +238,10 @@ void container_delete_files(struct engine *e, const char *id)
 /* --- events and times ----------------------------------------------------------------------------------------------------------- */
 void container_emit(struct container *c, const char *action, const char *key, const char *value)
 {
-	cJSON *merged = container_config(c), *attributes = cJSON_CreateObject();
-	const cJSON *label, *labels = json_get(json_get(merged, "Config"), "Labels");
+	cJSON *attributes = cJSON_CreateObject();
+	const cJSON *label;
 
-	cJSON_ArrayForEach(label, labels)
+	cJSON_ArrayForEach(label, c->labels)
 		if (cJSON_IsString(label))
 			cJSON_AddStringToObject(attributes, label->string, label->valuestring);
 	if (key)
@@ -236,7 +250,6 @@ void container_emit(struct container *c, const char *action, const char *key, co
 	cJSON_AddStringToObject(attributes, "name", c->row.name);
 	events_emit(c->e, "container", action, c->row.id, attributes);
 	cJSON_Delete(attributes);
-	cJSON_Delete(merged);
 }
 
 int64_t time_now_ns(void)

@@ -70,6 +70,7 @@ struct container {
 	unsigned refs;
 	uint8_t raw_id[ID_BYTES];
 	struct container_row row;
+	cJSON *labels; /* of the configuration, kept for events; NULL: none */
 	struct monitor_link *monitor; /* while it runs */
 	struct req_monitor_exited exit; /* valid once exit_seen */
 	bool exit_seen; /* the monitor told of the end of this run */
