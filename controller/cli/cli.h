@@ -91,6 +91,9 @@ const cJSON *json_at(const cJSON *v, const char *path);
 const char *json_text_at(const cJSON *v, const char *path);
 double json_number_at(const cJSON *v, const char *path);
 
+/* Indented, with a final newline at depth 0. */
+void json_print(FILE *out, const cJSON *v, int depth);
+
 /* Go templates as far as Docker's users go with --format: {{.A.B}}, {{json .A}}, \t and \n, other text. 0 or -1 after a message. */
 int template_print(FILE *out, const char *template, const cJSON *v);
 

@@ -69,6 +69,31 @@ double json_number_at(const cJSON *v, const char *path)
 	return cJSON_IsNumber(v) ? v->valuedouble : 0;
 }
 
+/* As Docker lays it out: 4 spaces a level, nothing for an empty object or list. */
+void json_print(FILE *out, const cJSON *v, int depth)
+{
+	bool object = cJSON_IsObject(v);
+	_cleanup_free_ char *text = NULL;
+	const cJSON *c;
+
+	if ((!object && !cJSON_IsArray(v)) || !v->child) {
+		text = cJSON_PrintUnformatted(v);
+		fprintf(out, "%s%s", text ? text : "null", depth ? "" : "\n");
+		return;
+	}
+	fputs(object ? "{" : "[", out);
+	cJSON_ArrayForEach(c, v) {
+		cJSON name = { .type = cJSON_String, .valuestring = c->string };
+		_cleanup_free_ char *quoted = object ? cJSON_PrintUnformatted(&name) : NULL;
+
+		fprintf(out, "%s\n%*s%s%s", c == v->child ? "" : ",", 4 * (depth + 1), "", quoted ? quoted : "", quoted ? ": " : "");
+		json_print(out, c, depth + 1);
+	}
+	fprintf(out, "\n%*s%s", 4 * depth, "", object ? "}" : "]");
+	if (depth == 0)
+		fputc('\n', out);
+}
+
 /* --- templates --------------------------------------------------------------------------------------------------- */
 static void print_value(FILE *out, const cJSON *v, bool json)
 {

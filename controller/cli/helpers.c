@@ -164,10 +164,23 @@ static cJSON *helper_row(const cJSON *h)
 }
 
 static const struct column columns[] = {
-	{ "NAME", "Name" }, { "PID", "Pid" }, { "UID", "Uid" }, { "EFFECTIVE", "Effective" }, { "PERMITTED", "Permitted" },
-	{ "BOUNDING", "Bounding" }, { "USERNS", "UserNamespace" }, { "NNP", "NoNewPrivs" }, { "SECCOMP", "Seccomp" },
-	{ "LANDLOCK", "Landlock" }, { "RESTARTS", "Restarts" }, { "CGROUP", "Cgroup" },
+	{ "NAME", "Name" }, { "PID", "Pid" }, { "UID", "Uid" }, { "USERNS", "UserNamespace" }, { "NNP", "NoNewPrivs" },
+	{ "SECCOMP", "Seccomp" }, { "LANDLOCK", "Landlock" }, { "RESTARTS", "Restarts" }, { "CGROUP", "Cgroup" },
+	{ "EFFECTIVE", "Effective" }, { "PERMITTED", "Permitted" }, { "BOUNDING", "Bounding" },
 };
+
+/* For the eye: a set that is the one before it is not written out again. */
+static void shorten(cJSON *row)
+{
+	bool permitted = strcmp(json_text_at(row, "Permitted"), json_text_at(row, "Effective")) == 0;
+
+	if (!*json_text_at(row, "Effective"))
+		return;
+	if (strcmp(json_text_at(row, "Bounding"), json_text_at(row, "Permitted")) == 0)
+		cJSON_ReplaceItemInObjectCaseSensitive(row, "Bounding", cJSON_CreateString("same"));
+	if (permitted)
+		cJSON_ReplaceItemInObjectCaseSensitive(row, "Permitted", cJSON_CreateString("same"));
+}
 
 struct helpers_options {
 	bool json;
@@ -181,8 +194,7 @@ int verb_helpers(struct cli *cli, int argc, char **argv)
 		{ "format", 0, OPT_TEXT, offsetof(struct helpers_options, format), NULL, NULL, "template, table TEMPLATE, or json" },
 	};
 	struct helpers_options o = { 0 };
-	_cleanup_free_ char *text = NULL;
-	cJSON *facts, *list;
+	cJSON *facts, *list, *row;
 	const cJSON *h, *known;
 	int n, r;
 
@@ -197,9 +209,11 @@ int verb_helpers(struct cli *cli, int argc, char **argv)
 	cJSON_ArrayForEach(h, known)
 		cJSON_AddItemToArray(list, helper_row(h));
 	if (o.json) {
-		text = cJSON_Print(list);
-		printf("%s\n", text ? text : "[]");
+		json_print(stdout, list, 0);
 	} else {
+		if (!o.format)
+			cJSON_ArrayForEach(row, list)
+				shorten(row);
 		r = table_print(list, columns, ARRAY_SIZE(columns), o.format, true);
 	}
 	cJSON_Delete(list);

@@ -1,6 +1,5 @@
 /* protocol.c - the reference page of the capability protocol, derived from the declaration of every op (ops.h): it cannot
  * differ from what the helpers take. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "../../helpers/base/cleanup.h"
@@ -111,7 +110,6 @@ static cJSON *json_fields(const struct message_desc *m)
 static void print_json(void)
 {
 	cJSON *list = cJSON_CreateArray();
-	_cleanup_free_ char *text = NULL;
 
 	for (unsigned op = 0; op < OP_COUNT; op++) {
 		const struct op_desc *d = op_desc(op);
@@ -130,8 +128,7 @@ static void print_json(void)
 		cJSON_AddItemToObject(o, "reply", json_fields(&d->rep));
 		cJSON_AddItemToArray(list, o);
 	}
-	text = cJSON_Print(list);
-	printf("%s\n", text ? text : "[]");
+	json_print(stdout, list, 0);
 	cJSON_Delete(list);
 }
 

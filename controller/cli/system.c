@@ -56,12 +56,10 @@ static cJSON *find_any(struct cli *cli, const char *name, const char *type)
 /* As an indented array, or by template line by line. */
 static int print_objects(const cJSON *list, const char *format)
 {
-	_cleanup_free_ char *text = NULL;
 	const cJSON *v;
 
 	if (!format) {
-		text = cJSON_Print(list);
-		printf("%s\n", text ? text : "[]");
+		json_print(stdout, list, 0);
 		return 0;
 	}
 	cJSON_ArrayForEach(v, list)
