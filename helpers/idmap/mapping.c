@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../base/cleanup.h"
@@ -66,7 +65,7 @@ static int write_maps(int proc, pid_t pid, const char *uids, const char *gids)
 	char name[16];
 	int e, ns;
 
-	/* Ours and not yet reaped: the number is no one else's. */
+	/* It lives until our end of the pair is closed: the number is no one else's. */
 	snprintf(name, sizeof(name), "%d", pid);
 	dir = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
@@ -85,7 +84,6 @@ int mapping_create(int proc, const char *uids, const char *gids)
 	struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
 	_cleanup_close_ int mine = -EBADF, its = -EBADF;
 	int pair[2], e;
-	siginfo_t info;
 	char byte;
 	pid_t pid;
 
@@ -100,8 +98,6 @@ int mapping_create(int proc, const char *uids, const char *gids)
 		child_main(its);
 	its = close_fd(its);
 	e = read(mine, &byte, 1) == 1 ? write_maps(proc, pid, uids, gids) : -EIO;
-	mine = close_fd(mine);
-	while (waitid(P_PID, (id_t)pid, &info, WEXITED) < 0 && errno == EINTR)
-		;
+	/* It ends with our end of the pair, and nobody waits for it (SIGCHLD is ignored). */
 	return e;
 }
