@@ -15,7 +15,6 @@
 static const enum helper_id targets[] = { HELPER_IDMAP, HELPER_NETNS, HELPER_LOOKUP, HELPER_MOUNT, HELPER_CGROUP,
 					  HELPER_DEVICE, HELPER_SPAWN, HELPER_LAYER };
 static union any_message req;
-static struct frame f;
 
 static bool send_raw(int fd, uint16_t op, const void *body, size_t len, const int *fds, size_t nfds)
 {
