@@ -170,6 +170,8 @@ static bool feed(struct conn *c, size_t n)
 	http_parser *p = c->parser;
 	size_t used;
 
+	if (HTTP_PARSER_ERRNO(p) != HPE_OK && HTTP_PARSER_ERRNO(p) != HPE_PAUSED)
+		return false; /* the library aborts when it is taken out of an error */
 	http_parser_pause(p, 0);
 	used = http_parser_execute(p, &settings, at, n);
 	if (used > n)

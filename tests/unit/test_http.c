@@ -430,6 +430,7 @@ static void test_framing(void)
 		{ "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400 },
 		{ "POST /echo HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 400 },
 		{ "POST /echo HTTP/1.1\r\nTransfer-Encoding: identity\r\n\r\n", 400 },
+		{ "POST /echo HTTP/1.1\r\nTransfer-Encodingx: y\r\n\r\n", 400 }, /* found behind the headers only */
 		{ "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400 },
 		{ "POST /echo HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400 },
 		{ "POST /echo HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", 400 },
