@@ -51,6 +51,7 @@ struct connection {
 	uv_poll_t poll;
 	int fd;
 	int events;
+	bool reset; /* the peer ended with messages of ours unread */
 	struct remote *peer; /* NULL once closed; freed by libuv's callback */
 };
 
@@ -270,14 +271,28 @@ static void send_queue(struct remote *p)
 		want_events(p->conn, UV_READABLE);
 }
 
+/* A peer that ends with messages of ours unread leaves an error before its last messages: they are read past it. */
+static int receive(struct connection *c, struct frame *f)
+{
+	int r = frame_receive(c->fd, f, MSG_DONTWAIT);
+
+	if (r == -ENODATA && !c->reset) {
+		c->reset = true;
+		r = frame_receive(c->fd, f, MSG_DONTWAIT);
+	}
+	return r;
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct connection *c = poll->data;
 	struct helpers *h = c->peer->owner;
-	int r = status < 0 ? status : 0;
+	int r = 0;
 
+	if (status < 0)
+		events = UV_READABLE; /* libuv's word for a hang-up with an error */
 	while (r == 0 && c->peer && (events & UV_READABLE)) {
-		r = frame_receive(c->fd, h->in, MSG_DONTWAIT);
+		r = receive(c, h->in);
 		if (r < 0)
 			break;
 		if (h->in->h.flags & FRAME_REPLY) {
@@ -291,8 +306,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	}
 	if (!c->peer)
 		return;
-	if (r < 0 && r != -EAGAIN) {
-		if (r != -ENODATA)
+	if (status < 0 || (r < 0 && r != -EAGAIN)) {
+		if (r != -ENODATA && r != -EAGAIN)
 			log_warn("channel to %s: %s", c->peer->name, strerror(-r));
 		disconnect(c->peer);
 		return;
@@ -469,7 +484,17 @@ void helper_detach(struct pending *p)
 
 int helper_call(struct engine *e, enum op op, const void *req, void *ret_rep, const struct call_ctx *ctx, struct err *err)
 {
-	return helper_wait(helper_submit(e, op, req, ctx, 0), ret_rep, err, NULL);
+	struct err failure = { 0 };
+	int r = helper_wait(helper_submit(e, op, req, ctx, 0), ret_rep, &failure, NULL);
+
+	if (r == -ENOTCONN && ctx && ctx->client >= 0 && op_desc(op)->class == CLASS_RELEASE) {
+		struct call_ctx alone = *ctx;
+
+		alone.client = -1;
+		failure.status = 0;
+		r = helper_wait(helper_submit(e, op, req, &alone, 0), ret_rep, &failure, NULL);
+	}
+	return r < 0 && err ? (err_set(err, failure.status, "%s", failure.message), r) : r;
 }
 
 unsigned helper_generation(struct engine *e, enum helper_id id)

@@ -35,7 +35,7 @@ int helper_wait(struct pending *p, void *ret_rep, struct err *err, char *ret_sta
 void helper_detach(struct pending *p);
 /* How often a helper's channel was lost: what it held (tickets, ranges) is gone when this has changed. */
 unsigned helper_generation(struct engine *e, enum helper_id id);
-/* submit and wait */
+/* Submits and waits. An act that gives something up is asked for again without the client when that has left meanwhile. */
 int helper_call(struct engine *e, enum op op, const void *req, void *ret_rep, const struct call_ctx *ctx, struct err *err);
 
 /* A monitor's channel (from spawn CREATE or CONNECT): exited() runs once, in the loop, at the EXITED message or when the channel

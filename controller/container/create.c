@@ -61,7 +61,7 @@ static int check_sources(struct engine *e, const struct spec_mounts *mounts, con
 	}
 	free(req);
 	if (drop.tickets.n)
-		helper_detach(helper_submit(e, OP_MOUNT_DROP, &drop, ctx, 0));
+		helper_detach(helper_submit(e, OP_MOUNT_DROP, &drop, NULL, 0));
 	return status < 0 ? -1 : 0;
 }
 
@@ -286,7 +286,7 @@ int container_remove(struct container *c, bool force, bool volumes, const struct
 	struct req_layer_remove req = { .what = LAYER_CONTAINER };
 	struct call_ctx own = ctx ? *ctx : container_ctx(c);
 	struct err failure = { 0 };
-	struct pending *removing;
+	int r;
 
 	own.container = c->raw_id;
 	if (end_run(c, force, &own, err) < 0)
@@ -296,11 +296,8 @@ int container_remove(struct container *c, bool force, bool volumes, const struct
 	if (container_apply(c, EVENT_REMOVE) < 0)
 		return err_set(err, 409, "removal of container %s is already in progress", c->row.name);
 	snprintf(req.name, sizeof(req.name), "%s", c->row.id);
-	removing = helper_submit(c->e, OP_LAYER_REMOVE, &req, &own, 0);
 	container_store(c);
-	c->removed_code = c->row.exit_code;
-	int r = helper_wait(removing, NULL, &failure, NULL);
-
+	r = helper_call(c->e, OP_LAYER_REMOVE, &req, NULL, &own, &failure);
 	if (r < 0 && r != -ENOENT) {
 		container_apply(c, EVENT_REMOVE_FAILED);
 		container_store(c);

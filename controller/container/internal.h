@@ -79,7 +79,6 @@ struct container {
 	bool gone; /* removed; only references are left */
 	unsigned exits; /* runs that have ended since the controller started */
 	unsigned restarts;
-	int removed_code; /* exit code when it was removed */
 	TAILQ_HEAD(, attacher) attachers;
 	TAILQ_HEAD(, watch) watches;
 };

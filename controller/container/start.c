@@ -198,6 +198,9 @@ static void runtime_error(const struct plan *p, int status, const char *stage, s
 		snprintf(what, sizeof(what), "exec: \"%s\": executable file not found in $PATH", arg0);
 	else if (strcmp(stage, "exec") == 0 && status == -ENOENT)
 		snprintf(what, sizeof(what), "exec: \"%s\": stat %s: no such file or directory", arg0, arg0);
+	else if (strcmp(stage, "exec") == 0 && status == -EISDIR)
+		/* Older clients take 126 only from the second sentence. */
+		snprintf(what, sizeof(what), "exec: \"%s\": is a directory: permission denied", arg0);
 	else if (strcmp(stage, "exec") == 0)
 		snprintf(what, sizeof(what), "exec: \"%s\": %s", arg0, go_error(-status));
 	else if (strcmp(stage, "chdir") == 0)
@@ -308,6 +311,7 @@ static void drop_tickets(struct plan *p)
 {
 	struct req_mount_drop req = { 0 };
 
+	p->ctx.client = -1; /* who may have left by now; giving up needs nobody's right */
 	if (p->slot.ticket && p->slot.mount_generation == helper_generation(p->e, HELPER_MOUNT))
 		req.tickets.v[req.tickets.n++] = p->slot.ticket;
 	for (unsigned i = 0; i < p->nbinds; i++) {
