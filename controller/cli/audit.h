@@ -38,8 +38,8 @@ int audit_follow(const char *dir, const struct audit_filter *filter, FILE *out, 
  * what has no counterpart is in `unmapped`. */
 int audit_export(const char *dir, const char *format, FILE *out);
 
-/* Every privileged act that made and ended a container, in order: time, helper, op, arguments, result. `container` is the
- * hex id or an unambiguous start of one. */
+/* Every privileged act that made and ended a container, in order: time, helper, op, arguments, result. `container` is
+ * the hex id or an unambiguous start of one. */
 int audit_receipt(const char *dir, const char *container, FILE *out);
 
 #endif

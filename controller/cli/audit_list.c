@@ -59,7 +59,8 @@ static int list(struct audit_reader *r, const struct audit_filter *f, FILE *out,
 	for (uint64_t i = tail.n > tail.size ? tail.n - tail.size : 0; i < tail.n; i++) {
 		struct audit_record rec;
 
-		if (fseek(r->file, tail.at[i % tail.size], SEEK_SET) == 0 && audit_next(r) && audit_parse(r->text, r->len, &rec)) {
+		if (fseek(r->file, tail.at[i % tail.size], SEEK_SET) == 0 && audit_next(r) &&
+		    audit_parse(r->text, r->len, &rec)) {
 			show(out, r, &rec, json);
 			audit_record_free(&rec);
 		}
@@ -124,7 +125,15 @@ int audit_follow(const char *dir, const struct audit_filter *f, FILE *out, bool 
 }
 
 /* --- OCSF (schema.ocsf.io 1.3), class API Activity ----------------------------------------------------------- */
-enum { OCSF_CATEGORY = 6, OCSF_CLASS = 6003, OCSF_CREATE = 1, OCSF_READ = 2, OCSF_UPDATE = 3, OCSF_DELETE = 4, OCSF_OTHER = 99 };
+enum {
+	OCSF_CATEGORY = 6,
+	OCSF_CLASS = 6003,
+	OCSF_CREATE = 1,
+	OCSF_READ = 2,
+	OCSF_UPDATE = 3,
+	OCSF_DELETE = 4,
+	OCSF_OTHER = 99
+};
 
 static int activity_of(const char *op)
 {
@@ -132,11 +141,13 @@ static int activity_of(const char *op)
 		const char *op;
 		int activity;
 	} rows[] = {
-		{ "CREATE", OCSF_CREATE }, { "MAP", OCSF_CREATE }, { "ATTACH", OCSF_CREATE }, { "ROOTFS", OCSF_CREATE },
-		{ "BIND", OCSF_CREATE }, { "VOLUME", OCSF_CREATE }, { "UNPACK", OCSF_CREATE }, { "OPEN", OCSF_READ },
-		{ "LIST", OCSF_READ }, { "STAT", OCSF_READ }, { "SIZE", OCSF_READ }, { "USER", OCSF_READ },
-		{ "UPDATE", OCSF_UPDATE }, { "FREEZE", OCSF_UPDATE }, { "START", OCSF_UPDATE }, { "SIGNAL", OCSF_UPDATE },
-		{ "REMOVE", OCSF_DELETE }, { "RELEASE", OCSF_DELETE }, { "DROP", OCSF_DELETE }, { "KILL", OCSF_DELETE },
+		{ "CREATE", OCSF_CREATE }, { "MAP", OCSF_CREATE },    { "ATTACH", OCSF_CREATE },
+		{ "ROOTFS", OCSF_CREATE }, { "BIND", OCSF_CREATE },   { "VOLUME", OCSF_CREATE },
+		{ "UNPACK", OCSF_CREATE }, { "OPEN", OCSF_READ },     { "LIST", OCSF_READ },
+		{ "STAT", OCSF_READ },	   { "SIZE", OCSF_READ },     { "USER", OCSF_READ },
+		{ "UPDATE", OCSF_UPDATE }, { "FREEZE", OCSF_UPDATE }, { "START", OCSF_UPDATE },
+		{ "SIGNAL", OCSF_UPDATE }, { "REMOVE", OCSF_DELETE }, { "RELEASE", OCSF_DELETE },
+		{ "DROP", OCSF_DELETE },   { "KILL", OCSF_DELETE },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -200,6 +211,7 @@ static void ocsf_status(cJSON *o, const struct audit_record *r)
 static void put_ocsf(FILE *out, const struct audit_record *r)
 {
 	cJSON *o = cJSON_CreateObject(), *api, *resources, *resource;
+	int64_t ms = audit_time_ns(r->time) / 1000000;
 	int activity = activity_of(r->op);
 	char *text;
 
@@ -207,7 +219,7 @@ static void put_ocsf(FILE *out, const struct audit_record *r)
 	cJSON_AddNumberToObject(o, "class_uid", OCSF_CLASS);
 	cJSON_AddNumberToObject(o, "activity_id", activity);
 	cJSON_AddNumberToObject(o, "type_uid", OCSF_CLASS * 100 + activity);
-	cJSON_AddNumberToObject(o, "time", (double)(audit_time_ns(r->time) / 1000000));
+	cJSON_AddNumberToObject(o, "time", (double)ms);
 	cJSON_AddItemToObject(o, "metadata", ocsf_metadata(r));
 	cJSON_AddItemToObject(o, "actor", ocsf_actor(r));
 	cJSON_AddStringToObject(cJSON_AddObjectToObject(o, "src_endpoint"), "svc_name", "posternd");

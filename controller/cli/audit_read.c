@@ -1,4 +1,4 @@
-/* audit_read.c - reading lines and records of the audit log, and showing them. The input may be hostile: see audit.h. */
+/* audit_read.c - reading lines and records of the audit log, and showing them. The input may be hostile: audit.h. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,7 +13,12 @@
 #include "audit_log.h"
 
 static const char hash_member[] = ",\"hash\":\"";
-enum { HASH_MEMBER = sizeof(hash_member) - 1, HASH_END = HASH_MEMBER + AUDIT_HASH_HEX + 2, VALUE_SHOWN = 80, ID_SHOWN = 12 };
+enum {
+	HASH_MEMBER = sizeof(hash_member) - 1,
+	HASH_END = HASH_MEMBER + AUDIT_HASH_HEX + 2,
+	VALUE_SHOWN = 80,
+	ID_SHOWN = 12
+};
 
 int audit_open(struct audit_reader *r, const char *dir, const char *name)
 {
@@ -62,7 +67,9 @@ uint64_t audit_u64(const cJSON *json, const char *key)
 {
 	const cJSON *v = cJSON_GetObjectItemCaseSensitive(json, key);
 
-	return cJSON_IsNumber(v) && v->valuedouble >= 0 && v->valuedouble < 9007199254740992.0 ? (uint64_t)v->valuedouble : 0;
+	return cJSON_IsNumber(v) && v->valuedouble >= 0 && v->valuedouble < 9007199254740992.0
+		       ? (uint64_t)v->valuedouble
+		       : 0;
 }
 
 const char *audit_text(const cJSON *json, const char *key)
@@ -117,7 +124,8 @@ void audit_hash(const void *data, size_t n, char *out)
 
 size_t audit_hashed_length(const char *line, size_t len)
 {
-	if (len <= HASH_END || memcmp(line + len - HASH_END, hash_member, HASH_MEMBER) != 0 || memcmp(line + len - 2, "\"}", 2) != 0)
+	if (len <= HASH_END || memcmp(line + len - HASH_END, hash_member, HASH_MEMBER) != 0 ||
+	    memcmp(line + len - 2, "\"}", 2) != 0)
 		return 0;
 	return len - HASH_END;
 }
@@ -265,8 +273,8 @@ static void put_client(FILE *out, const struct audit_record *r)
 /* Members of an event that are not shown elsewhere in the line. */
 static void put_others(FILE *out, const cJSON *json)
 {
-	static const char *const shown[] = { "seq", "chan", "cseq", "kind", "time", "mono", "boot", "pid", "build", "op",
-					     "decision", "container", "prev", "hash" };
+	static const char *const shown[] = { "seq", "chan",  "cseq", "kind",	 "time",      "mono", "boot",
+					     "pid", "build", "op",   "decision", "container", "prev", "hash" };
 	cJSON *copy = cJSON_Duplicate(json, 1);
 
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)

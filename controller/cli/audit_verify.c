@@ -1,9 +1,9 @@
 /* audit_verify.c - `postern audit verify`: is the log what was written?
  *
- * Each record has the hash of the one before and its own, so an edit, a drop and a reordering show in the file alone. Who
- * rewrites everything from some record on with fresh hashes is found by the anchors, which lie in another file (and in
- * the kernel's log); so is who cuts off the end. Torn lines, gaps and suppressed records are the log's own statements of
- * what went wrong or was counted, and are checked as such. */
+ * Each record has the hash of the one before and its own, so an edit, a drop and a reordering show in the file alone.
+ * Who rewrites everything from some record on with fresh hashes is found by the anchors, which lie in another file (and
+ * in the kernel's log); so is who cuts off the end. Torn lines, gaps and suppressed records are the log's own
+ * statements of what went wrong or was counted, and are checked as such. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -39,15 +39,16 @@ struct verifier {
 	bool too_torn;
 };
 
-__attribute__((format(printf, 3, 4))) static int broken(const struct verifier *v, uint64_t line, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int broken(const struct verifier *v, uint64_t line, const char *format,
+							...)
 {
+	char text[512];
 	va_list args;
 
-	fprintf(v->out, "audit log is BROKEN at line %" PRIu64 ": ", line);
 	va_start(args, format);
-	vfprintf(v->out, format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	putc('\n', v->out);
+	fprintf(v->out, "audit log is BROKEN at line %" PRIu64 ": %s\n", line, text);
 	return AUDIT_FOUND;
 }
 
@@ -67,7 +68,8 @@ static int read_anchors(struct verifier *v, const char *dir)
 		cJSON_Delete(json);
 		if (!a.seq || strlen(a.hash) != AUDIT_HASH_HEX ||
 		    (v->nanchors && a.seq <= v->anchors[v->nanchors - 1].seq)) {
-			fprintf(v->out, "anchors are BROKEN at line %" PRIu64 ": no anchor, or not in order\n", r.number);
+			fprintf(v->out, "anchors are BROKEN at line %" PRIu64 ": no anchor, or not in order\n",
+				r.number);
 			e = AUDIT_FOUND;
 			break;
 		}
@@ -116,14 +118,17 @@ static int check_order(struct verifier *v, const struct audit_reader *r, const s
 	uint64_t want = v->seq + 1;
 
 	if (rec->seq < want)
-		return broken(v, r->number, "record %" PRIu64 " stands after record %" PRIu64 ": reordered or repeated", rec->seq,
-			      v->seq);
+		return broken(v, r->number, "record %" PRIu64 " stands after record %" PRIu64 ": reordered or repeated",
+			      rec->seq, v->seq);
 	if (rec->seq > want && comes_later(r, want))
-		return broken(v, r->number, "record %" PRIu64 " stands before record %" PRIu64 ": reordered", rec->seq, want);
+		return broken(v, r->number, "record %" PRIu64 " stands before record %" PRIu64 ": reordered", rec->seq,
+			      want);
 	if (rec->seq > want)
-		return broken(v, r->number, "records %" PRIu64 " to %" PRIu64 " are missing: dropped", want, rec->seq - 1);
+		return broken(v, r->number, "records %" PRIu64 " to %" PRIu64 " are missing: dropped", want,
+			      rec->seq - 1);
 	if (strcmp(rec->prev, v->hash) != 0)
-		return broken(v, r->number, "record %" PRIu64 " does not follow the one before it: one of them was replaced",
+		return broken(v, r->number,
+			      "record %" PRIu64 " does not follow the one before it: one of them was replaced",
 			      rec->seq);
 	return AUDIT_OK;
 }
@@ -138,8 +143,10 @@ static int check_anchor(struct verifier *v, const struct audit_reader *r, const 
 			      v->unanchored);
 	if (a && a->seq == rec->seq) {
 		if (strcmp(a->hash, rec->hash) != 0)
-			return broken(v, r->number, "record %" PRIu64 " is not the one that was anchored at %s: rewritten between "
-				      "records %" PRIu64 " and %" PRIu64, rec->seq, a->time, since + 1, rec->seq);
+			return broken(v, r->number,
+				      "record %" PRIu64 " is not the one that was anchored at %s: rewritten between "
+				      "records %" PRIu64 " and %" PRIu64,
+				      rec->seq, a->time, since + 1, rec->seq);
 		v->next_anchor++;
 	} else if (strcmp(rec->kind, "anchor") == 0) {
 		v->unanchored = rec->seq; /* only the last record may: a crash came between the two */
@@ -173,8 +180,9 @@ static int check_channel(struct verifier *v, const struct audit_reader *r, const
 	if (!counts)
 		return AUDIT_OK;
 	if (count > v->channels[i].missing || (rec->kind[0] == 's' && count != v->channels[i].missing))
-		return broken(v, r->number, "record %" PRIu64 " counts %" PRIu64 " others, but %" PRIu64 " are not there",
-			      rec->seq, count, v->channels[i].missing);
+		return broken(v, r->number,
+			      "record %" PRIu64 " counts %" PRIu64 " others, but %" PRIu64 " are not there", rec->seq,
+			      count, v->channels[i].missing);
 	v->channels[i].missing -= count;
 	*(rec->kind[0] == 's' ? &v->suppressed : &v->lost) += count;
 	return AUDIT_OK;
@@ -250,10 +258,13 @@ static int check_end(struct verifier *v, uint64_t lines)
 	if (v->next_anchor < v->nanchors) {
 		const struct anchor *a = &v->anchors[v->next_anchor];
 
-		return broken(v, lines, "the log ends at record %" PRIu64 ", but record %" PRIu64 " was anchored at %s: truncated",
+		return broken(v, lines,
+			      "the log ends at record %" PRIu64 ", but record %" PRIu64
+			      " was anchored at %s: truncated",
 			      v->seq, a->seq, a->time);
 	}
-	fprintf(v->out, "audit log is whole: %" PRIu64 " records, %zu anchors, head %.16s", v->seq, v->nanchors, v->hash);
+	fprintf(v->out, "audit log is whole: %" PRIu64 " records, %zu anchors, head %.16s", v->seq, v->nanchors,
+		v->hash);
 	if (v->suppressed)
 		fprintf(v->out, ", %" PRIu64 " denials only counted", v->suppressed);
 	if (v->lost)

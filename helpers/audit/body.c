@@ -9,7 +9,8 @@
 enum { DEPTH_MAX = 6, KEYS_MAX = 40 };
 
 static const char *const reserved[] = {
-	"seq", "chan", "cseq", "kind", "time", "mono", "boot", "intent", "release", "client", "prev", "hash", "count", "last",
+	"seq",	  "chan",    "cseq",   "kind", "time", "mono",	"boot",
+	"intent", "release", "client", "prev", "hash", "count", "last",
 };
 
 static bool value(const char **s, int depth);
@@ -116,7 +117,7 @@ static bool top_members(const char *s, struct body *ret)
 	struct {
 		const char *name;
 		size_t n;
-	} seen[KEYS_MAX];
+	} seen[KEYS_MAX] = { 0 };
 	unsigned nseen = 0;
 
 	for (;;) {
@@ -147,7 +148,11 @@ static bool top_members(const char *s, struct body *ret)
 /* Length of the UTF-8 sequence at s, or 0 (RFC 3629: no overlong forms, no surrogates). */
 static size_t utf8_length(const unsigned char *s)
 {
-	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+	size_t n = s[0] < 0x80			 ? 1
+		   : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+		   : (s[0] & 0xf0) == 0xe0	 ? 3
+		   : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+						 : 0;
 
 	for (size_t i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)

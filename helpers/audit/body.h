@@ -12,8 +12,8 @@ struct body {
 	bool denied; /* its decision */
 };
 
-/* A helper that was taken over may send anything: only well-formed members with distinct keys, none of which is the log's
- * own, starting with "cseq". Bytes that are no UTF-8 are replaced in text. 0 or -EBADMSG. */
+/* A helper that was taken over may send anything: only well-formed members with distinct keys, none of which is the
+ * log's own, starting with "cseq". Bytes that are no UTF-8 are replaced in text. 0 or -EBADMSG. */
 int body_check(char *text, struct body *ret);
 
 #endif

@@ -178,8 +178,8 @@ static int append(struct chain *c, const struct record *r, uint64_t *ret_sequenc
 	n = snprintf(line, sizeof(line) - SUFFIX - 1,
 		     "%s%" PRIu64 ",\"chan\":\"%s\",%s\"kind\":\"%s\",\"time\":\"%s\",\"mono\":%" PRIu64
 		     ",\"boot\":\"%s\"%s%s%s%s,\"prev\":\"%s\"",
-		     seq_key, c->sequence + 1, r->channel, cseq, r->kind, when, mono_ns(), c->boot, *r->body ? "," : "", r->body,
-		     *r->extra ? "," : "", r->extra, c->hash);
+		     seq_key, c->sequence + 1, r->channel, cseq, r->kind, when, mono_ns(), c->boot, *r->body ? "," : "",
+		     r->body, *r->extra ? "," : "", r->extra, c->hash);
 	if (n < 0 || (size_t)n >= sizeof(line) - SUFFIX - 1)
 		return -EMSGSIZE;
 	hash_hex(line, (size_t)n, hash);
@@ -234,8 +234,8 @@ void chain_anchor(struct chain *c)
 	if (c->sequence == c->anchored || chain_append(c, &r, &c->anchored) < 0)
 		return;
 	time_text(when);
-	n = snprintf(text, sizeof(text), "{\"seq\":%" PRIu64 ",\"hash\":\"%s\",\"time\":\"%s\",\"boot\":\"%s\"}\n", c->sequence,
-		     c->hash, when, c->boot);
+	n = snprintf(text, sizeof(text), "{\"seq\":%" PRIu64 ",\"hash\":\"%s\",\"time\":\"%s\",\"boot\":\"%s\"}\n",
+		     c->sequence, c->hash, when, c->boot);
 	if (write(c->anchors, text, (size_t)n) != n)
 		log_error("anchor %" PRIu64 " could not be written: %s", c->sequence, strerror(errno));
 }

@@ -30,11 +30,13 @@ struct record {
 	const char *extra; /* members made by ourselves, or "" */
 };
 
-/* Finds the end of the chain in the file; what is behind the last record is torn. -EBADMSG when the tail holds no record. */
+/* Finds the end of the chain in the file; what is behind the last record is torn. -EBADMSG when the tail holds no
+ * record. */
 int chain_open(struct chain *c);
 /* Is there room for an act that takes something (the reserve stays free)? 0 or -EDQUOT. */
 int chain_room(struct chain *c);
-/* Appends one record whole; *ret_sequence may be NULL. -errno when it is not on file; a part of it that is becomes torn. */
+/* Appends one record whole; *ret_sequence may be NULL. -errno when it is not on file; a part of it that is becomes
+ * torn. */
 int chain_append(struct chain *c, const struct record *r, uint64_t *ret_sequence);
 /* An anchor record, and its sequence and hash to where this program cannot change them, unless nothing is new. */
 void chain_anchor(struct chain *c);

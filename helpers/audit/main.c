@@ -1,10 +1,11 @@
 /* main.c - postern-audit: the log that no other program can change.
  *
- * It holds the log file (fd 4) and the anchors (fd 7), both append-only, and one channel per helper (--channel=NAME:FD),
- * never the controller's; the channel says who speaks. An intent is on file before it is acknowledged; the client of an
- * act is proven here, from the connection itself, for helpers that cannot see its uid. All input but argv and policy is
- * hostile: bodies are checked (body.h), numbers are compared, floods of denials are counted instead of written, and no
- * helper can make it wait. It has a loop of its own because a helper's loop records what it does - in here.
+ * It holds the log file (fd 4) and the anchors (fd 7), both append-only, and one channel per helper
+ * (--channel=NAME:FD), never the controller's; the channel says who speaks. An intent is on file before it is
+ * acknowledged; the client of an act is proven here, from the connection itself, for helpers that cannot see its uid.
+ * All input but argv and policy is hostile: bodies are checked (body.h), numbers are compared, floods of denials are
+ * counted instead of written, and no helper can make it wait. It has a loop of its own because a helper's loop records
+ * what it does - in here.
  *
  * README.md defines the records. */
 #include <errno.h>
@@ -71,8 +72,8 @@ static void suppress(struct ctx *c, const struct channel *ch)
 	c->kept->channels[ch->id].suppressed++;
 }
 
-static int record(struct ctx *c, const char *channel, const char *kind, uint64_t cseq, const char *body, const char *extra,
-		  uint64_t *ret_sequence)
+static int record(struct ctx *c, const char *channel, const char *kind, uint64_t cseq, const char *body,
+		  const char *extra, uint64_t *ret_sequence)
 {
 	const struct record r = { channel, kind, cseq, body, extra };
 	int e = chain_append(&c->chain, &r, ret_sequence);
@@ -91,7 +92,8 @@ static bool check_sequence(struct ctx *c, const struct channel *ch, uint64_t cse
 	if (cseq <= *last)
 		return false;
 	if (cseq - *last > 1) {
-		(void)text_format(extra, sizeof(extra), "\"count\":%" PRIu64 ",\"last\":%" PRIu64, cseq - *last - 1, cseq - 1);
+		(void)text_format(extra, sizeof(extra), "\"count\":%" PRIu64 ",\"last\":%" PRIu64, cseq - *last - 1,
+				  cseq - 1);
 		record(c, helper_name(ch->id), "gap", 0, "", extra, NULL);
 	}
 	*last = cseq;
@@ -106,7 +108,8 @@ static void flush_suppressed(struct ctx *c)
 		enum helper_id id = c->channels[i].id;
 		uint64_t n = c->kept->channels[id].suppressed;
 
-		(void)text_format(extra, sizeof(extra), "\"count\":%" PRIu64 ",\"last\":%" PRIu64, n, c->kept->channels[id].last);
+		(void)text_format(extra, sizeof(extra), "\"count\":%" PRIu64 ",\"last\":%" PRIu64, n,
+				  c->kept->channels[id].last);
 		if (n > 0 && record(c, helper_name(id), "suppressed", 0, "", extra, NULL) == 0)
 			c->kept->channels[id].suppressed = 0;
 		c->channels[i].denials = 0;
@@ -160,8 +163,8 @@ static void prove_client(struct ctx *c, int fd, struct rep_audit_intent *rep, ch
 	rep->pid = (uint32_t)peer.pid;
 	rep->rights = policy_rights(&c->policy->common, &peer, NULL);
 	auid = auid_of(c, peer.pid);
-	(void)text_format(text, size, ",\"client\":{\"uid\":%u,\"gid\":%u,\"pid\":%d,\"auid\":%" PRId64 "}", peer.uid, peer.gid,
-			  peer.pid, auid == NO_AUID ? (int64_t)-1 : (int64_t)auid);
+	(void)text_format(text, size, ",\"client\":{\"uid\":%u,\"gid\":%u,\"pid\":%d,\"auid\":%" PRId64 "}", peer.uid,
+			  peer.gid, peer.pid, auid == NO_AUID ? (int64_t)-1 : (int64_t)auid);
 }
 
 /* The op of a helper by the name in a body. */
@@ -233,7 +236,9 @@ static void channel_end(struct ctx *c, struct channel *ch, const char *why)
 /* An answer is never waited for: who does not read it has no channel any more. */
 static void acknowledge(struct ctx *c, struct channel *ch, int status, const struct rep_audit_intent *rep)
 {
-	struct frame_header h = { .flags = FRAME_REPLY, .op = OP_AUDIT_INTENT, .id = frame.h.id, .api_id = frame.h.api_id };
+	struct frame_header h = {
+		.flags = FRAME_REPLY, .op = OP_AUDIT_INTENT, .id = frame.h.id, .api_id = frame.h.api_id
+	};
 	struct reply_header head = { .status = status };
 	size_t len = 0, nfds = 0;
 	uint8_t body[256];
@@ -243,8 +248,8 @@ static void acknowledge(struct ctx *c, struct channel *ch, int status, const str
 		(void)text_copy(head.stage, sizeof(head.stage), "audit");
 	memcpy(body, &head, sizeof(head));
 	if (status == 0)
-		e = message_encode(&op_desc(OP_AUDIT_INTENT)->rep, rep, body + sizeof(head), sizeof(body) - sizeof(head), &len,
-				   NULL, 0, &nfds);
+		e = message_encode(&op_desc(OP_AUDIT_INTENT)->rep, rep, body + sizeof(head),
+				   sizeof(body) - sizeof(head), &len, NULL, 0, &nfds);
 	if (e == 0)
 		e = frame_send(ch->fd, &h, body, sizeof(head) + len, NULL, 0, MSG_DONTWAIT);
 	if (e < 0)
@@ -355,7 +360,8 @@ static int add_channel(struct ctx *c, const char *arg)
 	const char *colon = strchr(arg, ':');
 	uint64_t fd;
 
-	if (!colon || text_u64(colon + 1, INT32_MAX, &fd) < 0 || fd < FD_OWN || fd_prove((int)fd, FDK_CHANNEL, NULL) < 0)
+	if (!colon || text_u64(colon + 1, INT32_MAX, &fd) < 0 || fd < FD_OWN ||
+	    fd_prove((int)fd, FDK_CHANNEL, NULL) < 0)
 		return -EINVAL;
 	for (unsigned id = HELPER_CONTROLLER + 1; id < HELPER_COUNT; id++) {
 		const char *name = helper_name(id);
@@ -454,8 +460,8 @@ static int start(struct ctx *c, int argc, char **argv)
 	c->minute = mono_ns() / 60000000000u;
 	c->told_ns = mono_ns();
 	/* fresh: the helpers count from 1 again */
-	(void)text_format(extra, sizeof(extra), "\"pid\":%d,\"build\":\"%.64s\",\"fresh\":%d", getpid(), c->policy->common.build,
-			  fresh);
+	(void)text_format(extra, sizeof(extra), "\"pid\":%d,\"build\":\"%.64s\",\"fresh\":%d", getpid(),
+			  c->policy->common.build, fresh);
 	e = record(c, "audit", "start", 0, "", extra, NULL);
 	chain_anchor(&c->chain);
 	chain_tell_kernel(&c->chain);
@@ -470,7 +476,8 @@ int main(int argc, char **argv)
 	log_init("postern-audit", LOG_LEVEL_INFO);
 	e = start(&c, argc, argv);
 	if (e < 0) {
-		log_error("start: %s", e == -EBADMSG ? "the log's tail is no record: move the file away" : strerror(-e));
+		log_error("start: %s",
+			  e == -EBADMSG ? "the log's tail is no record: move the file away" : strerror(-e));
 		return 1;
 	}
 	loop(&c);

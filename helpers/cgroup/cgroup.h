@@ -53,7 +53,7 @@ int group_remove(const struct roots *roots, const uint8_t *id);
 /* A value of cgroup.events ("frozen", "populated"): 0, 1 or -errno. */
 int group_event(int events, const char *key);
 
-/* Sets what is not UNSET or empty. *ret_step names the file that refused; *ret_unsupported what no hierarchy can set. */
+/* Sets what is not UNSET or empty. *ret_step names the file that refused; *ret_unsupported what cannot be set. */
 int limits_apply(const struct roots *roots, const struct group *g, const struct limits *l, uint64_t *ret_unsupported,
 		 const char **ret_step);
 void usage_read(const struct roots *roots, const struct group *g, struct rep_cgroup_stat *ret);

@@ -72,8 +72,8 @@ int group_dir(const struct roots *roots, const struct group *g, enum controller 
 	return -ENOENT;
 }
 
-/* Only members of the join group may move a process in (clone3 with CLONE_INTO_CGROUP wants write access there and at the
- * common ancestor). They own nothing: limits and the tree itself stay with us. */
+/* Only members of the join group may move a process in (clone3 with CLONE_INTO_CGROUP wants write access there and at
+ * the common ancestor). They own nothing: limits and the tree itself stay with us. */
 static int let_join(const struct roots *roots, int dir)
 {
 	struct stat st;
@@ -99,7 +99,7 @@ int roots_prepare(struct roots *roots)
 		if (!controllers[c].v2 || !has_word(text, controllers[c].v2, " "))
 			continue;
 		r = text_format(enable, sizeof(enable), "+%s", controllers[c].v2);
-		/* One that cannot be enabled (real-time tasks, for cpu) is one that is not there: subtree_control tells. */
+		/* One that cannot be enabled (real-time tasks, for cpu) is not there: subtree_control tells. */
 		if (r == 0)
 			(void)file_write_at(roots->v2, "cgroup.subtree_control", enable);
 	}

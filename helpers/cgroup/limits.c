@@ -1,9 +1,9 @@
 /* limits.c - Docker's limits as files of version 2, or of the version 1 hierarchy that has the controller.
  *
- * The values come from a controller that may be hostile: main.c has compared them with policy; here numbers stay numbers
- * and texts are checked before they become the content of a file. What no hierarchy of this host can set is told in a
- * mask, not passed over in silence. From: cgroup-v2.rst, cgroup-v1/{memory,cpusets,blkio-controller}.rst; conversions of
- * shares and weights as in the OCI runtimes. */
+ * The values come from a controller that may be hostile: main.c has compared them with policy; here numbers stay
+ * numbers and texts are checked before they become the content of a file. What no hierarchy of this host can set is
+ * told in a mask, not passed over in silence. From: cgroup-v2.rst, cgroup-v1/{memory,cpusets,blkio-controller}.rst;
+ * conversions of shares and weights as in the OCI runtimes. */
 #include "cgroup.h"
 
 #include <errno.h>
@@ -19,8 +19,17 @@
 
 /* Order of CGROUP_LIMITS: the bits of `unsupported`. */
 enum {
-	LIMIT_MEMORY, LIMIT_SWAP, LIMIT_LOW, LIMIT_PIDS, LIMIT_QUOTA, LIMIT_PERIOD, LIMIT_SHARES, LIMIT_BLKIO, LIMIT_CPUS,
-	LIMIT_MEMS, LIMIT_COUNT,
+	LIMIT_MEMORY,
+	LIMIT_SWAP,
+	LIMIT_LOW,
+	LIMIT_PIDS,
+	LIMIT_QUOTA,
+	LIMIT_PERIOD,
+	LIMIT_SHARES,
+	LIMIT_BLKIO,
+	LIMIT_CPUS,
+	LIMIT_MEMS,
+	LIMIT_COUNT,
 };
 
 struct setter {
@@ -63,16 +72,20 @@ static const struct row {
 	const char *v1_none; /* how "no limit" is written there */
 	uint64_t (*to_v2)(uint64_t), (*to_v1)(uint64_t);
 } rows[] = {
-	{ LIMIT_LOW, offsetof(struct limits, memory_low), CTL_MEMORY, "memory.low", "memory.soft_limit_in_bytes", "-1", same, same },
+	{ LIMIT_LOW, offsetof(struct limits, memory_low), CTL_MEMORY, "memory.low", "memory.soft_limit_in_bytes", "-1",
+	  same, same },
 	{ LIMIT_PIDS, offsetof(struct limits, pids_max), CTL_PIDS, "pids.max", "pids.max", "max", same, same },
-	{ LIMIT_SHARES, offsetof(struct limits, cpu_shares), CTL_CPU, "cpu.weight", "cpu.shares", "1024", weight_of_shares,
-	  shares_bounded },
-	{ LIMIT_BLKIO, offsetof(struct limits, blkio_weight), CTL_IO, "io.bfq.weight", "blkio.bfq.weight", "100", same, same },
-	{ LIMIT_BLKIO, offsetof(struct limits, blkio_weight), CTL_IO, "io.weight", "blkio.weight", "500", weight_of_blkio, same },
+	{ LIMIT_SHARES, offsetof(struct limits, cpu_shares), CTL_CPU, "cpu.weight", "cpu.shares", "1024",
+	  weight_of_shares, shares_bounded },
+	{ LIMIT_BLKIO, offsetof(struct limits, blkio_weight), CTL_IO, "io.bfq.weight", "blkio.bfq.weight", "100", same,
+	  same },
+	{ LIMIT_BLKIO, offsetof(struct limits, blkio_weight), CTL_IO, "io.weight", "blkio.weight", "500",
+	  weight_of_blkio, same },
 };
 
 /* Writes one file; -ENOENT when no hierarchy has it. */
-static int put(struct setter *s, enum controller c, const char *v2, const char *v2_text, const char *v1, const char *v1_text)
+static int put(struct setter *s, enum controller c, const char *v2, const char *v2_text, const char *v1,
+	       const char *v1_text)
 {
 	bool is_v2;
 	int dir = group_dir(s->roots, s->g, c, &is_v2);
@@ -118,7 +131,8 @@ static int put_rows(struct setter *s, const struct limits *l)
 		s->asked |= 1u << row->bit;
 		if (s->done & 1u << row->bit)
 			continue;
-		number(v2, sizeof(v2), value > LIMIT_LARGEST ? value : row->to_v2(value), row->to_v2 == same ? "max" : "100");
+		number(v2, sizeof(v2), value > LIMIT_LARGEST ? value : row->to_v2(value),
+		       row->to_v2 == same ? "max" : "100");
 		number(v1, sizeof(v1), value > LIMIT_LARGEST ? value : row->to_v1(value), row->v1_none);
 		r = noted(s, row->bit, put(s, row->controller, row->v2, v2, row->v1, v1));
 	}
@@ -150,7 +164,7 @@ static int put_memory(struct setter *s, const struct limits *l)
 					       l->memory_swap_max - base, "max");
 		r = noted(s, LIMIT_SWAP, put(s, CTL_MEMORY, "memory.swap.max", v2, "memory.memsw.limit_in_bytes", v1));
 	}
-	/* Version 1 keeps limit <= memsw at every moment: raising both needs the other order, now that memsw is higher. */
+	/* Version 1 keeps limit <= memsw at every moment: raising both needs the other order. */
 	if (memory_r == -EINVAL && r == 0 && !is_v2)
 		memory_r = put(s, CTL_MEMORY, "memory.max", memory, "memory.limit_in_bytes", memory);
 	if (l->memory_max != UNSET)
@@ -243,8 +257,8 @@ static uint64_t value_at(int dir, const char *file, const char *key, uint64_t ot
 	return errno || end == s || (*end != '\0' && *end != '\n') ? otherwise : value;
 }
 
-static uint64_t usage(const struct roots *roots, const struct group *g, enum controller c, const char *v2, const char *v1,
-		      const char *key, uint64_t otherwise)
+static uint64_t usage(const struct roots *roots, const struct group *g, enum controller c, const char *v2,
+		      const char *v1, const char *key, uint64_t otherwise)
 {
 	bool is_v2;
 	int dir = group_dir(roots, g, c, &is_v2);

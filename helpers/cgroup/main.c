@@ -1,8 +1,8 @@
 /* main.c - postern-cgroup: creates, limits, freezes, kills, counts and removes containers' cgroups.
  *
- * It has no capability: its uid owns the delegated roots (fd 7 version 2, --v1=NAME:FD the others) and nothing else. Who
- * owns a subtree can kill and freeze anything in it; therefore the engine's own programs live beside it, and every op
- * names a container by id, never a path: it acts only on directories that it made (a table, filled again from the
+ * It has no capability: its uid owns the delegated roots (fd 7 version 2, --v1=NAME:FD the others) and nothing else.
+ * Who owns a subtree can kill and freeze anything in it; therefore the engine's own programs live beside it, and every
+ * op names a container by id, never a path: it acts only on directories that it made (a table, filled again from the
  * directories that it owns after a restart). Policy bounds what may be asked; nothing here waits: freezing and removing
  * are answered when the kernel says so (cgroup.events), or after WAIT_MS. */
 #include <assert.h>
@@ -394,8 +394,9 @@ static int parse_v1(struct roots *roots, const char *arg)
 
 static int fence(const struct roots *roots)
 {
-	const uint64_t rights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
-				LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR;
+	const uint64_t rights = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+				LANDLOCK_ACCESS_FS_READ_DIR | LANDLOCK_ACCESS_FS_MAKE_DIR |
+				LANDLOCK_ACCESS_FS_REMOVE_DIR;
 	struct sandbox_dir dirs[1 + CGROUP_V1_MAX] = { { roots->v2, rights } };
 
 	for (unsigned i = 0; i < roots->nv1; i++)

@@ -1,8 +1,8 @@
 /* main.c - postern-device: attaches the device filter (bpf/device.bpf.c) to containers' cgroups.
  *
  * CAP_BPF and CAP_NET_ADMIN to load the program once; then only CAP_NET_ADMIN is left and, of bpf(2), only attaching,
- * asking and writing values: whoever takes it over has no program but this one to attach, and that one only ever denies.
- * The launcher keeps program, map and ring in a mailbox (fds 7 and 8), so that a restart loads nothing and old
+ * asking and writing values: whoever takes it over has no program but this one to attach, and that one only ever
+ * denies. The launcher keeps program, map and ring in a mailbox (fds 7 and 8), so that a restart loads nothing and old
  * containers go on reporting.
  *
  * A request's cgroup fd is proven: of the version 2 hierarchy, directly below the delegated root (fd 9), made by
@@ -72,7 +72,8 @@ static const struct policy_device *allowed_by(const struct policy_device_part *p
 	for (uint32_t i = 0; i < p->ndevices && i < POLICY_DEVICES_MAX; i++) {
 		const struct policy_device *d = &p->devices[i];
 
-		if ((d->type == DEVICE_ANY || d->type == rule->type) && (d->major == DEVICE_ANY || d->major == rule->major) &&
+		if ((d->type == DEVICE_ANY || d->type == rule->type) &&
+		    (d->major == DEVICE_ANY || d->major == rule->major) &&
 		    (d->minor == DEVICE_ANY || d->minor == rule->minor) && !(rule->access & ~d->access))
 			return d;
 	}
@@ -138,7 +139,7 @@ static int device_attach(struct request *r)
 	const struct ctx *c = r->helper->ctx;
 	struct device_config config = { .ready = 1 };
 	struct bpf_cgroup_storage_key key = { .attach_type = BPF_CGROUP_DEVICE };
-	struct fd_id id;
+	struct fd_id id = { 0 };
 	int e;
 
 	e = prove_cgroup(r, req->cgroup, &id);
@@ -258,7 +259,8 @@ static int load(int *ret)
 	return 0;
 }
 
-/* Of bpf(2) only what an attach takes; the first argument is the command itself. The list of system calls comes on top. */
+/* Of bpf(2) only what an attach takes; the first argument is the command itself. The list of system calls comes on top.
+ */
 static int fence_bpf(void)
 {
 	struct sock_filter f[] = {

@@ -57,10 +57,13 @@ static void log_make(void)
 	put_record("audit", "start", 0, "", "\"fresh\":1");
 	for (uint64_t i = 1; i <= RECORDS; i++) {
 		put_record("mount", "intent", 2 * i - 1,
-			   "\"op\":\"BIND\",\"container\":\"aaaa000000000000000000000000000000000000000000000000000000000000\","
-			   "\"args\":{\"source\":1}", "\"release\":0");
+			   "\"op\":\"BIND\",\"container\":"
+			   "\"aaaa000000000000000000000000000000000000000000000000000000000000\","
+			   "\"args\":{\"source\":1}",
+			   "\"release\":0");
 		snprintf(extra, sizeof(extra), "\"intent\":%" PRIu64, chain.sequence);
-		put_record("mount", "outcome", 2 * i, "\"op\":\"BIND\",\"decision\":\"done\",\"errno\":0,\"us\":7", extra);
+		put_record("mount", "outcome", 2 * i, "\"op\":\"BIND\",\"decision\":\"done\",\"errno\":0,\"us\":7",
+			   extra);
 		if (i % 5 == 0)
 			chain_anchor(&chain);
 	}
@@ -329,7 +332,8 @@ static void test_counts(void)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		log_make();
 		CU_ASSERT_EQUAL_FATAL(log_open(), 0);
-		snprintf(extra, sizeof(extra), "\"count\":%" PRIu64 ",\"last\":%" PRIu64, cases[i].count, cases[i].last);
+		snprintf(extra, sizeof(extra), "\"count\":%" PRIu64 ",\"last\":%" PRIu64, cases[i].count,
+			 cases[i].last);
 		put_record("mount", "suppressed", 0, "", extra);
 		put_record("mount", "event", cases[i].next, "\"op\":\"x\"", "");
 		log_close();
@@ -340,15 +344,38 @@ static void test_counts(void)
 static void test_body(void)
 {
 	static const char *const good[] = {
-		"\"cseq\":1", "\"cseq\":12,\"op\":\"MAP\",\"decision\":\"denied\"", "\"cseq\":1,\"a\":{\"b\":[1,-2,{\"c\":null}]},\"d\":[]",
-		"\"cseq\":1,\"a\":\"\\u00e9\\\\\\\"\",\"b\":true", "\"cseq\":18446744073709551609",
+		"\"cseq\":1",
+		"\"cseq\":12,\"op\":\"MAP\",\"decision\":\"denied\"",
+		"\"cseq\":1,\"a\":{\"b\":[1,-2,{\"c\":null}]},\"d\":[]",
+		"\"cseq\":1,\"a\":\"\\u00e9\\\\\\\"\",\"b\":true",
+		"\"cseq\":18446744073709551609",
 	};
 	static const char *const wrong[] = {
-		"", "\"op\":\"x\"", "\"cseq\":0", "\"cseq\":-1", "\"cseq\":1,", "\"cseq\":1x", "\"cseq\":1,\"seq\":5", "\"cseq\":1,\"hash\":\"x\"",
-		"\"cseq\":1,\"client\":{\"uid\":0}", "\"cseq\":1,\"intent\":1", "\"cseq\":1,\"a\":1,\"a\":2", "\"cseq\":1,\"cseq\":1",
-		"\"cseq\":1,\"a\":1}", "\"cseq\":1,\"a\":{", "\"cseq\":1,\"a\":\"x", "\"cseq\":1,\"a\":\"\\\"", "\"cseq\":1,\"a\":\"\\u12g4\"",
-		"\"cseq\":1,\"a\":01", "\"cseq\":1,\"a\":[1,]", "\"cseq\":1,\"a\":[[[[[[[[1]]]]]]]]", "\"cseq\":1,\"A\":1", "\"cseq\":1, \"a\":1",
-		"\"cseq\":1,\"a\":nul", "\"cseq\":99999999999999999999", "\"cseq\":1,\"a\\u0062\":1",
+		"",
+		"\"op\":\"x\"",
+		"\"cseq\":0",
+		"\"cseq\":-1",
+		"\"cseq\":1,",
+		"\"cseq\":1x",
+		"\"cseq\":1,\"seq\":5",
+		"\"cseq\":1,\"hash\":\"x\"",
+		"\"cseq\":1,\"client\":{\"uid\":0}",
+		"\"cseq\":1,\"intent\":1",
+		"\"cseq\":1,\"a\":1,\"a\":2",
+		"\"cseq\":1,\"cseq\":1",
+		"\"cseq\":1,\"a\":1}",
+		"\"cseq\":1,\"a\":{",
+		"\"cseq\":1,\"a\":\"x",
+		"\"cseq\":1,\"a\":\"\\\"",
+		"\"cseq\":1,\"a\":\"\\u12g4\"",
+		"\"cseq\":1,\"a\":01",
+		"\"cseq\":1,\"a\":[1,]",
+		"\"cseq\":1,\"a\":[[[[[[[[1]]]]]]]]",
+		"\"cseq\":1,\"A\":1",
+		"\"cseq\":1, \"a\":1",
+		"\"cseq\":1,\"a\":nul",
+		"\"cseq\":99999999999999999999",
+		"\"cseq\":1,\"a\\u0062\":1",
 	};
 	char text[256], utf8[] = "\"cseq\":1,\"a\":\"\xff\xc3\xa9\xc0\x80\xed\xa0\x80\"";
 	struct body b;
@@ -360,7 +387,8 @@ static void test_body(void)
 		if (body_check(strcpy(text, wrong[i]), &b) == 0)
 			CU_FAIL(wrong[i]);
 	CU_ASSERT_EQUAL(body_check(strcpy(text, good[1]), &b), 0);
-	CU_ASSERT(b.cseq == 12 && b.denied && strcmp(b.op, "MAP") == 0 && strcmp(b.members, "\"op\":\"MAP\",\"decision\":\"denied\"") == 0);
+	CU_ASSERT(b.cseq == 12 && b.denied && strcmp(b.op, "MAP") == 0 &&
+		  strcmp(b.members, "\"op\":\"MAP\",\"decision\":\"denied\"") == 0);
 	CU_ASSERT_EQUAL(body_check(utf8, &b), 0);
 	CU_ASSERT_STRING_EQUAL(b.members, "\"a\":\"?\xc3\xa9?????\"");
 }

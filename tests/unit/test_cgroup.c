@@ -1,6 +1,6 @@
-/* test_cgroup.c - directories and limits of postern-cgroup: version 2 files in plain directories (this host may have none of
- * the controllers there), and the real hierarchies of this host, below directories of our own. Needs root for these; says
- * so and passes without. */
+/* test_cgroup.c - directories and limits of postern-cgroup: version 2 files in plain directories (this host may have
+ * none of the controllers there), and the real hierarchies of this host, below directories of our own. Needs root for
+ * these; says so and passes without. */
 #include <CUnit/Basic.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,8 +36,8 @@ static bool file_is(int dir, const char *name, const char *want)
 
 /* --- version 2, pretended ------------------------------------------------------------------------------------ */
 static char fake_path[] = "/tmp/postern-test-cgroup-XXXXXX";
-static const char *const fake_files[] = { "memory.max", "memory.swap.max", "memory.low", "pids.max", "cpu.max", "cpu.weight",
-					  "io.weight", "cpuset.cpus", "cpuset.mems" };
+static const char *const fake_files[] = { "memory.max", "memory.swap.max", "memory.low",  "pids.max",	"cpu.max",
+					  "cpu.weight", "io.weight",	   "cpuset.cpus", "cpuset.mems" };
 
 static void fake_write(int dir, const char *name, const char *text)
 {
@@ -75,9 +75,11 @@ static void test_v2_files(void)
 	strcpy(l.cpuset_cpus, "0-3,5");
 	CU_ASSERT_EQUAL(apply(&roots, &g, l, &unsupported), 0);
 	CU_ASSERT_EQUAL(unsupported, 0);
-	CU_ASSERT(file_is(g.v2, "memory.max", "1000") && file_is(g.v2, "memory.swap.max", "500") && file_is(g.v2, "memory.low", "10"));
+	CU_ASSERT(file_is(g.v2, "memory.max", "1000") && file_is(g.v2, "memory.swap.max", "500") &&
+		  file_is(g.v2, "memory.low", "10"));
 	CU_ASSERT(file_is(g.v2, "pids.max", "max") && file_is(g.v2, "cpu.max", "50000 100000"));
-	CU_ASSERT(file_is(g.v2, "cpu.weight", "39") && file_is(g.v2, "io.weight", "4950") && file_is(g.v2, "cpuset.cpus", "0-3,5"));
+	CU_ASSERT(file_is(g.v2, "cpu.weight", "39") && file_is(g.v2, "io.weight", "4950") &&
+		  file_is(g.v2, "cpuset.cpus", "0-3,5"));
 	CU_ASSERT(file_is(g.v2, "cpuset.mems", ""));
 	/* Half of a pair leaves the other half as it is. */
 	l = unset();
@@ -114,7 +116,8 @@ static void test_unsupported(void)
 	l.blkio_weight = 10;
 	strcpy(l.cpuset_mems, "0");
 	CU_ASSERT_EQUAL(apply(&roots, &g, l, &unsupported), 0);
-	CU_ASSERT_EQUAL(unsupported, 1u << LIMIT_SWAP | 1u << LIMIT_PIDS | 1u << LIMIT_QUOTA | 1u << LIMIT_BLKIO | 1u << LIMIT_MEMS);
+	CU_ASSERT_EQUAL(unsupported,
+			1u << LIMIT_SWAP | 1u << LIMIT_PIDS | 1u << LIMIT_QUOTA | 1u << LIMIT_BLKIO | 1u << LIMIT_MEMS);
 	close_fd(g.v2);
 }
 
@@ -140,11 +143,13 @@ static void test_stat(void)
 	fake_write(g.v2, "cpu.stat", "usage_usec 12\nuser_usec 5\n");
 	fake_write(g.v2, "pids.current", "nonsense\n");
 	usage_read(&roots, &g, &s);
-	CU_ASSERT(s.memory_usage == 4096 && s.memory_max == UNSET && s.oom_kills == 3 && s.cpu_usage_ns == 12000 && s.pids == 0);
+	CU_ASSERT(s.memory_usage == 4096 && s.memory_max == UNSET && s.oom_kills == 3 && s.cpu_usage_ns == 12000 &&
+		  s.pids == 0);
 	fake_write(g.v2, "cgroup.events", "populated 1\nfrozen 0\n");
 	_cleanup_close_ int events = openat(g.v2, "cgroup.events", O_RDONLY | O_CLOEXEC);
 
-	CU_ASSERT(group_event(events, "populated") == 1 && group_event(events, "frozen") == 0 && group_event(events, "froze") == -ENODATA);
+	CU_ASSERT(group_event(events, "populated") == 1 && group_event(events, "frozen") == 0 &&
+		  group_event(events, "froze") == -ENODATA);
 	close_fd(g.v2);
 }
 
@@ -328,7 +333,8 @@ int main(void)
 	CU_cleanup_registry();
 	real_stop();
 	_cleanup_close_ int fake = open(fake_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	static const char *const more[] = { "memory.current", "memory.events", "cpu.stat", "pids.current", "cgroup.events" };
+	static const char *const more[] = { "memory.current", "memory.events", "cpu.stat", "pids.current",
+					    "cgroup.events" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fake_files); i++)
 		unlinkat(fake, fake_files[i], 0);
