@@ -57,8 +57,8 @@ static const struct {
 } kinds[] = {
 	[WORK_UNPACK] = { CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_FSETID) |
 			  CAP_BIT(CAP_MKNOD) | CAP_BIT(CAP_SETFCAP), UNPACK_RIGHTS, unpack_calls, ARRAY_SIZE(unpack_calls) },
-	[WORK_SIZE] = { CAP_BIT(CAP_DAC_READ_SEARCH), READ_RIGHTS, read_calls, ARRAY_SIZE(read_calls) },
-	[WORK_USER] = { CAP_BIT(CAP_DAC_READ_SEARCH), READ_RIGHTS, read_calls, ARRAY_SIZE(read_calls) },
+	[WORK_SIZE] = { CAP_BIT(CAP_DAC_OVERRIDE), READ_RIGHTS, read_calls, ARRAY_SIZE(read_calls) },
+	[WORK_USER] = { CAP_BIT(CAP_DAC_OVERRIDE), READ_RIGHTS, read_calls, ARRAY_SIZE(read_calls) },
 	[WORK_CLEAR] = { CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_FOWNER), CLEAR_RIGHTS, clear_calls,
 			 ARRAY_SIZE(clear_calls) },
 };
