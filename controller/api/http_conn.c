@@ -84,6 +84,7 @@ static void conn_close(struct conn *c)
 	request_destroy(c->request);
 	c->request = NULL;
 	c->state = CONN_CLOSED;
+	c->server->nopen--;
 	uv_close((uv_handle_t *)&c->pipe, on_closed);
 }
 
@@ -398,6 +399,7 @@ static struct conn *conn_create(struct http_server *s)
 	if (c->next)
 		c->next->link = &c->next;
 	s->conns = c;
+	s->nopen++;
 	if (s->nconns++ == 0)
 		uv_timer_start(&s->sweep, on_sweep, API_SWEEP_MS, API_SWEEP_MS);
 	return c;
@@ -421,9 +423,9 @@ static void conn_start(struct conn *c)
 {
 	struct http_server *s = c->server;
 
-	if (s->nconns > API_CONNECTIONS_MAX + API_REFUSALS_MAX)
+	if (s->nopen > API_CONNECTIONS_MAX + API_REFUSALS_MAX)
 		conn_close(c);
-	else if (s->nconns > API_CONNECTIONS_MAX && !make_room(s))
+	else if (s->nopen > API_CONNECTIONS_MAX && !make_room(s))
 		http_refuse(c, 503, "too many connections to the engine");
 	conn_flow(c);
 }

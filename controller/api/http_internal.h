@@ -55,7 +55,7 @@ struct http_server {
 	uv_pipe_t listener;
 	uv_timer_t sweep;
 	struct conn *conns;
-	unsigned nconns;
+	unsigned nconns, nopen; /* nopen: those that are not being closed */
 	bool listening; /* listener is a handle */
 	bool stopping;
 	char *spare; /* one input buffer kept warm */
