@@ -66,24 +66,53 @@ static void retry_busy(struct engine *e, enum op op, const void *req, const stru
 		log_warn("%s", err.message);
 }
 
+/* What a run holds in the kernel, on its way back. */
+struct release {
+	struct engine *e;
+	struct call_ctx ctx;
+	struct req_cgroup_remove remove;
+	struct req_idmap_release range;
+	struct pending *removing, *releasing;
+};
+
+static void release_begin(struct release *r, struct engine *e, const uint8_t *id, uint32_t base)
+{
+	*r = (struct release){ .e = e, .ctx = { .client = -1, .container = id }, .range = { .base = base } };
+	memcpy(r->remove.container, id, ID_BYTES);
+	r->removing = helper_submit(e, OP_CGROUP_REMOVE, &r->remove, &r->ctx, 0);
+	if (base)
+		r->releasing = helper_submit(e, OP_IDMAP_RELEASE, &r->range, &r->ctx, 0);
+}
+
+static void release_cgroup(struct release *r)
+{
+	retry_busy(r->e, OP_CGROUP_REMOVE, &r->remove, &r->ctx, r->removing);
+}
+
+static void release_range(struct release *r)
+{
+	if (r->releasing)
+		retry_busy(r->e, OP_IDMAP_RELEASE, &r->range, &r->ctx, r->releasing);
+}
+
+static void kill_cgroup(struct engine *e, const uint8_t *id)
+{
+	struct req_cgroup_kill req;
+	struct call_ctx ctx = { .client = -1, .container = id };
+
+	memcpy(req.container, id, ID_BYTES);
+	helper_wait(helper_submit(e, OP_CGROUP_KILL, &req, &ctx, 0), NULL, NULL, NULL);
+}
+
 void container_release_kernel(struct engine *e, const uint8_t *id, uint32_t base, bool kill)
 {
-	struct req_cgroup_remove remove;
-	struct req_cgroup_kill end;
-	struct req_idmap_release release = { .base = base };
-	struct call_ctx ctx = { .client = -1, .container = id };
-	struct pending *removing, *releasing = NULL;
+	struct release r;
 
-	memcpy(remove.container, id, ID_BYTES);
-	memcpy(end.container, id, ID_BYTES);
 	if (kill)
-		helper_wait(helper_submit(e, OP_CGROUP_KILL, &end, &ctx, 0), NULL, NULL, NULL);
-	removing = helper_submit(e, OP_CGROUP_REMOVE, &remove, &ctx, 0);
-	if (base)
-		releasing = helper_submit(e, OP_IDMAP_RELEASE, &release, &ctx, 0);
-	retry_busy(e, OP_CGROUP_REMOVE, &remove, &ctx, removing);
-	if (releasing)
-		retry_busy(e, OP_IDMAP_RELEASE, &release, &ctx, releasing);
+		kill_cgroup(e, id);
+	release_begin(&r, e, id, base);
+	release_cgroup(&r);
+	release_range(&r);
 }
 
 /* The monitor wrote it before it ended; without a monitor it is all that is known. */
@@ -110,51 +139,63 @@ static int read_exit_file(struct container *c, struct req_monitor_exited *ret)
 	return 0;
 }
 
-static bool was_oom(struct container *c)
+static void record_end(struct container *c, bool lost, const struct rep_cgroup_stat *stat)
 {
-	struct req_cgroup_stat req;
-	struct rep_cgroup_stat rep;
-	struct call_ctx ctx = container_ctx(c);
-
-	memcpy(req.container, c->raw_id, ID_BYTES);
-	return helper_call(c->e, OP_CGROUP_STAT, &req, &rep, &ctx, NULL) == 0 && rep.oom_kills > 0 &&
-	       rep.oom_kills != UINT64_MAX;
-}
-
-void container_finish_run(struct container *c)
-{
-	uint32_t base = c->row.base;
-	bool lost = !c->exit_seen && read_exit_file(c, &c->exit) < 0;
-	char code[16];
-
-	container_ref(c);
-	c->e->containers->busy++;
-	c->cleaning = true;
-	c->row.oom_killed = was_oom(c);
+	c->row.oom_killed = stat && stat->oom_kills > 0 && stat->oom_kills != UINT64_MAX;
 	c->row.exit_code = lost ? 255 : (int)c->exit.code;
 	c->row.finished_ns = !lost && c->exit.time_ns ? (int64_t)c->exit.time_ns : time_now_ns();
 	c->row.pid = 0;
 	c->row.base = 0;
-	if (lost) {
-		free(c->row.error);
-		c->row.error = strdup("its monitor was lost");
-	}
-	container_apply(c, EVENT_EXIT);
-	container_store(c);
-	c->exits++;
+	if (!lost)
+		return;
+	free(c->row.error);
+	c->row.error = strdup("its monitor was lost");
+}
+
+static void tell_end(struct container *c)
+{
+	char code[16];
+
 	if (c->row.oom_killed)
 		container_emit(c, "oom", NULL, NULL);
 	snprintf(code, sizeof(code), "%d", c->row.exit_code);
 	container_emit(c, "die", "exitCode", code);
-	container_changed(c);
-	/* Without a word from the monitor something may still run. */
-	container_release_kernel(c->e, c->raw_id, base, /* kill= */ lost);
+}
+
+void container_finish_run(struct container *c)
+{
+	struct req_cgroup_stat req;
+	struct rep_cgroup_stat stat;
+	struct call_ctx ctx = container_ctx(c);
+	struct release release;
+	struct pending *stating;
+	bool lost = !c->exit_seen && read_exit_file(c, &c->exit) < 0;
+	bool counted;
+
+	container_ref(c);
+	c->e->containers->busy++;
+	c->cleaning = true;
+	if (lost)
+		kill_cgroup(c->e, c->raw_id); /* without a word from the monitor something may still run */
+	/* The last count of what it used, then the cgroup's end: in this order at the helper, so neither waits here. */
+	memcpy(req.container, c->raw_id, ID_BYTES);
+	stating = helper_submit(c->e, OP_CGROUP_STAT, &req, &ctx, 0);
+	release_begin(&release, c->e, c->raw_id, c->row.base);
+	counted = helper_wait(stating, &stat, NULL, NULL) == 0;
+	record_end(c, lost, counted ? &stat : NULL);
+	container_apply(c, EVENT_EXIT);
+	container_store(c);
+	c->exits++;
+	tell_end(c);
+	release_cgroup(&release);
 	monitor_link_destroy(TAKE_PTR(c->monitor));
 	c->exit_seen = false;
 	c->cleaning = false;
 	container_changed(c);
 	if (c->row.auto_remove && !c->keep && !c->gone)
 		container_remove(c, /* force= */ false, /* volumes= */ true, NULL, NULL);
+	/* The range is nobody's name: whoever waits for the container need not wait for it. */
+	release_range(&release);
 	c->e->containers->busy--;
 	container_put(c);
 }
