@@ -1,8 +1,9 @@
-/* json.c - strict JSON in front of cJSON, which alone is lenient ("01", raw control characters, "\u0000", NUL as space).
+/* json.c - strict JSON in front of cJSON, which alone is lenient ("01", raw control characters, NUL as space).
  *
- * Every text here is hostile. A first pass over the bytes checks the grammar of RFC 8259, UTF-8, depth and number of
- * values; then cJSON builds the tree; then names are compared. Names of API fields match without case, so two that differ
- * in case only would be one field for us: refused, but in objects whose names are the user's (labels, paths, options). */
+ * Every text here is hostile. A first pass over the bytes checks the grammar of RFC 8259, UTF-8, depth and number
+ * of values; then cJSON builds the tree; then names are compared. Names of API fields match without case, so two
+ * that differ in case only would be one field for us: refused, but in objects whose names are the user's (labels,
+ * paths, options). */
 #include "json.h"
 
 #include <math.h>
@@ -18,10 +19,11 @@
 static const char *const maps[] = {
 	"Annotations", "Config", "DriverOpts", "EndpointsConfig", "ExposedPorts", "Labels", "Options", "PortBindings",
 	"StorageOpt", "Sysctls", "Tmpfs", "Volumes",
-	"ancestor", "before", "container", "image", "label", "label!", "name", "network", "reference", "since", "volume",
+	"ancestor", "before", "container", "image", "label", "label!", "name", "network", "reference", "since",
+	"volume",
 };
 
-/* --- first pass ------------------------------------------------------------------------------------------------ */
+/* --- first pass ----------------------------------------------------------------------------------------------- */
 struct scan {
 	const char *at, *end;
 	unsigned depth, nodes;
@@ -190,7 +192,8 @@ static bool scan_members(struct scan *s, char close, bool named)
 				return false;
 			skip_space(s);
 			if (s->at == s->end || *s->at != ':')
-				return fail(s, s->at == s->end ? "unexpected end of JSON input" : "':' expected after a name");
+				return fail(s, s->at == s->end ? "unexpected end of JSON input"
+							       : "':' expected after a name");
 			s->at++;
 		}
 		if (!scan_value(s))
@@ -236,7 +239,7 @@ static bool scan_value(struct scan *s)
 	}
 }
 
-/* --- names ----------------------------------------------------------------------------------------------------- */
+/* --- names ---------------------------------------------------------------------------------------------------- */
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -319,7 +322,7 @@ cJSON *json_parse(const char *text, size_t len, struct err *err)
 	return v;
 }
 
-/* --- fields ---------------------------------------------------------------------------------------------------- */
+/* --- fields --------------------------------------------------------------------------------------------------- */
 const cJSON *json_get(const cJSON *o, const char *name)
 {
 	const cJSON *found = NULL;
@@ -412,7 +415,7 @@ const char **json_texts(const cJSON *o, const char *name, size_t *ret_n, struct 
 	return texts;
 }
 
-/* --- making ---------------------------------------------------------------------------------------------------- */
+/* --- making --------------------------------------------------------------------------------------------------- */
 cJSON *json_add_int(cJSON *o, const char *name, int64_t value)
 {
 	char text[24];

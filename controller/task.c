@@ -1,12 +1,13 @@
 /* task.c - coroutines over the event loop.
  *
- * Theory: one run queue. A wake appends a task; the queue is drained right after the loop polled (check phase), so what an
- * event woke runs in the same turn. While tasks are ready an idle handle keeps the poll from blocking. A turn drains only what
- * was queued at its start: tasks that wake each other do not starve input and output.
+ * Theory: one run queue. A wake appends a task; the queue is drained right after the loop polled (check phase), so
+ * what an event woke runs in the same turn. While tasks are ready an idle handle keeps the poll from blocking. A
+ * turn drains only what was queued at its start: tasks that wake each other do not starve input and output.
  *
- * A task and its stack are one mapping: a guard page below, the struct at the top. Ended ones go to a small pool still
- * inside their entry function, so starting the next costs one switch and no system call but swapcontext's own
- * (rt_sigprocmask). Only the pool's first keeps its pages; the others give theirs back, so an idle engine stays small.
+ * A task and its stack are one mapping: a guard page below, the struct at the top. Ended ones go to a small pool
+ * still inside their entry function, so starting the next costs one switch and no system call but swapcontext's
+ * own (rt_sigprocmask). Only the pool's first keeps its pages; the others give theirs back, so an idle engine
+ * stays small.
  *
  * makecontext(3), swapcontext(3); fibres of the address sanitizer: sanitizer/common_interface_defs.h. */
 #include "task.h"
@@ -125,7 +126,8 @@ static struct task *task_map(void)
 	struct task *t;
 	char *map;
 
-	map = mmap(NULL, MAP_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	map = mmap(NULL, MAP_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1,
+		   0);
 	if (map == MAP_FAILED)
 		return NULL;
 	if (mprotect(map, GUARD_BYTES, PROT_NONE) < 0) {
@@ -286,6 +288,7 @@ void waiters_park(struct waiters *w)
 
 	if (self.next)
 		self.next->link = &self.next;
+	/* cppcheck-suppress autoVariables ; it leaves the list before this returns */
 	w->first = &self;
 	task_park();
 	if (!self.link)

@@ -1,7 +1,8 @@
 /* task.h - straight-line code over the event loop: a task is a coroutine with a stack of its own (makecontext(3)).
  *
- * The loop (libuv) runs callbacks; a task runs until it parks, a callback wakes it. One thread, so no locks; between two
- * parks nothing else runs. Every wait is a loop over its condition: a wake says "look again", not "it is so". */
+ * The loop (libuv) runs callbacks; a task runs until it parks, a callback wakes it. One thread, so no locks;
+ * between two parks nothing else runs. Every wait is a loop over its condition: a wake says "look again", not "it
+ * is so". */
 #ifndef POSTERN_TASK_H
 #define POSTERN_TASK_H
 

@@ -1,12 +1,13 @@
 /* http.c - requests out of bytes: the one file that sees http-parser (llhttp is its successor).
  *
- * Theory: the parser is run in steps and paused between them. Between requests it is given all input until the headers are
- * complete; then one byte, which tells whether there is a body; from then on only what the handler asks for, so that body
- * and pipelined requests wait in the bounded input buffer and nothing is copied twice. At the end of the message it is
- * paused again: the next request is not looked at before this one is answered.
+ * Theory: the parser is run in steps and paused between them. Between requests it is given all input until the
+ * headers are complete; then one byte, which tells whether there is a body; from then on only what the handler
+ * asks for, so that body and pipelined requests wait in the bounded input buffer and nothing is copied twice. At
+ * the end of the message it is paused again: the next request is not looked at before this one is answered.
  *
- * Refused beyond what the parser refuses (two Content-Length, one beside Transfer-Encoding, bad chunks): folded headers,
- * a space before a header's colon, a Transfer-Encoding other than one "chunked", an unknown Expect. RFC 9112, RFC 9110. */
+ * Refused beyond what the parser refuses (two Content-Length, one beside Transfer-Encoding, bad chunks): folded
+ * headers, a space before a header's colon, a Transfer-Encoding other than one "chunked", an unknown Expect. RFC
+ * 9112, RFC 9110. */
 #include <http_parser.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 
 #include "http_internal.h"
 
-/* --- callbacks: the head is collected as NUL-terminated texts in r->head ----------------------------------------- */
+/* --- callbacks: the head is collected as NUL-terminated texts in r->head ---------------------------------------- */
 static int bad(struct http_request *r, int status, const char *why)
 {
 	if (!r->bad) {
@@ -183,7 +184,7 @@ static bool feed(struct conn *c, size_t n)
 	return ok;
 }
 
-/* --- requests ---------------------------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------------------------- */
 void http_refuse(struct conn *c, int status, const char *message)
 {
 	struct err err = { 0 };
@@ -219,7 +220,8 @@ static int check_headers(struct http_request *r)
 	for (unsigned i = 0; i < r->nheaders; i++) {
 		const char *name = r->headers[i].name, *value = r->headers[i].value;
 
-		/* Debian builds the parser with its lenient table: "Content-Length : 1" would pass as a header of our own. */
+		/* Debian builds the parser with its lenient table: "Content-Length : 1" would pass as a header of
+		 * our own. */
 		if (!*name || strpbrk(name, " \t"))
 			return bad(r, 400, "invalid character in header");
 		if (strcasecmp(name, "transfer-encoding") == 0) {

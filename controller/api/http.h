@@ -19,11 +19,11 @@ struct engine;
 struct http_request;
 struct http_stream;
 
-/* --- serving ------------------------------------------------------------------------------------------------ */
+/* --- serving ----------------------------------------------------------------------------------------------- */
 int http_listen(struct engine *e, int listening_fd);
 void http_stop(struct engine *e);
 
-/* --- what was asked ----------------------------------------------------------------------------------------- */
+/* --- what was asked ---------------------------------------------------------------------------------------- */
 /* "GET", ... "HEAD" too: it is routed as GET and its answer goes without the body, whatever the handler writes. */
 const char *http_method(const struct http_request *r);
 /* API version asked by the path, times 100 (1.47: 147); the newest when the path has none. */
@@ -43,14 +43,15 @@ struct call_ctx http_call_ctx(const struct http_request *r);
 /* True once the client has gone or the engine stops: long handlers look after every park. The task is woken then. */
 bool http_gone(const struct http_request *r);
 
-/* --- body --------------------------------------------------------------------------------------------------- */
+/* --- body -------------------------------------------------------------------------------------------------- */
 /* Next bytes of the body; parks. 0 at its end, -1 with err when it is malformed or the client has gone. */
 ssize_t http_read(struct http_request *r, void *buf, size_t size, struct err *err);
 /* Whole body as JSON, at most API_BODY_MAX. An empty body is NULL without an error. */
 cJSON *http_read_json(struct http_request *r, struct err *err);
 
-/* --- answers (one per request) ------------------------------------------------------------------------------ */
-/* A further header of the answer, before it begins. A value with a line end, or beyond API_REPLY_HEADERS_MAX, is left out. */
+/* --- answers (one per request) ----------------------------------------------------------------------------- */
+/* A further header of the answer, before it begins. A value with a line end, or beyond API_REPLY_HEADERS_MAX, is
+ * left out. */
 void http_reply_header(struct http_request *r, const char *name, const char *value);
 void http_reply_json(struct http_request *r, int status, const cJSON *body); /* borrows body */
 void http_reply_text(struct http_request *r, int status, const char *type, const char *body);
@@ -64,19 +65,20 @@ int http_write_json(struct http_request *r, const cJSON *value); /* one line and
 /* Also ends a reply whose handler returns without one: 500. */
 void http_end(struct http_request *r);
 
-/* --- hijack (attach, exec) ---------------------------------------------------------------------------------- */
-/* With "Upgrade: tcp" 101, else a raw 200; from here the connection is a byte stream. type: content type. NULL when it cannot
- * be: answered already, or the client sends a body that nobody reads. */
+/* --- hijack (attach, exec) --------------------------------------------------------------------------------- */
+/* With "Upgrade: tcp" 101, else a raw 200; from here the connection is a byte stream. type: content type. NULL
+ * when it cannot be: answered already, or the client sends a body that nobody reads. */
 struct http_stream *http_hijack(struct http_request *r, const char *type);
-/* Parks until there is input: its length; 0 when the client has half-closed; -1 when it has gone or, with
- * -EAGAIN in *ret_why, when the task was woken for another reason (look at your own conditions before each call: it parks once).
- * The end is told once; after it a call parks for other wakes. Bytes right behind the request's headers come first. */
+/* Parks until there is input: its length; 0 when the client has half-closed; -1 when it has gone or, with -EAGAIN
+ * in *ret_why, when the task was woken for another reason (look at your own conditions before each call: it parks
+ * once). The end is told once; after it a call parks for other wakes. Bytes right behind the request's headers
+ * come first. */
 ssize_t http_stream_read(struct http_stream *s, void *buf, size_t size, int *ret_why);
 int http_stream_write(struct http_stream *s, const void *data, size_t n); /* parks while the client is slow; -1: gone */
 void http_stream_shutdown(struct http_stream *s); /* ends our output */
 /* Closes when the handler returns. */
 
-/* --- routes ------------------------------------------------------------------------------------------------- */
+/* --- routes ------------------------------------------------------------------------------------------------ */
 struct route {
 	const char *method; /* "GET" serves HEAD as well */
 	const char *path; /* "/containers/{}/json"; "{}" is one segment, "{*}" the rest but a following literal end:

@@ -117,7 +117,8 @@ cJSON *http_read_json(struct http_request *r, struct err *err)
 	n = read_all(r, &text, err);
 	r->body_by = 0;
 	if (n > 0 && !is_json(type))
-		err_set(err, 400, "unsupported Content-Type header (%.128s): must be 'application/json'", type ? type : "");
+		err_set(err, 400, "unsupported Content-Type header (%.128s): must be 'application/json'",
+			type ? type : "");
 	else if (n > 0)
 		v = json_parse(text, (size_t)n, err);
 	free(text);
@@ -145,7 +146,7 @@ bool http_drain(struct http_request *r)
 	return r->complete;
 }
 
-/* --- hijacked ------------------------------------------------------------------------------------------------------ */
+/* --- hijacked ----------------------------------------------------------------------------------------------------- */
 ssize_t http_stream_read(struct http_stream *s, void *buf, size_t size, int *ret_why)
 {
 	struct conn *c = s->request->conn;

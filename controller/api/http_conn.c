@@ -1,13 +1,14 @@
 /* http_conn.c - connections of the API socket.
  *
- * Theory: a connection reads ahead into one bounded buffer, also while a handler runs: that is how a client that goes away
- * is noticed at once. When the buffer is full, reading stops and the client waits in its own write (the sweep then looks for
- * its end). An end of input alone is no goodbye: on a Unix socket poll(2) says POLLHUP only when both directions are closed.
+ * Theory: a connection reads ahead into one bounded buffer, also while a handler runs: that is how a client that
+ * goes away is noticed at once. When the buffer is full, reading stops and the client waits in its own write (the
+ * sweep then looks for its end). An end of input alone is no goodbye: on a Unix socket poll(2) says POLLHUP only
+ * when both directions are closed.
  *
  * The fd stays open until the handler has returned, since helpers are given it as proof of the client.
  *
- * Closing lingers: our output ends first, what still comes in is thrown away (bounded in bytes and time), so that a client in
- * the middle of sending reads our answer and not a reset.
+ * Closing lingers: our output ends first, what still comes in is thrown away (bounded in bytes and time), so that
+ * a client in the middle of sending reads our answer and not a reset.
  *
  * Everything from the socket is hostile; every wait has a deadline, looked at once a second. */
 #include <errno.h>
@@ -30,7 +31,7 @@ uint64_t conn_now(const struct conn *c)
 	return uv_now(c->server->e->loop);
 }
 
-/* --- ends ------------------------------------------------------------------------------------------------------ */
+/* --- ends ----------------------------------------------------------------------------------------------------- */
 static void on_sweep_closed(uv_handle_t *h)
 {
 	struct http_server *s = h->data;
@@ -113,7 +114,7 @@ void conn_end_output(struct conn *c)
 		c->gone = true;
 }
 
-/* --- reading --------------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------------------- */
 static bool hung_up(const struct conn *c)
 {
 	uv_os_fd_t fd;
@@ -227,7 +228,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	conn_flow(c);
 }
 
-/* --- writing --------------------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------------------- */
 static void on_written(uv_write_t *req, int status)
 {
 	struct pending_write *w = (struct pending_write *)req;
@@ -305,7 +306,7 @@ gone:
 	return -1;
 }
 
-/* --- from one request to the next ------------------------------------------------------------------------------ */
+/* --- from one request to the next ----------------------------------------------------------------------------- */
 void conn_finish(struct conn *c)
 {
 	request_destroy(c->request);
@@ -339,7 +340,7 @@ void conn_next(struct conn *c)
 	conn_flow(c);
 }
 
-/* --- times ----------------------------------------------------------------------------------------------------- */
+/* --- times ---------------------------------------------------------------------------------------------------- */
 static void conn_expire(struct conn *c)
 {
 	switch (c->state) {
@@ -376,7 +377,7 @@ static void on_sweep(uv_timer_t *timer)
 	}
 }
 
-/* --- accepting ------------------------------------------------------------------------------------------------- */
+/* --- accepting ------------------------------------------------------------------------------------------------ */
 static struct conn *conn_create(struct http_server *s)
 {
 	struct conn *c = calloc(1, sizeof(*c));

@@ -119,7 +119,7 @@ struct http_request {
 	char head_fixed[1024];
 };
 
-/* --- http_conn.c --------------------------------------------------------------------------------------------- */
+/* --- http_conn.c -------------------------------------------------------------------------------------------- */
 /* Serves one connected socket, which it takes; for tests and fuzzing. 0 or -errno. */
 int http_serve(struct engine *e, int fd);
 uint64_t conn_now(const struct conn *c);
@@ -133,7 +133,7 @@ void conn_next(struct conn *c);
 void conn_finish(struct conn *c);
 void conn_end_output(struct conn *c);
 
-/* --- http.c -------------------------------------------------------------------------------------------------- */
+/* --- http.c ------------------------------------------------------------------------------------------------- */
 /* A connection's parser. NULL: no memory. */
 struct http_parser *http_parser_create(struct conn *c);
 /* Parses input of a connection in CONN_IDLE or CONN_HEAD; starts the handler behind the headers. */
@@ -145,19 +145,19 @@ uint64_t http_body_left(const struct http_request *r);
 /* Answers without a handler and ends the connection. */
 void http_refuse(struct conn *c, int status, const char *message);
 
-/* --- http_request.c ------------------------------------------------------------------------------------------ */
+/* --- http_request.c ----------------------------------------------------------------------------------------- */
 struct http_request *request_create(struct conn *c);
 void request_destroy(struct http_request *r);
 /* Takes the target apart: version, segments, query. -1 with err (400). */
 int request_parse_target(struct http_request *r, struct err *err);
 
-/* --- http_body.c --------------------------------------------------------------------------------------------- */
+/* --- http_body.c -------------------------------------------------------------------------------------------- */
 /* Throws away the part of the body that is here already. */
 void http_skip(struct http_request *r);
 /* Reads away a short body that the handler left, so that the connection can go on; parks. False: it cannot. */
 bool http_drain(struct http_request *r);
 
-/* --- router.c ------------------------------------------------------------------------------------------------ */
+/* --- router.c ----------------------------------------------------------------------------------------------- */
 struct route_table {
 	const struct route *routes;
 	const size_t *n;
@@ -166,7 +166,7 @@ extern const struct route_table route_tables[]; /* routes.c */
 extern const size_t n_route_tables;
 void router_run(struct http_request *r);
 
-/* --- routes_system.c ----------------------------------------------------------------------------------------- */
+/* --- routes_system.c ---------------------------------------------------------------------------------------- */
 /* Reads what does not change (kernel, distribution, cgroups), before a sandbox closes it. NULL: no memory. */
 struct system_facts *system_facts_create(struct engine *e);
 

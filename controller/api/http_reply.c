@@ -82,7 +82,8 @@ static int send_head(struct http_request *r, int status, const char *type, int64
 		snprintf(framing, sizeof(framing), "Transfer-Encoding: chunked\r\n\r\n");
 	len = snprintf(head, sizeof(head),
 		       "HTTP/1.1 %d %s\r\nApi-Version: " API_VERSION_TEXT "\r\n%s%.200s%sDate: %s\r\n"
-		       "Docker-Experimental: false\r\nOstype: linux\r\nServer: Postern/" POSTERN_VERSION " (linux)\r\n%s",
+		       "Docker-Experimental: false\r\nOstype: linux\r\nServer: Postern/" POSTERN_VERSION
+		       " (linux)\r\n%s",
 		       status, reason_of(status), type ? "Content-Type: " : "", type ? type : "", type ? "\r\n" : "",
 		       date(r->conn->server), connection);
 	bufs[0] = uv_buf_init(head, (unsigned)len);
@@ -144,7 +145,7 @@ void http_reply_error(struct http_request *r, const struct err *err)
 	reply(r, err->status ? err->status : 500, "application/json", text, n + 2);
 }
 
-/* --- streams ------------------------------------------------------------------------------------------------------- */
+/* --- streams ------------------------------------------------------------------------------------------------------ */
 void http_begin(struct http_request *r, int status, const char *type)
 {
 	if (r->reply != REPLY_NONE)
@@ -158,20 +159,23 @@ void http_begin(struct http_request *r, int status, const char *type)
 	send_head(r, status, type ? type : "application/json", r->http10 ? LENGTH_NONE : LENGTH_CHUNKED, NULL, 0);
 }
 
-int http_write(struct http_request *r, const void *data, size_t n)
+/* One chunk of two parts, without copying; parks while the client is slow. */
+static int write_chunk(struct http_request *r, const void *data, size_t n, const char *tail)
 {
 	struct conn *c = r->conn;
-	uv_buf_t bufs[3];
+	uv_buf_t bufs[4];
 	char size[24];
 
 	if (http_gone(r) || (r->reply != REPLY_CHUNKED && r->reply != REPLY_PLAIN))
 		return -1;
 	if (n == 0 || r->is_head)
 		return 0; /* an empty chunk would be the end */
-	bufs[0] = uv_buf_init(size, (unsigned)snprintf(size, sizeof(size), "%zx\r\n", n));
 	bufs[1] = uv_buf_init((char *)data, (unsigned)n);
-	bufs[2] = uv_buf_init((char *)"\r\n", 2);
-	if (r->reply == REPLY_CHUNKED ? conn_write(c, bufs, 3) < 0 : conn_write(c, &bufs[1], 1) < 0)
+	bufs[2] = uv_buf_init((char *)tail, (unsigned)strlen(tail));
+	n += bufs[2].len;
+	bufs[0] = uv_buf_init(size, (unsigned)snprintf(size, sizeof(size), "%zx\r\n", n));
+	bufs[3] = uv_buf_init((char *)"\r\n", 2);
+	if (r->reply == REPLY_CHUNKED ? conn_write(c, bufs, 4) < 0 : conn_write(c, &bufs[1], 2) < 0)
 		return -1;
 	while (c->queued > API_WRITE_HIGH && !http_gone(r)) {
 		r->output_wait = true;
@@ -181,24 +185,20 @@ int http_write(struct http_request *r, const void *data, size_t n)
 	return http_gone(r) ? -1 : 0;
 }
 
+int http_write(struct http_request *r, const void *data, size_t n)
+{
+	return write_chunk(r, data, n, "");
+}
+
 int http_write_json(struct http_request *r, const cJSON *value)
 {
 	char *text = cJSON_PrintBuffered(value, 512, /* fmt= */ 0);
-	char *line;
-	size_t n;
 	int e;
 
 	if (!text)
 		return -1;
-	n = strlen(text);
-	line = realloc(text, n + 2);
-	if (!line) {
-		free(text);
-		return -1;
-	}
-	memcpy(line + n, "\r\n", 2);
-	e = http_write(r, line, n + 2);
-	free(line);
+	e = write_chunk(r, text, strlen(text), "\r\n");
+	cJSON_free(text);
 	return e;
 }
 

@@ -1,5 +1,5 @@
-/* http_request.c - what was asked: target, query, headers. All texts come from the client; they are decoded in place and
- * hold no NUL but their own end. Names and paths are for the handlers to check. */
+/* http_request.c - what was asked: target, query, headers. All texts come from the client; they are decoded in
+ * place and hold no NUL but their own end. Names and paths are for the handlers to check. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -34,7 +34,7 @@ void request_destroy(struct http_request *r)
 	free(r);
 }
 
-/* --- target ------------------------------------------------------------------------------------------------------ */
+/* --- target ----------------------------------------------------------------------------------------------------- */
 static int hex(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -138,7 +138,7 @@ int request_parse_target(struct http_request *r, struct err *err)
 	return 0;
 }
 
-/* --- for handlers -------------------------------------------------------------------------------------------------- */
+/* --- for handlers ------------------------------------------------------------------------------------------------- */
 const char *http_method(const struct http_request *r)
 {
 	return r->method;

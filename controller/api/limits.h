@@ -25,7 +25,7 @@ enum {
 	API_WRITE_HIGH = 64 * 1024, /* queued behind a full socket before a writer parks */
 	API_REPLY_HEADERS_MAX = 16 * 1024, /* further headers of an answer */
 	API_DRAIN_KEEP = 64 * 1024, /* a body that nobody read is read to its end to keep the connection */
-	API_DRAIN_MAX = 256 * 1024 * 1024, /* thrown away before a connection is closed, so that its client reads our answer */
+	API_DRAIN_MAX = 256 * 1024 * 1024, /* thrown away before closing, so that its client reads the answer */
 
 	/* milliseconds */
 	API_IDLE_MS = 300 * 1000, /* between requests */

@@ -1,7 +1,8 @@
 /* router.c - from a request to its handler: path, version, rights, in that order, as Docker's clients see them.
  *
- * A pattern is compared segment by segment with the decoded path, so an encoded slash never makes a segment. Rights come
- * from the kernel's word about the peer and root's policy; both are fixed for a connection, so they are looked up once. */
+ * A pattern is compared segment by segment with the decoded path, so an encoded slash never makes a segment.
+ * Rights come from the kernel's word about the peer and root's policy; both are fixed for a connection, so they
+ * are looked up once. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,8 +129,10 @@ static int check_version(struct http_request *r, struct err *err)
 		return 0;
 	v = version_number(r->version_text);
 	if (v < API_VERSION_LEAST / 100 * 1000 + API_VERSION_LEAST % 100)
-		return err_set(err, 400, "client version %.32s is too old. Minimum supported API version is "
-			       API_VERSION_LEAST_TEXT ", please upgrade your client to a newer version", r->version_text);
+		return err_set(err, 400,
+			       "client version %.32s is too old. Minimum supported API version is " API_VERSION_LEAST_TEXT
+			       ", please upgrade your client to a newer version",
+			       r->version_text);
 	if (v > API_VERSION / 100 * 1000 + API_VERSION % 100)
 		return err_set(err, 400, "client version %.32s is too new. Maximum supported API version is "
 			       API_VERSION_TEXT, r->version_text);
@@ -155,30 +158,33 @@ static int check_rights(struct http_request *r, enum op_rights need, struct err 
 	}
 	if (c->rights >= need)
 		return 0;
-	return err_set(err, 403, "permission denied: user id %u lacks the right \"%s\" on this engine; root grants it in the "
-		       "\"users\" section of the policy", c->uid, op_rights_name(need));
+	return err_set(err, 403,
+		       "permission denied: user id %u lacks the right \"%s\" on this engine; root grants it in the "
+		       "\"users\" section of the policy",
+		       c->uid, op_rights_name(need));
 }
 
 static void not_found(const struct http_request *r, struct err *err)
 {
 	for (size_t i = 0; i < sizeof(swarm) / sizeof(swarm[0]); i++)
 		if (r->nsegments > 0 && strcmp(r->segments[0], swarm[i]) == 0)
-			err_set(err, 503, "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to "
-				"connect this node to swarm and try again.");
+			err_set(err, 503,
+				"This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" "
+				"to connect this node to swarm and try again.");
 	err_set(err, 404, "page not found");
 }
 
 void router_run(struct http_request *r)
 {
 	struct err err = { 0 };
-	struct match m;
+	struct match m = { 0 };
 
 	if (!find(r, &m))
 		not_found(r, &err);
 	else if (check_version(r, &err) == 0 && check_rights(r, m.route->rights, &err) == 0 && take_args(r, &m) < 0)
 		err_set(&err, 503, "out of memory");
-	if (err.status)
-		http_reply_error(r, &err);
-	else
+	if (!err.status && m.route)
 		m.route->run(r);
+	else
+		http_reply_error(r, &err);
 }

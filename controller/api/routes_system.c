@@ -1,7 +1,7 @@
 /* routes_system.c - what clients ask about the engine itself: ping, version, info.
  *
- * What cannot change while the engine runs is read once, before a sandbox closes /etc, /proc and /sys; whatever cannot be
- * read is left empty, since clients only show it. Nothing here is input. */
+ * What cannot change while the engine runs is read once, before a sandbox closes /etc, /proc and /sys; whatever
+ * cannot be read is left empty, since clients only show it. Nothing here is input. */
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ struct system_facts {
 	int ncpu;
 };
 
-/* --- facts --------------------------------------------------------------------------------------------------------- */
+/* --- facts -------------------------------------------------------------------------------------------------------- */
 /* Whole small file as text, or NULL. The caller frees it. */
 static char *read_text(const char *path)
 {
@@ -149,9 +149,9 @@ static void read_id(struct system_facts *f, int state_dir)
 		return;
 	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40); /* version 4, RFC 9562 */
 	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	snprintf(f->id, sizeof(f->id), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2],
-		 b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
-	fd = close_fd(fd);
+	snprintf(f->id, sizeof(f->id), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+		 b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+	close_fd(fd);
 	fd = openat(state_dir, "engine-id", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd >= 0)
 		fd_write_all(fd, f->id, 36);
@@ -192,7 +192,7 @@ struct system_facts *system_facts_create(struct engine *e)
 	return f;
 }
 
-/* --- ping, version ------------------------------------------------------------------------------------------------- */
+/* --- ping, version ------------------------------------------------------------------------------------------------ */
 static void ping(struct http_request *r)
 {
 	http_reply_header(r, "Builder-Version", "1");
@@ -228,7 +228,7 @@ static void version(struct http_request *r)
 	cJSON_Delete(o);
 }
 
-/* --- info ---------------------------------------------------------------------------------------------------------- */
+/* --- info --------------------------------------------------------------------------------------------------------- */
 static int count_image(void *data, struct image_row *row)
 {
 	++*(unsigned *)data;
@@ -286,8 +286,8 @@ static void add_limits(cJSON *o, const struct system_facts *f)
 		const char *name;
 		int controller;
 	} flags[] = {
-		{ "MemoryLimit", CG_MEMORY }, { "SwapLimit", CG_SWAP }, { "CpuCfsPeriod", CG_CPU }, { "CpuCfsQuota", CG_CPU },
-		{ "CPUShares", CG_CPU }, { "CPUSet", CG_CPUSET }, { "PidsLimit", CG_PIDS },
+		{ "MemoryLimit", CG_MEMORY }, { "SwapLimit", CG_SWAP }, { "CpuCfsPeriod", CG_CPU },
+		{ "CpuCfsQuota", CG_CPU }, { "CPUShares", CG_CPU }, { "CPUSet", CG_CPUSET }, { "PidsLimit", CG_PIDS },
 	};
 	cJSON *warnings = cJSON_CreateArray();
 
@@ -329,8 +329,9 @@ static void add_host(cJSON *o, const struct system_facts *f)
 /* What we have none of, in the form that clients parse. */
 static void add_absent(cJSON *o)
 {
-	static const char *const empty[] = { "IndexServerAddress", "HttpProxy", "HttpsProxy", "NoProxy", "Isolation", "InitBinary",
-					     "ProductLicense" };
+	static const char *const empty[] = {
+		"IndexServerAddress", "HttpProxy", "HttpsProxy", "NoProxy", "Isolation", "InitBinary", "ProductLicense",
+	};
 	static const char *const commits[] = { "ContainerdCommit", "RuncCommit", "InitCommit" };
 	static const char *const counts[] = { "NFd", "NGoroutines", "NEventsListener" };
 	static const char *const lists[] = { "Labels", "CDISpecDirs" };
@@ -362,7 +363,8 @@ static void add_absent(cJSON *o)
 
 static void info(struct http_request *r)
 {
-	static const char *const security[] = { "name=seccomp,profile=builtin", "name=userns", "name=no-daemon-privilege" };
+	static const char *const security[] = { "name=seccomp,profile=builtin", "name=userns",
+						"name=no-daemon-privilege" };
 	struct engine *e = http_engine(r);
 	const struct system_facts *f = r->conn->server->facts;
 	cJSON *o = cJSON_CreateObject(), *runtimes;

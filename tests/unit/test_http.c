@@ -24,8 +24,9 @@
 
 enum { PATIENCE_MS = 20000 };
 
-static struct policy_common policy = { .magic = POLICY_MAGIC, .size = sizeof(policy), .ids_base = IDS_DEFAULT_BASE, .nusers = 1,
-				      .build = "test" };
+static struct policy_common policy = {
+	.magic = POLICY_MAGIC, .size = sizeof(policy), .ids_base = IDS_DEFAULT_BASE, .nusers = 1, .build = "test"
+};
 static struct engine engine = { .policy = &policy, .data_root = "/var/lib/postern" };
 static uv_loop_t loop;
 static uv_async_t stop;
@@ -34,7 +35,7 @@ static sem_t left; /* a handler saw its client go */
 static atomic_size_t written; /* by /big */
 static char dir[] = "/tmp/postern-test-http-XXXXXX";
 
-/* --- what the server needs of the rest of the engine --------------------------------------------------------------- */
+/* --- what the server needs of the rest of the engine -------------------------------------------------------------- */
 void containers_count(struct engine *e, unsigned *ret_running, unsigned *ret_paused, unsigned *ret_stopped)
 {
 	*ret_running = 1;
@@ -47,7 +48,7 @@ int state_image_each(struct state *s, int (*f)(void *data, struct image_row *row
 	return f(data, NULL) + f(data, NULL);
 }
 
-/* --- handlers ------------------------------------------------------------------------------------------------------ */
+/* --- handlers ----------------------------------------------------------------------------------------------------- */
 static void echo(struct http_request *r)
 {
 	struct err err = { 0 };
@@ -160,8 +161,8 @@ static void args(struct http_request *r)
 	char text[256];
 	const char *q = http_query(r, "q"), *second = http_query_nth(r, "q", 1);
 
-	snprintf(text, sizeof(text), "%d|%s|%s|%s|%s|%d", http_version(r), http_path_arg(r, 0), http_path_arg(r, 1), q ? q : "-",
-		 second ? second : "-", http_query_bool(r, "b", true));
+	snprintf(text, sizeof(text), "%d|%s|%s|%s|%s|%d", http_version(r), http_path_arg(r, 0), http_path_arg(r, 1),
+		 q ? q : "-", second ? second : "-", http_query_bool(r, "b", true));
 	http_reply_text(r, 200, "text/plain", text);
 }
 
@@ -180,7 +181,8 @@ static void context(struct http_request *r)
 	struct call_ctx ctx = http_call_ctx(r);
 	char text[64];
 
-	snprintf(text, sizeof(text), "%d %d", fd_prove(ctx.client, FDK_CLIENT, NULL) == 0, ctx.api_id > 0 && !ctx.container);
+	snprintf(text, sizeof(text), "%d %d", fd_prove(ctx.client, FDK_CLIENT, NULL) == 0,
+		 ctx.api_id > 0 && !ctx.container);
 	http_reply_text(r, 200, "text/plain", text);
 }
 
@@ -204,7 +206,7 @@ static const size_t n_my_routes = ARRAY_SIZE(my_routes);
 const struct route_table route_tables[] = { { my_routes, &n_my_routes }, { system_routes, &n_system_routes } };
 const size_t n_route_tables = ARRAY_SIZE(route_tables);
 
-/* --- the server ---------------------------------------------------------------------------------------------------- */
+/* --- the server --------------------------------------------------------------------------------------------------- */
 static void on_stop(uv_async_t *a)
 {
 	http_stop(&engine);
@@ -262,7 +264,7 @@ static int tear_down(void)
 	return engine.http != NULL;
 }
 
-/* --- a client ------------------------------------------------------------------------------------------------------ */
+/* --- a client ----------------------------------------------------------------------------------------------------- */
 static int dial(void)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
@@ -336,7 +338,7 @@ static bool wait_left(void)
 	return sem_timedwait(&left, &until) == 0;
 }
 
-/* --- tests --------------------------------------------------------------------------------------------------------- */
+/* --- tests -------------------------------------------------------------------------------------------------------- */
 static void test_ping(void)
 {
 	static const char *const headers[] = {
@@ -347,7 +349,8 @@ static void test_ping(void)
 	const char *a;
 
 	for (int head = 0; head < 2; head++) {
-		a = ask(head ? "HEAD /_ping HTTP/1.1\r\nHost: d\r\n\r\n" : "GET /v1.30/_ping HTTP/1.1\r\nHost: d\r\n\r\n");
+		a = ask(head ? "HEAD /_ping HTTP/1.1\r\nHost: d\r\n\r\n"
+			     : "GET /v1.30/_ping HTTP/1.1\r\nHost: d\r\n\r\n");
 		CU_ASSERT_EQUAL(status_of(a), 200);
 		for (size_t i = 0; i < ARRAY_SIZE(headers); i++)
 			CU_ASSERT_TRUE(has(a, headers[i]));
@@ -361,7 +364,8 @@ static void test_system(void)
 
 	CU_ASSERT(status_of(a) == 200 && has(a, "\"Version\":\"0.1.0\"") && has(a, "\"MinAPIVersion\":\"1.24\""));
 	a = ask("GET /info HTTP/1.1\r\n\r\n");
-	CU_ASSERT(status_of(a) == 200 && has(a, "\"Containers\":6,") && has(a, "\"Images\":2,") && has(a, "name=no-daemon-privilege"));
+	CU_ASSERT(status_of(a) == 200 && has(a, "\"Containers\":6,") && has(a, "\"Images\":2,") &&
+		  has(a, "name=no-daemon-privilege"));
 	CU_ASSERT(!strstr(a, "\"MemTotal\":0"));
 }
 
@@ -372,7 +376,8 @@ static void test_routes(void)
 		int status;
 		const char *text;
 	} rows[] = {
-		{ "GET /v1.23/_ping", 400, "client version 1.23 is too old. Minimum supported API version is 1.24, please upgrade" },
+		{ "GET /v1.23/_ping", 400,
+		  "client version 1.23 is too old. Minimum supported API version is 1.24, please upgrade" },
 		{ "GET /v1.48/_ping", 400, "client version 1.48 is too new. Maximum supported API version is 1.47\"" },
 		{ "GET /v1.100/_ping", 400, "too new" },
 		{ "GET /v2/_ping", 400, "too new" },
@@ -397,7 +402,8 @@ static void test_routes(void)
 		{ "GET /containers/%zz/json", 400, "invalid URL escape" },
 		{ "GET /containers/%00/json", 400, "invalid URL escape" },
 		{ "GET /containers/a/json?q=%", 400, "invalid URL escape" },
-		{ "GET /a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a", 404, "page not found" },
+		{ "GET /a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a", 404,
+		  "page not found" },
 		{ "GET /silent", 500, "was not answered" },
 		{ "GET /context", 200, "1 1" },
 		{ "GET /version", 200, "1.47" },
@@ -425,9 +431,12 @@ static void test_framing(void)
 		int status;
 	} rows[] = {
 		{ "POST /echo HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400 },
-		{ "POST /echo HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", 400 },
-		{ "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n1\r\nx\r\n0\r\n\r\n", 400 },
-		{ "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400 },
+		{ "POST /echo HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+		  400 },
+		{ "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+		  400 },
+		{ "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		  400 },
 		{ "POST /echo HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 400 },
 		{ "POST /echo HTTP/1.1\r\nTransfer-Encoding: identity\r\n\r\n", 400 },
 		{ "POST /echo HTTP/1.1\r\nTransfer-Encodingx: y\r\n\r\n", 400 }, /* found behind the headers only */
@@ -491,10 +500,12 @@ static void test_keep_alive(void)
 static void test_pipelining(void)
 {
 	const char *a = ask("GET /sleep?ms=50 HTTP/1.1\r\n\r\nPOST /echo HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"
-			    "POST /early HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\nGET /_ping HTTP/1.1\r\n\r\n"
+			    "POST /early HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\nGET /_ping "
+			    "HTTP/1.1\r\n\r\n"
 			    "GET /_ping HTTP/1.1\r\nA: b\r\nA\r\n\r\nGET /info HTTP/1.1\r\n\r\n");
-	const char *slept = strstr(a, "slept"), *echoed = strstr(a, "3:96354"), *refused = strstr(a, "this will not do"),
-		   *ping = strstr(a, "\r\n\r\nOK"), *bad = strstr(a, "400 Bad Request\r\nApi");
+	const char *slept = strstr(a, "slept"), *echoed = strstr(a, "3:96354"),
+		   *refused = strstr(a, "this will not do"), *ping = strstr(a, "\r\n\r\nOK"),
+		   *bad = strstr(a, "400 Bad Request\r\nApi");
 
 	if (!slept || !echoed || !refused || !ping)
 		printf("\n%s\n", a);
@@ -528,7 +539,8 @@ static void test_bodies(void)
 
 	CU_ASSERT_TRUE(has(ask("POST /echo HTTP/1.1\r\nContent-Length: 0\r\n\r\n"), "0:0"));
 	CU_ASSERT_TRUE(has(ask("POST /echo HTTP/1.1\r\n\r\n"), "0:0"));
-	CU_ASSERT_TRUE(has(ask("POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n1\r\nd\r\n0\r\nT: t\r\n\r\n"),
+	CU_ASSERT_TRUE(has(ask("POST /echo HTTP/1.1\r\nTransfer-Encoding: "
+			       "chunked\r\n\r\n3;x=y\r\nabc\r\n1\r\nd\r\n0\r\nT: t\r\n\r\n"),
 			   "4:2987074"));
 	/* larger than all buffers, in both framings */
 	for (int i = 0; i < 300000; i++) {
@@ -575,8 +587,10 @@ static void test_json(void)
 		snprintf(request, sizeof(request), head, rows[i].type, strlen(rows[i].body), rows[i].body);
 		CU_ASSERT_EQUAL(status_of(ask(request)), rows[i].status);
 	}
-	CU_ASSERT_TRUE(has(ask("POST /json HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-			       "3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n"), "{\"a\":1}\n"));
+	CU_ASSERT_TRUE(
+		has(ask("POST /json HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+			"3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n"),
+		    "{\"a\":1}\n"));
 	CU_ASSERT_EQUAL(status_of(ask("POST /json HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n")), 413);
 }
 
@@ -679,7 +693,8 @@ static void test_hijack(void)
 	fd = dial();
 	put(fd, "POST /hijack HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}RAW");
 	get_until(fd, "RAW", buf, sizeof(buf));
-	CU_ASSERT(status_of(buf) == 200 && has(buf, "\r\n\r\nRAW") && !strstr(buf, "Connection:") && !strstr(buf, "Transfer-Enc"));
+	CU_ASSERT(status_of(buf) == 200 && has(buf, "\r\n\r\nRAW") && !strstr(buf, "Connection:") &&
+		  !strstr(buf, "Transfer-Enc"));
 	close(fd);
 	CU_ASSERT_TRUE(wait_left());
 
@@ -701,7 +716,8 @@ static void test_rights(void)
 
 	policy.users[0].rights = RIGHTS_READ;
 	a = ask("POST /echo HTTP/1.1\r\nContent-Length: 1\r\n\r\nx");
-	CU_ASSERT(status_of(a) == 403 && has(a, "the right \\\"run\\\"") && has(a, "\\\"users\\\" section of the policy"));
+	CU_ASSERT(status_of(a) == 403 && has(a, "the right \\\"run\\\"") &&
+		  has(a, "\\\"users\\\" section of the policy"));
 	CU_ASSERT_EQUAL(status_of(ask("GET /info HTTP/1.1\r\n\r\n")), 200);
 	policy.nusers = 0;
 	CU_ASSERT_EQUAL(status_of(ask("GET /info HTTP/1.1\r\n\r\n")), 403);
@@ -783,11 +799,24 @@ static void test_stop(void)
 }
 
 static const CU_TestInfo tests[] = {
-	{ "ping", test_ping }, { "system", test_system }, { "routes", test_routes }, { "framing", test_framing },
-	{ "keep-alive", test_keep_alive }, { "pipelining", test_pipelining }, { "unread answers", test_pipelining_unread },
-	{ "bodies", test_bodies }, { "json", test_json }, { "early answer", test_early_answer }, { "gone", test_gone },
-	{ "slow reader", test_slow_reader }, { "hijack", test_hijack }, { "rights", test_rights }, { "bounds", test_bounds },
-	{ "connections", test_connections }, { "stop", test_stop }, CU_TEST_INFO_NULL,
+	{ "ping", test_ping },
+	{ "system", test_system },
+	{ "routes", test_routes },
+	{ "framing", test_framing },
+	{ "keep-alive", test_keep_alive },
+	{ "pipelining", test_pipelining },
+	{ "unread answers", test_pipelining_unread },
+	{ "bodies", test_bodies },
+	{ "json", test_json },
+	{ "early answer", test_early_answer },
+	{ "gone", test_gone },
+	{ "slow reader", test_slow_reader },
+	{ "hijack", test_hijack },
+	{ "rights", test_rights },
+	{ "bounds", test_bounds },
+	{ "connections", test_connections },
+	{ "stop", test_stop },
+	CU_TEST_INFO_NULL,
 };
 
 int main(int argc, char **argv)
