@@ -1,0 +1,47 @@
+/* jsonlog.h - a container's output as Docker's json-file lines: {"log":"...\n","stream":"stdout","time":"..."}.
+ *
+ * Lines longer than LOG_LINE_MAX are cut into pieces without a newline, as Docker does; a reader joins them. What is
+ * not UTF-8 becomes U+FFFD. Writes are batched: the caller flushes when there is nothing more to read. */
+#ifndef POSTERN_SPAWN_JSONLOG_H
+#define POSTERN_SPAWN_JSONLOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	LOG_LINE_MAX = 16384,
+	LOG_BATCH = 512 * 1024, /* written at once */
+	LOG_ENTRY_MAX = 6 * LOG_LINE_MAX + 128, /* the worst that a line can become */
+};
+
+/* What of a stream has not come to its newline yet. */
+struct log_stream {
+	const char *name; /* "stdout" */
+	size_t len;
+	char line[LOG_LINE_MAX];
+};
+
+struct jsonlog {
+	int fd; /* -EBADF: nothing is kept */
+	char *batch; /* made at the first output */
+	size_t len;
+	char stamp[40]; /* of now, without the final Z */
+	size_t stamp_len;
+	int64_t second; /* that the stamp's first part says */
+	bool torn; /* a write stopped in the middle of a line */
+	uint64_t lost; /* bytes that could not be written */
+};
+
+void jsonlog_init(struct jsonlog *l, int fd);
+void jsonlog_finish(struct jsonlog *l);
+/* Time for the lines that follow: CLOCK_REALTIME. */
+void jsonlog_time(struct jsonlog *l, int64_t ns);
+/* Output of a stream, any length. */
+void jsonlog_add(struct jsonlog *l, struct log_stream *s, const char *data, size_t n);
+/* The stream has ended: its last, unfinished line. */
+void jsonlog_end(struct jsonlog *l, struct log_stream *s);
+/* Writes the batch. A full disk loses lines, it never stops the container. */
+void jsonlog_flush(struct jsonlog *l);
+
+#endif

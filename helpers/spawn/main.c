@@ -1,0 +1,213 @@
+/* main.c - postern-spawn: makes containers' first processes and finds them again.
+ *
+ * Its one power is an effective uid that owns every container's user namespace, inside the range namespace: over the
+ * host it has none. It has no no_new_privs, filter or Landlock domain because containers would inherit them. It does little
+ * itself: everything of one container happens in a process of that container's own (monitor.c, init.c).
+ *
+ * fds: 7 directory for the monitors' sockets, 8 the range namespace. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "../base/cleanup.h"
+#include "../base/sys.h"
+#include "../base/text.h"
+#include "../protocol/server.h"
+#include "spawn.h"
+#include "table.h"
+
+enum { FD_SOCKETS = FD_OWN, FD_RANGE };
+
+/* Each object is the kernel's answer, not the controller's word. Sealed mounts need no proof: what they allow is fixed, and
+ * another container's could only be one that this engine's controller may start anyway. */
+static int prove(struct request *r, const struct req_spawn_create *q)
+{
+	struct table *t = r->helper->ctx;
+	int e;
+
+	e = userns_prove(q->userns, FD_RANGE, geteuid());
+	if (e < 0)
+		return request_fail(r, e, "userns");
+	e = netns_prove(q->netns, q->userns);
+	if (e < 0)
+		return request_fail(r, e, "netns");
+	e = cgroup_prove(t, q->cgroup, q->container, /* v2= */ true);
+	for (unsigned i = 0; i < q->cgroup_v1.n && e == 0; i++)
+		e = cgroup_prove(t, q->cgroup_v1.fd[i], q->container, /* v2= */ false);
+	return e < 0 ? request_fail(r, e, "cgroup") : 0;
+}
+
+static int fork_monitor(struct request *r, const struct req_spawn_create *q, int channel[2], int controller[2], pid_t *ret_pid)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return request_fail(r, -errno, "fork");
+	if (pid == 0) {
+		struct launch l = {
+			.req = q,
+			.policy = r->helper->policy,
+			.forget = r->helper->keep,
+			.forget_size = sizeof(struct keep),
+			.channel = channel[1],
+			.controller = controller[1],
+		};
+		char hex[ID_HEX + 1];
+
+		hex_encode(q->container, ID_BYTES, hex);
+		text_format(l.socket, sizeof(l.socket), "%s.sock", hex);
+		monitor_main(&l);
+	}
+	*ret_pid = pid;
+	return 0;
+}
+
+static int run_create(struct request *r)
+{
+	const struct policy_spawn *policy = r->helper->policy;
+	const struct req_spawn_create *q = r->req;
+	struct table *t = r->helper->ctx;
+	int channel[2], controller[2], pidfd, e;
+	struct entry *entry;
+	pid_t pid = -1;
+
+	e = table_make_way(t, q->container);
+	if (e < 0)
+		return request_fail(r, e, "container");
+	if (t->n >= policy->max_containers) {
+		request_rule(r, "max_containers");
+		return request_fail(r, -EDQUOT, "containers");
+	}
+	e = prove(r, q);
+	if (e < 0)
+		return e;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) < 0)
+		return request_fail(r, -errno, "socketpair");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, controller) < 0) {
+		close_fd(channel[0]);
+		close_fd(channel[1]);
+		return request_fail(r, -errno, "socketpair");
+	}
+	e = fork_monitor(r, q, channel, controller, &pid);
+	close_fd(channel[1]);
+	close_fd(controller[1]);
+	if (e == 0) {
+		pidfd = sys_pidfd_open(pid); /* our child: its number cannot be another's yet */
+		e = pidfd < 0 ? pidfd : 0;
+	}
+	/* Without its channels a monitor ends by itself. */
+	if (e == 0)
+		e = table_add(t, q->container, pid, pidfd, /* child= */ true, TAKE_FD(channel[0]), &entry);
+	close_fd(channel[0]);
+	if (e < 0) {
+		close_fd(controller[0]);
+		return r->stage[0] ? e : request_fail(r, e, "monitor");
+	}
+	/* Its answer is the outcome: ready, or what failed. */
+	return table_ask(t, entry, r, OP_MONITOR_ADOPT, /* channel= */ -1, controller[0]);
+}
+
+static int run_start(struct request *r)
+{
+	const struct req_spawn_start *q = r->req;
+	struct table *t = r->helper->ctx;
+	struct entry *e = table_find(t, q->container);
+
+	return e ? table_ask(t, e, r, OP_MONITOR_START, -1, -EBADF) : request_fail(r, -ESRCH, "container");
+}
+
+/* By pidfd: never another process. The effective uid owns the namespace of the target and of all that it makes below. */
+static int run_signal(struct request *r)
+{
+	const struct req_spawn_signal *q = r->req;
+	struct entry *e = table_find(r->helper->ctx, q->container);
+	int err = e && e->pidfd >= 0 ? sys_pidfd_send_signal(e->pidfd, (int)q->signal) : -ESRCH;
+
+	return err < 0 ? request_fail(r, err, "container") : 0;
+}
+
+static int run_connect(struct request *r)
+{
+	const struct req_spawn_connect *q = r->req;
+	struct entry *e = table_find(r->helper->ctx, q->container);
+	int pair[2], err;
+
+	if (!e)
+		return request_fail(r, -ESRCH, "container");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return request_fail(r, -errno, "socketpair");
+	err = table_ask(r->helper->ctx, e, r, OP_MONITOR_ADOPT, pair[1], pair[0]);
+	close_fd(pair[1]);
+	return err;
+}
+
+static int run_list(struct request *r)
+{
+	const struct req_spawn_list *q = r->req;
+	struct rep_spawn_list *rep = r->rep;
+	struct table *t = r->helper->ctx;
+	uint32_t skip = q->skip;
+	struct entry *e;
+
+	TAILQ_FOREACH(e, &t->entries, next) {
+		if (!e->socket[0] || e->exited)
+			continue;
+		if (skip > 0) {
+			skip--;
+			continue;
+		}
+		if (rep->containers.n == sizeof(rep->containers.id) / ID_BYTES)
+			break;
+		memcpy(rep->containers.id[rep->containers.n++], e->id, ID_BYTES);
+	}
+	return 0;
+}
+
+/* The directory is the working directory from now on: socket addresses have 108 bytes. It belongs to the effective uid or,
+ * as files go by the file-system uid, to our own. */
+static int enter_sockets(void)
+{
+	if (fchdir(FD_SOCKETS) == 0 && faccessat(AT_FDCWD, ".", W_OK | X_OK, AT_EACCESS) == 0)
+		return 0;
+	setfsuid(getuid());
+	/* A change of ids takes these away. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+		return -errno;
+	return fchdir(FD_SOCKETS) < 0 ? -errno : 0;
+}
+
+static int start(struct helper *h)
+{
+	int e = enter_sockets();
+
+	tzset(); /* gmtime_r of a monitor must not be the first to ask for the zone: it opens nothing any more */
+	return e < 0 ? e : table_init(h->ctx, h);
+}
+
+static const struct handler handlers[] = {
+	{ OP_SPAWN_CREATE, run_create }, { OP_SPAWN_START, run_start },	    { OP_SPAWN_SIGNAL, run_signal },
+	{ OP_SPAWN_CONNECT, run_connect }, { OP_SPAWN_LIST, run_list },
+};
+
+int main(int argc, char **argv)
+{
+	const struct helper_def def = {
+		.id = HELPER_SPAWN,
+		.handlers = handlers,
+		.nhandlers = ARRAY_SIZE(handlers),
+		.keep_privs = true,
+		.policy_size = sizeof(struct policy_spawn),
+		.ctx_size = sizeof(struct table),
+		.start = start,
+		.controller_rights = op_bit(OP_SPAWN_CREATE) | op_bit(OP_SPAWN_START) | op_bit(OP_SPAWN_SIGNAL) |
+				     op_bit(OP_SPAWN_CONNECT) | op_bit(OP_SPAWN_LIST),
+	};
+
+	return helper_run(&def, argc, argv);
+}

@@ -1,0 +1,474 @@
+/* monitor.c - from a fork of spawn to a locked-down monitor, and its loop. See monitor.h. */
+#include "monitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/filter.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <malloc.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../base/cleanup.h"
+#include "../base/fd.h"
+#include "../base/sandbox.h"
+#include "../base/sys.h"
+#include "../base/text.h"
+#include "init.h"
+#include "spawn.h"
+
+static struct monitor monitor;
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int failed(struct monitor *m, int err, const char *stage)
+{
+	text_copy(m->stage, sizeof(m->stage), stage);
+	return err;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+void fds_close_except(const int *keep, size_t n)
+{
+	int sorted[FRAME_FDS_MAX + 16], from = 3;
+
+	if (n > ARRAY_SIZE(sorted))
+		_exit(127);
+	memcpy(sorted, keep, n * sizeof(int));
+	qsort(sorted, n, sizeof(int), by_number);
+	for (size_t i = 0; i < n; i++) {
+		if (sorted[i] < from)
+			continue;
+		if (sorted[i] > from)
+			sys_close_range((unsigned)from, (unsigned)sorted[i] - 1, 0);
+		from = sorted[i] + 1;
+	}
+	sys_close_range((unsigned)from, ~0U, 0);
+}
+
+static size_t keep_some(int *keep, size_t n, const int *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (fds[i] >= 0)
+			keep[n++] = fds[i];
+	return n;
+}
+
+static void close_others(const struct launch *l)
+{
+	const struct req_spawn_create *q = l->req;
+	int keep[FRAME_FDS_MAX + 16];
+	size_t n = 0;
+
+	n = keep_some(keep, n, (const int[]){ l->channel, l->controller, q->spec, q->seccomp, q->userns, q->netns, q->cgroup,
+					      q->upper, q->log, q->exit }, 10);
+	n = keep_some(keep, n, q->cgroup_v1.fd, q->cgroup_v1.n);
+	n = keep_some(keep, n, q->layers.fd, q->layers.n);
+	n = keep_some(keep, n, q->binds.fd, q->binds.n);
+	fds_close_except(keep, n);
+}
+
+/* What the init needs and the monitor does not. */
+static void close_inputs(const struct req_spawn_create *q)
+{
+	const int one[] = { q->spec, q->seccomp, q->userns, q->netns, q->cgroup, q->upper };
+
+	for (size_t i = 0; i < ARRAY_SIZE(one); i++)
+		close_fd(one[i]);
+	for (unsigned i = 0; i < q->cgroup_v1.n; i++)
+		close_fd(q->cgroup_v1.fd[i]);
+	for (unsigned i = 0; i < q->layers.n; i++)
+		close_fd(q->layers.fd[i]);
+	for (unsigned i = 0; i < q->binds.n; i++)
+		close_fd(q->binds.fd[i]);
+}
+
+/* The engine's terminal, output and signals are not ours; nor is what spawn has mapped. */
+static int detach(struct monitor *m, const struct launch *l)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	setsid();
+	signal(SIGPIPE, SIG_IGN);
+	for (int i = 0; i < 3 && null >= 0; i++)
+		if (dup2(null, i) < 0)
+			return failed(m, -errno, "stdio");
+	if (null < 0)
+		return failed(m, -errno, "/dev/null");
+	close_others(l);
+	if (l->forget)
+		munmap(l->forget, l->forget_size);
+	return 0;
+}
+
+/* In the working directory, which only spawn's uid can enter. */
+static int listen_at(struct monitor *m, const char *name)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	m->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (m->listener < 0)
+		return failed(m, -errno, "socket");
+	text_copy(a.sun_path, sizeof(a.sun_path), name);
+	if (bind(m->listener, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(m->listener, 8) < 0)
+		return failed(m, -errno, "socket");
+	return chdir("/") < 0 ? failed(m, -errno, "socket") : 0;
+}
+
+/* Checked by spawn already; owner by euid, so that all the namespace's capabilities are ours from here on. */
+static int join_namespaces(struct monitor *m, const struct req_spawn_create *q)
+{
+	if (setns(q->userns, CLONE_NEWUSER) < 0)
+		return failed(m, -errno, "join userns");
+	if (setns(q->netns, CLONE_NEWNET) < 0)
+		return failed(m, -errno, "join netns");
+	return 0;
+}
+
+static int read_spec(struct monitor *m, const struct launch *l, struct plan *plan, struct sock_fprog *filter)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *rule;
+	char *code = NULL;
+	size_t len;
+	int e;
+
+	e = fd_read_all(l->req->spec, SPEC_MAX, &text, &len);
+	if (e < 0)
+		return failed(m, e, "spec");
+	e = spec_parse(text, len, l->req->binds.n, plan, m->stage);
+	if (e < 0)
+		return e;
+	e = spec_permit(plan, l->policy, l->req->seccomp >= 0, &rule);
+	if (e < 0) {
+		text_copy(m->rule, sizeof(m->rule), rule);
+		return failed(m, e, "policy");
+	}
+	if (l->req->seccomp < 0)
+		return 0;
+	e = fd_read_all(l->req->seccomp, BPF_MAXINSNS * sizeof(struct sock_filter), &code, &len);
+	if (e == 0 && (len == 0 || len % sizeof(struct sock_filter)))
+		e = -EINVAL;
+	if (e < 0) {
+		free(code);
+		return failed(m, e, "seccomp");
+	}
+	filter->filter = (struct sock_filter *)code; /* lives until exec, or our own clean-up */
+	filter->len = (unsigned short)(len / sizeof(struct sock_filter));
+	return 0;
+}
+
+static int clone_init(struct monitor *m, const struct launch *l, const struct plan *plan, const struct sock_fprog *filter)
+{
+	struct clone_args args = {
+		.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | CLONE_INTO_CGROUP,
+		.pidfd = (uint64_t)(uintptr_t)&m->pidfd,
+		.exit_signal = SIGCHLD,
+		.cgroup = (uint64_t)l->req->cgroup,
+	};
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return failed(m, -errno, "socketpair");
+	pid = sys_clone3(&args);
+	if (pid == -EACCES || pid == -EOPNOTSUPP) {
+		/* Not into it from where we live: the init goes there by itself. */
+		args.flags &= ~(uint64_t)CLONE_INTO_CGROUP;
+		args.cgroup = 0;
+		pid = sys_clone3(&args);
+	}
+	if (pid == 0) {
+		static struct init in;
+
+		in = (struct init){ .plan = plan, .req = l->req, .seccomp = *filter, .control = pair[1],
+				    .in_cgroup = args.flags & CLONE_INTO_CGROUP };
+		close_fd(pair[0]);
+		close_fd(m->listener);
+		close_fd(l->channel);
+		close_fd(l->controller);
+		close_fd(l->req->exit);
+		close_fd(l->req->log);
+		init_main(&in);
+	}
+	close_fd(pair[1]);
+	m->control = pair[0];
+	if (pid < 0)
+		return failed(m, pid, "clone");
+	m->pid = pid;
+	m->state.pid = (uint32_t)pid;
+	return 0;
+}
+
+/* What base's list has for helpers and a monitor must not: it shares its uid with spawn and netns. Of ioctls it needs one. */
+static int filter_signals(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_tgkill, /* kill */ 5, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_send_signal, /* kill */ 4, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, /* allow */ 2),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TIOCSWINSZ, 0, /* kill */ 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	struct sock_fprog prog = { .len = ARRAY_SIZE(code), .filter = code };
+
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0 ? -errno : 0;
+}
+
+/* From here on it must not: gain, signal, trace, exec, open or connect. */
+static int lock_down(struct monitor *m)
+{
+	static const int calls[] = { SYS_accept4, SYS_waitid, SYS_wait4, SYS_setsockopt, SYS_shutdown };
+	int e, abi;
+
+	setgroups(0, NULL); /* the shared cgroup group; EPERM where nothing is mapped */
+	e = sandbox_caps_set(0);
+	if (e == 0 && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0))
+		e = -errno;
+	if (e == 0)
+		e = sandbox_landlock(NULL, 0, &abi);
+	if (e == 0)
+		e = filter_signals();
+	if (e == 0)
+		e = sandbox_seccomp(calls, ARRAY_SIZE(calls));
+	return e < 0 ? failed(m, e, "lock down") : 0;
+}
+
+static int become_monitor(struct monitor *m, const struct launch *l)
+{
+	struct sock_fprog filter = { 0 };
+	static struct plan plan;
+	int e;
+
+	if ((e = detach(m, l)) < 0 || (e = listen_at(m, l->socket)) < 0 || (e = join_namespaces(m, l->req)) < 0 ||
+	    (e = read_spec(m, l, &plan, &filter)) < 0 || (e = clone_init(m, l, &plan, &filter)) < 0)
+		return e;
+	close_inputs(l->req);
+	spec_finish(&plan);
+	free(filter.filter);
+	malloc_trim(0);
+	return lock_down(m);
+}
+
+/* --- what happens ------------------------------------------------------------------------------------------------------- */
+static void done(struct monitor *m, enum op op, int err)
+{
+	m->status = err;
+	channels_answer(m, op);
+	m->phase = PHASE_DONE;
+}
+
+static size_t report_receive(int sock, struct init_report *ret, int fds[3], ssize_t *ret_len)
+{
+	union {
+		char buf[CMSG_SPACE(3 * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { ret, sizeof(*ret) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf) };
+	struct cmsghdr *c;
+	size_t n;
+
+	*ret_len = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	c = *ret_len > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return 0;
+	n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	memcpy(fds, CMSG_DATA(c), n * sizeof(int));
+	return n;
+}
+
+/* The init says that it is ready or why it is not; its end without a word is exec, or death before it was ready. */
+static void control_receive(struct monitor *m)
+{
+	struct init_report report = { 0 };
+	enum op op = m->phase == PHASE_CREATING ? OP_MONITOR_ADOPT : OP_MONITOR_START;
+	int fds[3];
+	ssize_t len;
+	size_t n = report_receive(m->control, &report, fds, &len);
+
+	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (len == sizeof(report) && report.status == 0 && m->phase == PHASE_CREATING && n >= 2) {
+		stdio_take(&m->stdio, fds, n);
+		m->phase = PHASE_READY;
+		m->status = 0;
+		channels_answer(m, op);
+		return;
+	}
+	m->control = close_fd(m->control);
+	if (len == sizeof(report)) {
+		report.stage[STAGE_MAX - 1] = '\0';
+		text_copy(m->stage, sizeof(m->stage), report.stage);
+		done(m, op, report.status < 0 ? report.status : -EPROTO);
+	} else if (m->phase == PHASE_STARTING) {
+		m->phase = PHASE_RUNNING;
+		m->state.started = 1;
+		m->status = 0;
+		channels_answer(m, op);
+	} else if (m->phase == PHASE_CREATING) {
+		text_copy(m->stage, sizeof(m->stage), "init");
+		done(m, op, -ECHILD);
+	}
+}
+
+static void write_exit(struct monitor *m)
+{
+	char line[160];
+	int n = snprintf(line, sizeof(line), "{\"exited\":1,\"code\":%u,\"signal\":%u,\"time_ns\":%llu}\n", m->state.code,
+			 m->state.signal, (unsigned long long)m->state.time_ns);
+
+	fd_write_all(m->exit_file, line, (size_t)n);
+}
+
+static void init_ended(struct monitor *m)
+{
+	siginfo_t info = { 0 };
+	struct timespec t;
+
+	if (waitid(P_PID, (id_t)m->pid, &info, WEXITED | WNOHANG) < 0 || info.si_pid != m->pid)
+		return;
+	m->pidfd = close_fd(m->pidfd);
+	while (m->control >= 0 && m->phase != PHASE_DONE && m->phase != PHASE_READY) {
+		enum phase before = m->phase;
+
+		control_receive(m); /* its last word, sent before it died */
+		if (m->phase == before)
+			break;
+	}
+	if (m->phase == PHASE_DONE)
+		return;
+	clock_gettime(CLOCK_REALTIME, &t);
+	m->state.exited = 1;
+	m->state.signal = info.si_code == CLD_EXITED ? 0 : (uint32_t)info.si_status;
+	m->state.code = info.si_code == CLD_EXITED ? (uint32_t)info.si_status & 255 : 128 + m->state.signal;
+	m->state.time_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	m->phase = PHASE_ENDED;
+	m->ended_ms = now_ms();
+	stdio_drain(&m->stdio, m->ended_ms);
+	write_exit(m);
+}
+
+/* After the end: tell, once the clients have theirs or have had their time; go, once all is handed over. */
+static void finish(struct monitor *m, int *timeout_ms)
+{
+	int64_t left = m->ended_ms + EXIT_HOLD_MS - now_ms();
+
+	if (!m->told && (stdio_flushed(&m->stdio) || left <= 0))
+		channels_tell_exit(m);
+	if (stdio_flushed(&m->stdio))
+		m->phase = PHASE_DONE;
+	else if (!m->told && (*timeout_ms < 0 || left < *timeout_ms))
+		*timeout_ms = (int)left;
+}
+
+static void loop(struct monitor *m)
+{
+	enum { CONTROL, PIDFD, LISTENER, FIRST };
+	struct pollfd p[FIRST + MONITOR_CHANNELS + 3 + CLIENTS_MAX];
+
+	while (m->phase != PHASE_DONE) {
+		struct pollfd *streams = p + FIRST + MONITOR_CHANNELS;
+		int timeout = -1;
+		size_t n;
+
+		/* Nobody is left who could start it. */
+		if (m->phase <= PHASE_READY && channels_of_controllers(m) == 0)
+			return;
+		if (m->phase == PHASE_ENDED)
+			finish(m, &timeout);
+		if (m->phase == PHASE_DONE)
+			return;
+		p[CONTROL] = (struct pollfd){ .fd = m->control, .events = POLLIN };
+		p[PIDFD] = (struct pollfd){ .fd = m->pidfd, .events = POLLIN };
+		p[LISTENER] = (struct pollfd){ .fd = m->listener, .events = POLLIN };
+		for (unsigned i = 0; i < MONITOR_CHANNELS; i++)
+			p[FIRST + i] = (struct pollfd){ .fd = m->channels[i].fd, .events = POLLIN };
+		n = stdio_polls(&m->stdio, streams, now_ms(), &timeout);
+		if (poll(p, (nfds_t)(FIRST + MONITOR_CHANNELS + n), timeout) < 0 && errno != EINTR)
+			return;
+		stdio_serve(&m->stdio, streams, n, now_ms());
+		if (p[CONTROL].revents && m->control >= 0)
+			control_receive(m);
+		if (p[PIDFD].revents && m->phase != PHASE_DONE)
+			init_ended(m);
+		if (p[LISTENER].revents)
+			channel_accept(m);
+		for (unsigned i = 0; i < MONITOR_CHANNELS && m->phase != PHASE_DONE; i++)
+			if (p[FIRST + i].revents && m->channels[i].fd == p[FIRST + i].fd)
+				channel_receive(m, &m->channels[i], now_ms());
+	}
+}
+
+/* A failure before the loop: spawn's question, already on its way, gets the answer. */
+static void answer_failure(struct monitor *m, int err)
+{
+	struct pollfd p = { .fd = m->channels[0].fd, .events = POLLIN };
+
+	if (poll(&p, 1, CALL_DEADLINE_MS) == 1) {
+		char stage[STAGE_MAX], rule[RULE_MAX];
+
+		memcpy(stage, m->stage, sizeof(stage));
+		memcpy(rule, m->rule, sizeof(rule));
+		channel_receive(m, &m->channels[0], now_ms());
+		memcpy(m->stage, stage, sizeof(stage));
+		memcpy(m->rule, rule, sizeof(rule));
+	}
+	done(m, OP_MONITOR_ADOPT, err);
+}
+
+void monitor_main(const struct launch *l)
+{
+	struct monitor *m = &monitor;
+	int e;
+
+	m->pidfd = m->control = m->listener = -EBADF;
+	m->exit_file = l->req->exit;
+	for (unsigned i = 0; i < MONITOR_CHANNELS; i++)
+		m->channels[i] = (struct monitor_channel){ .fd = -EBADF, .waiting.op = NO_REQUEST };
+	channel_add(m, l->channel, /* spawn= */ true);
+	channel_add(m, l->controller, /* spawn= */ false);
+	stdio_init(&m->stdio, l->req->terminal, l->req->stdin_once, l->req->log);
+	e = become_monitor(m, l);
+	if (e < 0)
+		answer_failure(m, e);
+	else
+		loop(m);
+	/* Whatever the init still is, it ends with the socket and with us; nothing is left when spawn hears of our end. */
+	close_fd(m->control);
+	if (m->pid > 0 && m->pidfd >= 0) {
+		siginfo_t info;
+
+		waitid(P_PID, (id_t)m->pid, &info, WEXITED);
+	}
+	_exit(0);
+}

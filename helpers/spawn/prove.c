@@ -1,0 +1,106 @@
+/* prove.c - what spawn must know of a cgroup directory or a monitor before it relies on it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../base/cleanup.h"
+#include "../base/sys.h"
+#include "../base/text.h"
+#include "table.h"
+
+int cgroup_read(const char *pid, char *ret, size_t size)
+{
+	_cleanup_close_ int fd = -EBADF;
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%s/cgroup", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, ret, size - 1);
+	if (n < 0)
+		return -errno;
+	ret[n] = '\0';
+	return n == (ssize_t)size - 1 ? -E2BIG : 0;
+}
+
+/* Our own version 2 cgroup, "/R/containers/spawn": its parent's path, length in *ret_n. */
+static const char *parent_cgroup(const struct table *t, size_t *ret_n)
+{
+	const char *line = strncmp(t->cgroup, "0::", 3) == 0 ? t->cgroup : strstr(t->cgroup, "\n0::");
+	const char *path, *end, *slash;
+
+	if (!line)
+		return NULL;
+	path = strstr(line, "0::") + 3;
+	end = path + strcspn(path, "\n");
+	slash = memrchr(path, '/', (size_t)(end - path));
+	*ret_n = slash ? (size_t)(slash - path) : 0;
+	return slash ? path : NULL;
+}
+
+/* The kernel's own name for the directory ends with parent and id, however the hierarchy is mounted. With another
+ * container's cgroup a hostile controller would have its limits and its kill apply to the wrong one. */
+int cgroup_prove(const struct table *t, int dir, const uint8_t *id, bool v2)
+{
+	char link[64], path[4096], hex[ID_HEX + 1];
+	const char *parent;
+	size_t len, at;
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", dir);
+	n = readlink(link, path, sizeof(path));
+	if (n < 0)
+		return -errno;
+	hex_encode(id, ID_BYTES, hex);
+	at = (size_t)n;
+	if (at == sizeof(path) || at < ID_HEX + 1 || memcmp(path + at - ID_HEX, hex, ID_HEX) != 0 || path[at - ID_HEX - 1] != '/')
+		return -EPERM;
+	if (!v2)
+		return 0;
+	at -= ID_HEX + 1;
+	parent = parent_cgroup(t, &len);
+	return parent && at >= len && memcmp(path + at - len, parent, len) == 0 ? 0 : -EPERM;
+}
+
+int monitor_connect(const struct table *t, const char *name, int *ret_channel, pid_t *ret_pid, int *ret_pidfd)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), pidfd = -EBADF;
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char pid[16], theirs[sizeof(t->cgroup)];
+	struct ucred cred;
+	socklen_t n = sizeof(cred);
+	int e;
+
+	if (fd < 0)
+		return -errno;
+	e = text_copy(a.sun_path, sizeof(a.sun_path), name);
+	if (e < 0)
+		return e;
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+		return -errno;
+	/* Of whoever listened. In our directory only spawn's uid can have made a socket; its monitors live in our cgroup,
+	 * where no container's process can go. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
+		return -errno;
+	if (cred.pid <= 0 || (cred.uid != getuid() && cred.uid != geteuid()))
+		return -EPERM;
+	pidfd = sys_pidfd_open(cred.pid);
+	if (pidfd < 0)
+		return pidfd;
+	snprintf(pid, sizeof(pid), "%d", cred.pid);
+	e = cgroup_read(pid, theirs, sizeof(theirs));
+	if (e < 0)
+		return e;
+	if (strcmp(theirs, t->cgroup) != 0)
+		return -EPERM;
+	*ret_pid = cred.pid;
+	*ret_pidfd = TAKE_FD(pidfd);
+	*ret_channel = TAKE_FD(fd);
+	return 0;
+}

@@ -1,0 +1,146 @@
+/* target.c - where a mount goes, below a root that the image filled. openat2(2).
+ *
+ * The image may hold any symbolic link, and a volume in it may be changed by another container while we walk. So every
+ * step is the kernel's walk inside `root` (RESOLVE_IN_ROOT): a swap can only lead to another place of the same
+ * container, which is its own to spoil. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../base/cleanup.h"
+#include "../base/sys.h"
+#include "../base/text.h"
+#include "init.h"
+
+enum { LINKS_MAX = 40, RETRIES_MAX = 64 };
+
+struct walk {
+	int root;
+	char done[PATH_MAX]; /* walked so far: no symbolic links, no leading slash; "" is root */
+	char rest[PATH_MAX];
+	int links;
+};
+
+static int open_in(int root, const char *path, uint64_t flags)
+{
+	int fd = -EAGAIN;
+
+	/* EAGAIN: something was renamed meanwhile. */
+	for (int i = 0; i < RETRIES_MAX && fd == -EAGAIN; i++)
+		fd = sys_openat2(root, *path ? path : ".", flags | O_PATH | O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	return fd;
+}
+
+int target_open(int root, const char *path)
+{
+	return open_in(root, path + (*path == '/'), 0);
+}
+
+/* Takes the next component off rest; false at the end. */
+static bool next_component(struct walk *w, char *ret)
+{
+	size_t skip = strspn(w->rest, "/"), n = strcspn(w->rest + skip, "/");
+
+	if (n == 0 || n > NAME_MAX)
+		return false;
+	memcpy(ret, w->rest + skip, n);
+	ret[n] = '\0';
+	memmove(w->rest, w->rest + skip + n, strlen(w->rest + skip + n) + 1);
+	return true;
+}
+
+static void step_up(struct walk *w)
+{
+	char *slash = strrchr(w->done, '/');
+
+	*(slash ? slash : w->done) = '\0';
+}
+
+static int follow(struct walk *w, int link)
+{
+	char text[PATH_MAX], rest[PATH_MAX];
+	ssize_t n = readlinkat(link, "", text, sizeof(text) - 1);
+
+	if (n < 0)
+		return -errno;
+	if (++w->links > LINKS_MAX)
+		return -ELOOP;
+	text[n] = '\0';
+	if (text[0] == '/')
+		w->done[0] = '\0';
+	if (text_format(rest, sizeof(rest), "%s/%s", text, w->rest) < 0)
+		return -ENAMETOOLONG;
+	memcpy(w->rest, rest, strlen(rest) + 1);
+	return 0;
+}
+
+static int make_one(struct walk *w, const char *name, bool dir)
+{
+	_cleanup_close_ int parent = open_in(w->root, w->done, O_DIRECTORY);
+	_cleanup_close_ int file = -EBADF;
+
+	if (parent < 0)
+		return parent;
+	if (dir)
+		return mkdirat(parent, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
+	file = openat(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0644);
+	return file < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* One component: into w->done, or its link's text in front of the rest. */
+static int step(struct walk *w, const char *name, bool dir)
+{
+	_cleanup_close_ int fd = -EBADF;
+	char path[PATH_MAX];
+	struct stat st;
+	int e;
+
+	if (strcmp(name, ".") == 0)
+		return 0;
+	if (strcmp(name, "..") == 0) {
+		step_up(w);
+		return 0;
+	}
+	if (text_format(path, sizeof(path), "%s%s%s", w->done, w->done[0] ? "/" : "", name) < 0)
+		return -ENAMETOOLONG;
+	fd = open_in(w->root, path, O_NOFOLLOW);
+	if (fd == -ENOENT) {
+		e = make_one(w, name, dir || w->rest[strspn(w->rest, "/")]);
+		if (e < 0)
+			return e;
+		fd = open_in(w->root, path, O_NOFOLLOW);
+	}
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISLNK(st.st_mode))
+		return follow(w, fd);
+	memcpy(w->done, path, strlen(path) + 1);
+	return 0;
+}
+
+int target_make(int root, const char *path, bool dir)
+{
+	struct walk w = { .root = root };
+	char name[NAME_MAX + 1];
+	int fd, e;
+
+	fd = target_open(root, path);
+	if (fd != -ENOENT)
+		return fd;
+	if (text_copy(w.rest, sizeof(w.rest), path) < 0)
+		return -ENAMETOOLONG;
+	while (next_component(&w, name)) {
+		e = step(&w, name, dir);
+		if (e < 0)
+			return e;
+	}
+	if (w.rest[strspn(w.rest, "/")])
+		return -ENAMETOOLONG;
+	return open_in(root, w.done, 0);
+}
