@@ -15,7 +15,7 @@
 #include "filters.h"
 #include "times.h"
 
-enum { EVENTS_RING = 256 };
+enum { EVENTS_RING = 256, SECOND = 1000000000 };
 
 struct event {
 	int64_t time_ns;
@@ -140,7 +140,8 @@ static int send_events(struct http_request *r, const cJSON *filters, int64_t sin
 		if (evs->count - *next > EVENTS_RING)
 			*next = evs->count - EVENTS_RING;
 		ev = &evs->ring[(*next)++ % EVENTS_RING];
-		if (ev->time_ns < since || (until && ev->time_ns > until) || !matches(filters, ev->o))
+		/* Clients cut the end to whole seconds: a whole second means all of it. */
+		if (ev->time_ns < since || (until && ev->time_ns > until + (until % SECOND ? 0 : SECOND - 1)) || !matches(filters, ev->o))
 			continue;
 		/* While we wait for a slow client the ring may move on: send a copy. */
 		cJSON *copy = cJSON_Duplicate(ev->o, true);
