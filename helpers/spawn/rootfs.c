@@ -28,6 +28,18 @@ static int private_mount(int fd, uint64_t attrs)
 	return sys_mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &a);
 }
 
+/* In the words of a user: the kernel says EINVAL to a file over a directory and the reverse. */
+static int move_to(int mount_fd, int target, bool dir)
+{
+	struct stat st;
+
+	if (fstat(target, &st) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode) == dir)
+		return dir ? -ENOTDIR : -EISDIR;
+	return sys_move_mount(mount_fd, "", target, "", EMPTY_BOTH);
+}
+
 /* --- stage and overlay -------------------------------------------------------------------------------------------- */
 static int stage_make(struct init *in)
 {
@@ -190,7 +202,7 @@ static int mount_one(struct init *in, const struct plan_mount *m)
 		close_fd(target);
 		target = sys_openat2(in->root, m->target, O_PATH | O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
 	}
-	e = target < 0 ? target : sys_move_mount(fd, "", target, "", EMPTY_BOTH);
+	e = target < 0 ? target : move_to(fd, target, dir);
 	if (e < 0)
 		return init_fail(in, e, "mount %s", m->target);
 	if (m->fs == PLAN_TMPFS && strcmp(m->target, "/dev") == 0 && in->dev < 0) {
@@ -223,7 +235,7 @@ static int files_mount(struct init *in)
 		if (e >= 0)
 			e = target = target_make(in->root, f->key, /* dir= */ false);
 		if (e >= 0)
-			e = sys_move_mount(tree, "", target, "", EMPTY_BOTH);
+			e = move_to(tree, target, /* dir= */ false);
 		if (e < 0)
 			return init_fail(in, e, "file %s", f->key);
 	}
