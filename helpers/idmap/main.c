@@ -152,7 +152,7 @@ static int run_map(struct request *r)
 	struct rep_idmap_map *rep = r->rep;
 	struct ranges *ranges = ranges_of(r->helper);
 	struct req_mount_mapping mapping = { .ticket = req->ticket, .what = MAPPING_STORE };
-	char text[EXTENTS_TEXT_MAX];
+	char text[EXTENTS_TEXT_MAX] = "";
 	struct extent extents[EXTENTS_MAX];
 	int e, index;
 

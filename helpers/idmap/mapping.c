@@ -96,7 +96,7 @@ int mapping_create(int proc, const char *uids, const char *gids)
 		return pid;
 	if (pid == 0)
 		child_main(its);
-	its = close_fd(its);
+	cleanup_close_p(&its);
 	e = read(mine, &byte, 1) == 1 ? write_maps(proc, pid, uids, gids) : -EIO;
 	/* It ends with our end of the pair, and nobody waits for it (SIGCHLD is ignored). */
 	return e;

@@ -157,7 +157,7 @@ static int run_open(struct request *r)
 	struct verdict v = { 0 };
 	struct rep_mount_source none;
 	_cleanup_close_ int fd = -EBADF;
-	struct object o;
+	struct object o = { 0 };
 	int e;
 
 	fd = req->what == LOOKUP_DEVICE ? open_device(r, &o, &v) : open_bind(r, &o, &v);

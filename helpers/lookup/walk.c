@@ -50,7 +50,7 @@ static int step(int dir, const char *name, struct object *ret)
 int walk_open(int root, const char *path, struct walk *w, struct object *ret)
 {
 	_cleanup_close_ int at = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct object o;
+	struct object o = { 0 };
 	char name[256];
 	int e;
 
@@ -91,7 +91,9 @@ int walk_open(int root, const char *path, struct walk *w, struct object *ret)
  * of them can be id-mapped without its server's consent either. */
 static bool fs_remote(const char *type)
 {
-	static const char *const types[] = { "fuse", "fuseblk", "autofs", "nfs", "nfs4", "cifs", "smb3", "ceph", "afs", "coda", "9p" };
+	static const char *const types[] = {
+		"fuse", "fuseblk", "autofs", "nfs", "nfs4", "cifs", "smb3", "ceph", "afs", "coda", "9p",
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (strcmp(type, types[i]) == 0)

@@ -135,7 +135,7 @@ static int run_rootfs(struct request *r)
 	struct rep_mount_rootfs *rep = r->rep;
 	const struct ticket *mapping = find_mapping(r, req->mapping, MAPPING_STORE);
 	struct batch b = { 0 };
-	int sealed[MOUNTS_MAX], e;
+	int sealed[MOUNTS_MAX] = { 0 }, e;
 
 	if (!mapping)
 		return -ENOENT;
@@ -186,6 +186,7 @@ static int check_source(struct request *r, const struct ticket *s)
 static int bind_mapping(struct request *r, const struct ticket *s, const struct ticket **ret)
 {
 	const struct req_mount_bind *req = r->req;
+	const struct policy_mount *policy = r->helper->policy;
 	const struct ticket *m = NULL;
 
 	if (!req->readonly && s->readonly)
@@ -194,7 +195,9 @@ static int bind_mapping(struct request *r, const struct ticket *s, const struct 
 		m = find_mapping(r, req->mapping, MAPPING_OWNER);
 		if (!m)
 			return -ENOENT;
-		if (s->unmapped || m->owner_uid != s->id.uid)
+		/* lookup and idmap said so already; neither is taken at its word alone. */
+		if (s->unmapped || m->owner_uid != s->id.uid ||
+		    !policy_owner_ordinary(&policy->common, s->id.uid, policy->owner_uid_first))
 			return request_fail(r, -EPERM, "owner");
 	} else if (!req->readonly) {
 		return request_fail(r, -EPERM, "unmapped");
@@ -248,7 +251,7 @@ static int run_bind(struct request *r)
 	const struct req_mount_bind *req = r->req;
 	struct rep_mount_bind *rep = r->rep;
 	struct batch b = { 0 };
-	struct ticket source;
+	struct ticket source = { .fd = -EBADF };
 	int e;
 
 	e = take_source(r, req->source, LOOKUP_BIND, &source);
@@ -269,7 +272,7 @@ static int run_device(struct request *r)
 	/* Not id-mapped (devtmpfs cannot be); the device filter of the cgroup says who may open it. */
 	const struct clone_options options = { .userns = -EBADF, .attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC };
 	struct batch b = { 0 };
-	struct ticket source;
+	struct ticket source = { .fd = -EBADF };
 	int e;
 
 	e = take_source(r, req->source, LOOKUP_DEVICE, &source);

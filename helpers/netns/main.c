@@ -147,7 +147,7 @@ static int run_create(struct request *r)
 		return request_fail(r, pid, "clone");
 	if (pid == 0)
 		child_main(life_read, ready_write, self);
-	ready_write = close_fd(ready_write);
+	cleanup_close_p(&ready_write);
 	/* It runs our own few lines: it writes, or it ends and the pipe with it. */
 	e = read(ready_read, &byte, 1) == 1 ? open_objects(c, pid, rep) : -EIO;
 	if (e == 0)
