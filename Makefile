@@ -84,11 +84,11 @@ $(call obj,$(wildcard helpers/device/*.c)): CPPFLAGS += -I$(B)/gen
 $(call obj,$(wildcard helpers/device/*.c)): $(if $(wildcard bpf/device.bpf.c),$(B)/gen/device.skel.h)
 $(B)/obj/helpers/launcher/main.o: CPPFLAGS += -DBUILD_ID='"$(BUILD_ID)"'
 
-# Unit tests: one program per tests/unit/test_*.c, over the libraries.
+# Unit tests: one program per tests/unit/test_*.c, over the libraries. They also write archives: libarchive whole.
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB_CONTROLLER) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcunit $(LIBS_CONTROLLER)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcunit -larchive $(LIBS_CONTROLLER)
 unit: $(UNIT)
 .PHONY: unit
 

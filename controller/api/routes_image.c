@@ -32,7 +32,7 @@ static void reply(struct http_request *r, cJSON *answer, const struct err *err)
 	cJSON_Delete(answer);
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------ */
+/* --- reading ----------------------------------------------------------------------------------------------------- */
 static void run_list(struct http_request *r)
 {
 	static const char *const known[] = { "before", "dangling", "label", "reference", "since", "until", NULL };
@@ -76,13 +76,14 @@ static void run_history(struct http_request *r)
 	reply(r, answer, &err);
 }
 
-/* --- changing ------------------------------------------------------------------------------------------------------ */
+/* --- changing ---------------------------------------------------------------------------------------------------- */
 static void run_remove(struct http_request *r)
 {
 	struct call_ctx ctx = http_call_ctx(r);
 	struct err err = { 0 };
 
-	reply(r, remove_image(http_engine(r), &ctx, http_path_arg(r, 0), http_query_bool(r, "force", false), &err), &err);
+	reply(r, remove_image(http_engine(r), &ctx, http_path_arg(r, 0), http_query_bool(r, "force", false), &err),
+	      &err);
 }
 
 static void run_prune(struct http_request *r)
@@ -135,7 +136,7 @@ static void run_tag(struct http_request *r)
 		http_reply_error(r, &err);
 }
 
-/* --- load ----------------------------------------------------------------------------------------------------------- */
+/* --- load -------------------------------------------------------------------------------------------------------- */
 struct progress {
 	struct http_request *r;
 	bool quiet;
@@ -166,15 +167,17 @@ static void show_progress(void *data, const struct plan_layer *layer, bool done,
 {
 	struct progress *p = data;
 	char hex[ID_HEX + 1];
-	cJSON *line;
+	const char *status;
+	cJSON *line, *detail;
 
 	if (p->quiet || p->lines++ >= PROGRESS_LINES_MAX)
 		return;
 	hex_encode(layer->diff, ID_BYTES, hex);
 	hex[12] = '\0';
 	line = cJSON_CreateObject();
-	cJSON_AddStringToObject(line, "status", existed ? "Layer already exists" : done ? "Load complete" : "Loading layer");
-	cJSON *detail = cJSON_AddObjectToObject(line, "progressDetail");
+	status = existed ? "Layer already exists" : done ? "Load complete" : "Loading layer";
+	cJSON_AddStringToObject(line, "status", status);
+	detail = cJSON_AddObjectToObject(line, "progressDetail");
 	if (!done) {
 		json_add_int(detail, "current", 0);
 		json_add_int(detail, "total", (int64_t)layer->length);
@@ -185,8 +188,8 @@ static void show_progress(void *data, const struct plan_layer *layer, bool done,
 }
 
 /* One image with its names: all there or nothing changed. The lines to say are kept until the lock is released. */
-static int load_image(struct http_request *r, const struct plan_image *p, int fd, struct progress *progress, cJSON *said,
-		      struct err *err)
+static int load_image(struct http_request *r, const struct plan_image *p, int fd, struct progress *progress,
+		      cJSON *said, struct err *err)
 {
 	struct engine *e = http_engine(r);
 	struct call_ctx ctx = http_call_ctx(r);
@@ -198,8 +201,9 @@ static int load_image(struct http_request *r, const struct plan_image *p, int fd
 	for (unsigned i = 0; i < p->ntags && result == 0; i++) {
 		result = store_tag(e, p->tags[i], p->id, old, err);
 		if (result == 0 && *old) {
-			snprintf(line, sizeof(line), "The image %s already exists, renaming the old one with ID sha256:%s to "
-				 "empty string\n", p->tags[i], old);
+			snprintf(line, sizeof(line),
+				 "The image %s already exists, renaming the old one with ID sha256:%s to empty "
+				 "string\n", p->tags[i], old);
 			cJSON_AddItemToArray(said, cJSON_CreateString(line));
 		}
 	}
@@ -226,8 +230,8 @@ static int load(struct http_request *r, struct progress *progress, cJSON *said, 
 	struct plan plan = { 0 };
 	int result = spool_body(http_engine(r), r, &spool, err);
 
-	/* As dockerd: from here on it is a stream, and an error its last line. Not before the body is in: "100 Continue" may
-	 * have to come first. */
+	/* As dockerd: from here on it is a stream, and an error its last line. Not before the body is in: "100
+	 * Continue" may have to come first. */
 	http_begin(r, 200, NULL);
 	if (result == 0)
 		result = tar_index_read(spool.fd, spool.size, &index, err);
@@ -258,7 +262,7 @@ static void run_load(struct http_request *r)
 	http_end(r);
 }
 
-/* --- import --------------------------------------------------------------------------------------------------------- */
+/* --- import ------------------------------------------------------------------------------------------------------ */
 #if defined(__x86_64__)
 #define NATIVE "amd64"
 #else
@@ -356,14 +360,16 @@ static void run_pull(struct http_request *r, const char *source)
 	char text[2 * IMAGE_REF_MAX], name[IMAGE_REF_MAX], id[65], line[2 * IMAGE_REF_MAX];
 	struct reference ref;
 	struct err err = { 0 };
-	bool digest = tag && strncmp(tag, "sha256:", 7) == 0;
+	const char *joint = !tag || !*tag ? "" : strncmp(tag, "sha256:", 7) == 0 ? "@" : ":";
 
-	if (text_format(text, sizeof(text), "%s%s%s", source, tag && *tag ? (digest ? "@" : ":") : "", tag ? tag : "") < 0)
+	if (text_format(text, sizeof(text), "%s%s%s", source, joint, tag ? tag : "") < 0)
 		err_set(&err, 400, "invalid reference format");
 	else if (reference_parse(text, &ref, &err) == 0)
 		reference_text(&ref, name);
 	if (!err.status && image_resolve(http_engine(r), text, id, NULL, NULL) < 0)
-		err_set(&err, 501, "pulling is not available in this version: bring %s with `docker load` or `docker import`", name);
+		err_set(&err, 501,
+			"pulling is not available in this version: bring %s with `docker load` or `docker import`",
+			name);
 	if (err.status) {
 		http_reply_error(r, &err);
 		return;

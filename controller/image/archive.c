@@ -1,7 +1,8 @@
 /* archive.c - what an image archive says it holds: Docker's (manifest.json) and OCI layouts (index.json).
  *
- * Hostile input: everything. JSON is bounded and strict (json.h), digests in names are compared with what is there, diff ids
- * come from the config and are verified when the layer is unpacked. image-spec: image-layout.md, manifest.md, config.md. */
+ * Hostile input: everything. JSON is bounded and strict (json.h), digests in names are compared with what is there,
+ * diff ids come from the config and are verified when the layer is unpacked. image-spec: image-layout.md, manifest.md,
+ * config.md. */
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -34,7 +35,8 @@ static int parse_digest(const char *text, uint8_t ret[ID_BYTES])
 }
 
 /* The file as text (NUL-terminated, without NUL inside); wanted, when not NULL, is its digest. */
-static char *read_text(int fd, const struct tar_index *t, const char *name, const uint8_t *wanted, size_t *ret_len, struct err *err)
+static char *read_text(int fd, const struct tar_index *t, const char *name, const uint8_t *wanted, size_t *ret_len,
+		       struct err *err)
 {
 	const struct tar_entry *entry = tar_index_find(t, name);
 	_cleanup_free_ char *text = NULL;
@@ -78,7 +80,7 @@ static cJSON *read_json(int fd, const struct tar_index *t, const char *name, con
 	return v;
 }
 
-/* --- config ----------------------------------------------------------------------------------------------------- */
+/* --- config ------------------------------------------------------------------------------------------------------ */
 void plan_image_finish(struct plan_image *p)
 {
 	for (unsigned i = 0; i < p->ntags; i++)
@@ -226,7 +228,7 @@ static struct plan_image *add_image(struct plan *plan, struct err *err)
 	return &plan->v[plan->n++];
 }
 
-/* --- Docker's archive ------------------------------------------------------------------------------------------- */
+/* --- Docker's archive -------------------------------------------------------------------------------------------- */
 /* "HEX.json" and "blobs/sha256/HEX" say what the digest must be. */
 static const uint8_t *digest_in_name(const char *name, uint8_t digest[ID_BYTES])
 {
@@ -286,7 +288,7 @@ static int read_docker(int fd, const struct tar_index *t, struct plan *plan, str
 	return e;
 }
 
-/* --- OCI layout ------------------------------------------------------------------------------------------------- */
+/* --- OCI layout -------------------------------------------------------------------------------------------------- */
 static int blob_of(const cJSON *descriptor, uint8_t digest[ID_BYTES], char name[96], struct err *err)
 {
 	char hex[ID_HEX + 1];
@@ -298,8 +300,8 @@ static int blob_of(const cJSON *descriptor, uint8_t digest[ID_BYTES], char name[
 	return 0;
 }
 
-static int read_oci_manifest(int fd, const struct tar_index *t, const cJSON *manifest, const char *tag, struct plan *plan,
-			     struct err *err)
+static int read_oci_manifest(int fd, const struct tar_index *t, const cJSON *manifest, const char *tag,
+			     struct plan *plan, struct err *err)
 {
 	const cJSON *layers = json_get(manifest, "layers"), *v;
 	_cleanup_free_ char *text = NULL;
@@ -328,12 +330,13 @@ static int read_oci_manifest(int fd, const struct tar_index *t, const cJSON *man
 static bool is_for_us(const cJSON *descriptor)
 {
 	const cJSON *platform = json_get(descriptor, "platform");
-	const char *os = json_text(platform, "os", "linux", NULL), *arch = json_text(platform, "architecture", NATIVE, NULL);
+	const char *os = json_text(platform, "os", "linux", NULL);
+	const char *arch = json_text(platform, "architecture", NATIVE, NULL);
 
 	return os && arch && strcmp(os, "linux") == 0 && strcmp(arch, NATIVE) == 0;
 }
 
-/* The name that a layout's descriptor carries: whole in containerd's annotation, else OCI's if it is more than a tag. */
+/* The name that a descriptor carries: whole in containerd's annotation, else OCI's if it is more than a tag. */
 static const char *name_of(const cJSON *descriptor)
 {
 	const cJSON *annotations = json_get(descriptor, "annotations");

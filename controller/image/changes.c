@@ -1,4 +1,4 @@
-/* changes.c - Dockerfile instructions that an import applies to its image's config (moby builder/dockerfile, "changes").
+/* changes.c - Dockerfile instructions that an import applies to its image's config (moby, builder/dockerfile).
  *
  * Hostile input: the text, which a client wrote. Only the instructions that change a config are known. */
 #include <stdlib.h>
@@ -129,7 +129,9 @@ static int change_pairs(cJSON *config, const char *name, char *args, struct err 
 				return err_set(err, 400, "%s must have two arguments", env ? "ENV" : "LABEL");
 			args = value + strlen(value);
 		} else if (!eq || eq == word) {
-			return err_set(err, 400, "Syntax error - can't find = in \"%.200s\". Must be of the form: name=value", word);
+			return err_set(err, 400,
+				       "Syntax error - can't find = in \"%.200s\". Must be of the form: name=value",
+				       word);
 		} else {
 			*eq = '\0';
 			value = eq + 1;

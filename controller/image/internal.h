@@ -33,7 +33,7 @@ struct images {
 void images_lock(struct engine *e);
 void images_unlock(struct engine *e);
 
-/* --- reference.c: names --------------------------------------------------------------------------------------- */
+/* --- reference.c: names ------------------------------------------------------------------------------------------ */
 struct reference {
 	char repository[256];
 	char tag[129]; /* "" when none was given */
@@ -43,11 +43,11 @@ struct reference {
 int reference_parse(const char *text, struct reference *ret, struct err *err);
 /* "repository:tag", tag "latest" when there is none. */
 void reference_text(const struct reference *r, char ret[IMAGE_REF_MAX]);
-/* Id (hex) of the image that a client means: name, id, prefix of an id. ret_tag, when not NULL, gets the stored name when it was
- * by name, else "". 404 "No such image: ...". */
+/* Id (hex) of the image that a client means: name, id, prefix of an id. ret_tag, when not NULL, gets the stored name
+ * when it was by name, else "". 404 "No such image: ...". */
 int image_resolve(struct engine *e, const char *text, char ret_id[65], char ret_tag[IMAGE_REF_MAX], struct err *err);
 
-/* --- spool.c: a request's body as an uncompressed file of ours ------------------------------------------------- */
+/* --- spool.c: a request's body as an uncompressed file of ours --------------------------------------------------- */
 struct http_request;
 struct spool {
 	int write_fd; /* while it is filled */
@@ -55,11 +55,11 @@ struct spool {
 	uint64_t size;
 	uint8_t digest[ID_BYTES]; /* SHA-256 of its bytes */
 };
-/* Plain or compressed (gzip, zstd, xz) tar. Looks at the first block, so that no gigabytes are taken before a refusal. */
+/* Plain or compressed (gzip, zstd, xz) tar. Its first block is looked at before the rest is taken. */
 int spool_body(struct engine *e, struct http_request *r, struct spool *ret, struct err *err);
 void spool_finish(struct spool *s);
 
-/* --- tar_index.c: where things are in a tar -------------------------------------------------------------------- */
+/* --- tar_index.c: where things are in a tar ---------------------------------------------------------------------- */
 struct tar_entry {
 	char *name; /* cleaned: no leading "./" or "/" */
 	char *link; /* target, resolved to a name like the above, or NULL */
@@ -75,7 +75,7 @@ void tar_index_finish(struct tar_index *t);
 /* Regular file of that name, through links inside the archive; NULL when there is none. */
 const struct tar_entry *tar_index_find(const struct tar_index *t, const char *name);
 
-/* --- archive.c: what an image archive holds -------------------------------------------------------------------- */
+/* --- archive.c: what an image archive holds ---------------------------------------------------------------------- */
 struct plan_layer {
 	uint8_t diff[ID_BYTES], chain[ID_BYTES];
 	uint64_t offset, length; /* in the spooled file */
@@ -92,8 +92,8 @@ struct plan {
 	unsigned n;
 	struct plan_image *v;
 };
-/* Docker's archive (manifest.json) or an OCI layout (index.json). Digests of configs and manifests are verified here, those of
- * layers by postern-layer. */
+/* Docker's archive (manifest.json) or an OCI layout (index.json). Digests of configs and manifests are verified here,
+ * those of layers by postern-layer. */
 int plan_read(int fd, const struct tar_index *t, struct plan *ret, struct err *err);
 void plan_finish(struct plan *p);
 /* Id, diff ids and chain ids from a config; takes nothing. layers get no offset. */
@@ -104,32 +104,32 @@ void plan_image_finish(struct plan_image *p);
 /* Called with each layer when it starts (done false) and when it is in the store. */
 typedef void (*store_progress)(void *data, const struct plan_layer *layer, bool done, bool existed);
 /* Unpacks what is missing and writes the rows: all of the image or nothing. Locked. */
-int store_image(struct engine *e, const struct call_ctx *ctx, const struct plan_image *p, int archive, store_progress progress,
-		void *data, struct err *err);
+int store_image(struct engine *e, const struct call_ctx *ctx, const struct plan_image *p, int archive,
+		store_progress progress, void *data, struct err *err);
 /* Makes a tag point to an image. *ret_old (65 bytes) is the image that loses it, or "". */
 int store_tag(struct engine *e, const char *ref, const char *id, char *ret_old, struct err *err);
-/* Removes layers that no image has any more; ids of those removed are added to `deleted` as {"Deleted": ...} (may be NULL). */
+/* Removes layers that no image has any more; `deleted` (may be NULL) gets a {"Deleted": ...} for each. */
 int store_collect(struct engine *e, const struct call_ctx *ctx, cJSON *deleted, int64_t *ret_freed, struct err *err);
 /* Chain ids of a row, split; -1 with err when it is damaged. ret may be NULL. */
 int store_chain(const struct image_row *row, unsigned *ret_n, uint8_t ret[LAYERS_MAX][ID_BYTES], struct err *err);
 /* Emits an image event with the attribute "name". */
 void store_event(struct engine *e, const char *action, const char *id, const char *name);
 
-/* --- show.c: JSON for clients -------------------------------------------------------------------------------------- */
+/* --- show.c: JSON for clients ------------------------------------------------------------------------------------ */
 cJSON *show_list(struct engine *e, const cJSON *filters, int version, struct err *err);
 cJSON *show_image(struct engine *e, const char *id, int version, struct err *err);
 cJSON *show_history(struct engine *e, const char *id, struct err *err);
 /* Names of an image: array of texts. */
 cJSON *show_tags(struct engine *e, const char *id);
 
-/* --- remove.c ------------------------------------------------------------------------------------------------------- */
+/* --- remove.c ---------------------------------------------------------------------------------------------------- */
 /* Docker's rules; the answer is an array of {"Untagged"} and {"Deleted"}. Locks. */
 cJSON *remove_image(struct engine *e, const struct call_ctx *ctx, const char *text, bool force, struct err *err);
 cJSON *remove_unused(struct engine *e, const struct call_ctx *ctx, const cJSON *filters, struct err *err);
 
-/* --- changes.c ------------------------------------------------------------------------------------------------------ */
-/* Applies a Dockerfile instruction (CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR) to an
- * image's "config" object. */
+/* --- changes.c --------------------------------------------------------------------------------------------------- */
+/* Applies a Dockerfile instruction (CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR) to
+ * an image's "config" object. */
 int change_apply(cJSON *config, const char *instruction, struct err *err);
 
 #endif

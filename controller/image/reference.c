@@ -1,7 +1,7 @@
 /* reference.c - names of images, as distribution/reference has them: [host[:port]/]path[:tag][@digest]. Hostile input.
  *
- * Names are kept as they were given. One that leaves the host out also finds the only image that differs by that alone, since
- * other engines write their archives with full names. */
+ * Names are kept as they were given. One that leaves the host out also finds the only image that differs by that alone,
+ * since other engines write their archives with full names. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,16 +52,23 @@ static bool is_host(const char *s, size_t n)
 	return memchr(s, '.', n) || memchr(s, ':', n) || (n == 9 && memcmp(s, "localhost", 9) == 0);
 }
 
+/* Labels of letters, digits and inner "-", joined by ".", and a port. */
 static bool host_valid(const char *s, size_t n)
 {
 	const char *colon = memchr(s, ':', n);
-	size_t name = colon ? (size_t)(colon - s) : n;
+	size_t name = colon ? (size_t)(colon - s) : n, label = 0;
 
-	if (name == 0 || (colon && name + 1 == n))
+	if (colon && name + 1 == n)
 		return false;
-	for (size_t i = 0; i < name; i++)
-		if (!is_word(s[i]) && s[i] != '.' && s[i] != '-')
+	for (size_t i = 0; i <= name; i++) {
+		if (i == name || s[i] == '.') {
+			if (i == label || s[label] == '-' || s[i - 1] == '-')
+				return false;
+			label = i + 1;
+		} else if ((!is_word(s[i]) && s[i] != '-') || s[i] == '_') {
 			return false;
+		}
+	}
 	for (size_t i = name + 1; i < n; i++)
 		if (s[i] < '0' || s[i] > '9')
 			return false;
@@ -120,13 +127,15 @@ int reference_parse(const char *text, struct reference *ret, struct err *err)
 			return err_set(err, 400, "invalid reference format");
 	}
 	if (text_copy(r.repository, sizeof(r.repository), whole) < 0)
-		return err_set(err, 400, "invalid reference format: repository name must not be more than 255 characters");
+		return err_set(err, 400,
+			       "invalid reference format: repository name must not be more than 255 characters");
 	if (!repository_valid(r.repository)) {
 		for (char *c = whole; *c; c++)
 			if (*c >= 'A' && *c <= 'Z')
 				*c = (char)(*c + 32);
 		if (repository_valid(whole))
-			return err_set(err, 400, "invalid reference format: repository name (%s) must be lowercase", r.repository);
+			return err_set(err, 400, "invalid reference format: repository name (%s) must be lowercase",
+				       r.repository);
 		return err_set(err, 400, "invalid reference format");
 	}
 	*ret = r;

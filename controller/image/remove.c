@@ -1,7 +1,7 @@
-/* remove.c - taking names from images and images from the store, by Docker's rules (moby daemon/images/image_delete.go).
+/* remove.c - taking names from images and images from the store, by Docker's rules (moby, image_delete.go).
  *
- * One difference: an image whose container is still there keeps its layers and its row when it is removed by force; it loses
- * its names, and goes with `prune` once the container has gone. A container could not start without its layers. */
+ * One difference: an image whose container is still there keeps its layers and its row when it is removed by force; it
+ * loses its names, and goes with `prune` once the container has gone: a container cannot start without its layers. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -123,8 +123,9 @@ static int remove_by_name(struct removal *r, const char *tag)
 	cJSON_Delete(tags);
 	if (!r->force && n == 1 && containers_using_image(r->e, r->id, &running, one) > 0)
 		return err_set(err, 409,
-			       "conflict: unable to remove repository reference \"%s\" (must force) - container %.12s is using its "
-			       "referenced image %.12s", tag, one, r->id);
+			       "conflict: unable to remove repository reference \"%s\" (must force) - container %.12s "
+			       "is using its referenced image %.12s",
+			       tag, one, r->id);
 	if (untag(r, tag) < 0)
 		return -1;
 	if (n > 1)

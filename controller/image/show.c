@@ -57,7 +57,7 @@ static void add_digest(cJSON *o, const char *name, const char *hex)
 	cJSON_AddStringToObject(o, name, digest);
 }
 
-/* --- list ------------------------------------------------------------------------------------------------------- */
+/* --- list -------------------------------------------------------------------------------------------------------- */
 struct listed {
 	int64_t created;
 	cJSON *item;
@@ -79,7 +79,8 @@ static bool matches_reference(const cJSON *patterns, const char *ref)
 
 	snprintf(name, sizeof(name), "%.*s", (int)(strrchr(ref, ':') - ref), ref);
 	cJSON_ArrayForEach(pattern, patterns)
-		if (fnmatch(pattern->valuestring, ref, FNM_PATHNAME) == 0 || fnmatch(pattern->valuestring, name, FNM_PATHNAME) == 0)
+		if (fnmatch(pattern->valuestring, ref, FNM_PATHNAME) == 0 ||
+		    fnmatch(pattern->valuestring, name, FNM_PATHNAME) == 0)
 			return true;
 	return false;
 }
@@ -87,7 +88,8 @@ static bool matches_reference(const cJSON *patterns, const char *ref)
 /* Names that the filter leaves; false when the image is out by them. */
 static bool filter_tags(const struct list *l, cJSON *tags)
 {
-	const cJSON *references = filters_get(l->filters, "reference"), *dangling = filters_get(l->filters, "dangling"), *v;
+	const cJSON *references = filters_get(l->filters, "reference"), *v;
+	const cJSON *dangling = filters_get(l->filters, "dangling");
 	bool untagged = cJSON_GetArraySize(tags) == 0;
 
 	cJSON_ArrayForEach(v, dangling) {
@@ -104,7 +106,8 @@ static bool filter_tags(const struct list *l, cJSON *tags)
 	return cJSON_GetArraySize(tags) > 0;
 }
 
-static cJSON *summary(const struct list *l, const struct image_row *row, const cJSON *labels, cJSON *tags, int64_t created)
+static cJSON *summary(const struct list *l, const struct image_row *row, const cJSON *labels, cJSON *tags,
+		      int64_t created)
 {
 	cJSON *o = cJSON_CreateObject(), *digests = cJSON_CreateArray();
 
@@ -211,16 +214,33 @@ cJSON *show_list(struct engine *e, const cJSON *filters, int version, struct err
 	return all;
 }
 
-/* --- inspect ---------------------------------------------------------------------------------------------------- */
+/* --- inspect ----------------------------------------------------------------------------------------------------- */
 static const struct {
 	const char *name;
 	enum { EMPTY, OFF, NOTHING, LEFT_OUT } absent;
 } config_fields[] = {
-	{ "Hostname", EMPTY }, { "Domainname", EMPTY }, { "User", EMPTY }, { "AttachStdin", OFF }, { "AttachStdout", OFF },
-	{ "AttachStderr", OFF }, { "ExposedPorts", LEFT_OUT }, { "Tty", OFF }, { "OpenStdin", OFF }, { "StdinOnce", OFF },
-	{ "Env", NOTHING }, { "Cmd", NOTHING }, { "Healthcheck", LEFT_OUT }, { "ArgsEscaped", LEFT_OUT }, { "Image", EMPTY },
-	{ "Volumes", NOTHING }, { "WorkingDir", EMPTY }, { "Entrypoint", NOTHING }, { "OnBuild", NOTHING }, { "Labels", NOTHING },
-	{ "StopSignal", LEFT_OUT }, { "Shell", LEFT_OUT },
+	{ "Hostname", EMPTY },
+	{ "Domainname", EMPTY },
+	{ "User", EMPTY },
+	{ "AttachStdin", OFF },
+	{ "AttachStdout", OFF },
+	{ "AttachStderr", OFF },
+	{ "ExposedPorts", LEFT_OUT },
+	{ "Tty", OFF },
+	{ "OpenStdin", OFF },
+	{ "StdinOnce", OFF },
+	{ "Env", NOTHING },
+	{ "Cmd", NOTHING },
+	{ "Healthcheck", LEFT_OUT },
+	{ "ArgsEscaped", LEFT_OUT },
+	{ "Image", EMPTY },
+	{ "Volumes", NOTHING },
+	{ "WorkingDir", EMPTY },
+	{ "Entrypoint", NOTHING },
+	{ "OnBuild", NOTHING },
+	{ "Labels", NOTHING },
+	{ "StopSignal", LEFT_OUT },
+	{ "Shell", LEFT_OUT },
 };
 
 static cJSON *show_config(const cJSON *config)
@@ -293,7 +313,7 @@ cJSON *show_image(struct engine *e, const char *id, int version, struct err *err
 	return o;
 }
 
-/* --- history ---------------------------------------------------------------------------------------------------- */
+/* --- history ----------------------------------------------------------------------------------------------------- */
 static int64_t layer_size(struct engine *e, const struct image_row *row, unsigned n)
 {
 	struct layer_row layer;

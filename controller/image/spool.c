@@ -130,7 +130,8 @@ static int put(struct body *b, const void *data, size_t n)
 	if (check_first(b, data, n) < 0)
 		return -1;
 	if (n > IMAGE_SPOOL_MAX - s->size)
-		return err_set(b->err, 400, "invalid archive: larger than %llu bytes", (unsigned long long)IMAGE_SPOOL_MAX);
+		return err_set(b->err, 400, "invalid archive: larger than %llu bytes",
+			       (unsigned long long)IMAGE_SPOOL_MAX);
 	s->size += n;
 	if (s->size > RATIO_FROM && s->size / RATIO_MAX > b->packed)
 		return err_set(b->err, 400, "invalid archive: compressed more than %d-fold", RATIO_MAX);

@@ -1,9 +1,9 @@
 /* store.c - images as rows, their layers as directories that postern-layer keeps.
  *
- * A layer's row is written before its directory is made, with size PENDING, and marked so again before it is removed: what an
- * interruption leaves is found by its row. A layer belongs to every image whose row lists it; one that no row lists is
- * collected. Callers hold images_lock; it is the only thing that keeps a layer from being collected before its image is
- * there. */
+ * A layer's row is written before its directory is made, with size PENDING, and marked so again before it is removed:
+ * what an interruption leaves is found by its row. A layer belongs to every image whose row lists it; one that no row
+ * lists is collected. Callers hold images_lock; it is the only thing that keeps a layer from being collected before its
+ * image is there. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +47,7 @@ static int state_failed(struct err *err, int e)
 	return e < 0 ? err_set(err, 500, "state: %s", strerror(-e)) : 0;
 }
 
-/* --- unpacking -------------------------------------------------------------------------------------------------- */
+/* --- unpacking --------------------------------------------------------------------------------------------------- */
 struct unpacking {
 	struct pending *call; /* NULL: nothing to wait for */
 	struct layer_row row;
@@ -63,12 +63,14 @@ static void layer_row_of(const struct plan_image *p, unsigned i, struct layer_ro
 }
 
 /* Asks for a layer unless it is there: 1 when it is. */
-static int unpack_begin(struct engine *e, const struct call_ctx *ctx, const struct plan_image *p, unsigned i, int archive,
-			struct unpacking *u, struct err *err)
+static int unpack_begin(struct engine *e, const struct call_ctx *ctx, const struct plan_image *p, unsigned i,
+			int archive, struct unpacking *u, struct err *err)
 {
-	struct req_layer_unpack req = { .offset = p->layers[i].offset, .length = p->layers[i].length, .archive = archive };
+	struct req_layer_unpack req = { .archive = archive };
 	struct layer_row known;
 
+	req.offset = p->layers[i].offset;
+	req.length = p->layers[i].length;
 	u->call = NULL;
 	layer_row_of(p, i, &u->row);
 	if (state_layer_get(e->state, u->row.chain_id, &known) == 0 && known.size != PENDING) {
@@ -94,7 +96,8 @@ static int unpack_end(struct engine *e, struct unpacking *u, struct err *err)
 	if (helper_wait(u->call, &rep, &why, stage) < 0) {
 		u->call = NULL;
 		return err_set(err, why.status, "layer sha256:%.12s: %s", u->row.diff_id,
-			       strcmp(stage, "digest") == 0 ? "its content does not have the digest that the image says" : why.message);
+			       strcmp(stage, "digest") == 0 ? "its content does not have the digest that the image says"
+							    : why.message);
 	}
 	u->call = NULL;
 	u->row.size = rep.size < INT64_MAX ? (int64_t)rep.size : INT64_MAX;
@@ -164,8 +167,8 @@ static int write_rows(struct engine *e, const struct plan_image *p, int64_t size
 	return state_failed(err, state_image_put(e->state, &row));
 }
 
-int store_image(struct engine *e, const struct call_ctx *ctx, const struct plan_image *p, int archive, store_progress progress,
-		void *data, struct err *err)
+int store_image(struct engine *e, const struct call_ctx *ctx, const struct plan_image *p, int archive,
+		store_progress progress, void *data, struct err *err)
 {
 	int64_t size = 0;
 	int r = unpack_layers(e, ctx, p, archive, progress, data, &size, err);
@@ -191,7 +194,7 @@ int store_tag(struct engine *e, const char *ref, const char *id, char *ret_old, 
 	return 0;
 }
 
-/* --- collecting ------------------------------------------------------------------------------------------------- */
+/* --- collecting -------------------------------------------------------------------------------------------------- */
 int store_chain(const struct image_row *row, unsigned *ret_n, uint8_t ret[LAYERS_MAX][ID_BYTES], struct err *err)
 {
 	const char *s = row->layers;
@@ -269,7 +272,8 @@ static int add_unused(void *data, const struct layer_row *row)
 	return add_chain(&c->unused, row->chain_id);
 }
 
-static int remove_layer(struct engine *e, const struct call_ctx *ctx, const char *chain, int64_t *freed, struct err *err)
+static int remove_layer(struct engine *e, const struct call_ctx *ctx, const char *chain, int64_t *freed,
+			struct err *err)
 {
 	struct req_layer_remove req = { .what = LAYER_IMAGE };
 	struct rep_layer_remove rep;

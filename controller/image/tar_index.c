@@ -1,7 +1,7 @@
 /* tar_index.c - where things are in an image archive, without unpacking it: ustar, pax and GNU long names (tar(5)).
  *
- * Hostile input: every byte. Only headers are read; all numbers are checked against the file's size before use, names and
- * entries are bounded. Links are resolved by name inside the archive and never touch a file system. */
+ * Hostile input: every byte. Only headers are read; all numbers are checked against the file's size before use, names
+ * and entries are bounded. Links are resolved by name inside the archive and never touch a file system. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +15,8 @@
 enum { BLOCK = 512, LONG_MAX_BYTES = 1 << 20, NAME_BYTES_MAX = 4096, LINKS_MAX = 8 };
 
 struct header {
-	char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100], magic[8], uname[32], gname[32],
-		major[8], minor[8], prefix[155], pad[12];
+	char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100], magic[8], uname[32],
+		gname[32], major[8], minor[8], prefix[155], pad[12];
 };
 
 _Static_assert(sizeof(struct header) == BLOCK, "a tar header is one block");

@@ -17,16 +17,18 @@ static const char *const queries[] = {
 	[QUERY_ROLLBACK] = "ROLLBACK",
 	[QUERY_CONTAINER_INSERT] = "INSERT INTO container (" CONTAINER_COLUMNS ")"
 				   " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
-	[QUERY_CONTAINER_UPDATE] = "UPDATE container SET name=?2, created_ns=?3, started_ns=?4, finished_ns=?5, status=?6,"
-				   " exit_code=?7, error=?8, oom_killed=?9, base=?10, pid=?11, cgroup_id=?12,"
-				   " auto_remove=?13 WHERE id=?1",
+	[QUERY_CONTAINER_UPDATE] =
+		"UPDATE container SET name=?2, created_ns=?3, started_ns=?4, finished_ns=?5, status=?6,"
+		" exit_code=?7, error=?8, oom_killed=?9, base=?10, pid=?11, cgroup_id=?12,"
+		" auto_remove=?13 WHERE id=?1",
 	[QUERY_CONTAINER_DELETE] = "DELETE FROM container WHERE id=?1",
 	[QUERY_CONTAINER_NEXT] = "SELECT seq, " CONTAINER_COLUMNS " FROM container WHERE seq>?1 ORDER BY seq LIMIT 1",
 	[QUERY_IMAGE_PUT] = "INSERT INTO image (id, config, layers, created_ns, size) VALUES (?1,?2,?3,?4,?5)"
 			    " ON CONFLICT(id) DO UPDATE SET config=?2, layers=?3, created_ns=?4, size=?5",
 	[QUERY_IMAGE_GET] = "SELECT seq, id, config, layers, created_ns, size FROM image WHERE id=?1",
 	[QUERY_IMAGE_DELETE] = "DELETE FROM image WHERE id=?1",
-	[QUERY_IMAGE_NEXT] = "SELECT seq, id, config, layers, created_ns, size FROM image WHERE seq>?1 ORDER BY seq LIMIT 1",
+	[QUERY_IMAGE_NEXT] =
+		"SELECT seq, id, config, layers, created_ns, size FROM image WHERE seq>?1 ORDER BY seq LIMIT 1",
 	[QUERY_TAG_PUT] = "INSERT INTO tag (ref, image_id) VALUES (?1,?2) ON CONFLICT(ref) DO UPDATE SET image_id=?2",
 	[QUERY_TAG_DELETE] = "DELETE FROM tag WHERE ref=?1",
 	[QUERY_TAG_GET] = "SELECT image_id FROM tag WHERE ref=?1",
@@ -41,7 +43,8 @@ static const char *const queries[] = {
 			     " ON CONFLICT(name) DO UPDATE SET labels=?2, created_ns=?3, anonymous=?4",
 	[QUERY_VOLUME_GET] = "SELECT seq, name, labels, created_ns, anonymous FROM volume WHERE name=?1",
 	[QUERY_VOLUME_DELETE] = "DELETE FROM volume WHERE name=?1",
-	[QUERY_VOLUME_NEXT] = "SELECT seq, name, labels, created_ns, anonymous FROM volume WHERE seq>?1 ORDER BY seq LIMIT 1",
+	[QUERY_VOLUME_NEXT] =
+		"SELECT seq, name, labels, created_ns, anonymous FROM volume WHERE seq>?1 ORDER BY seq LIMIT 1",
 };
 
 _Static_assert(ARRAY_SIZE(queries) == QUERY_COUNT, "a query without a statement");

@@ -25,7 +25,7 @@ static void take_id(sqlite3_stmt *st, int column, char ret[65])
 	snprintf(ret, 65, "%s", text ? text : "");
 }
 
-/* --- containers ------------------------------------------------------------------------------------------- */
+/* --- containers -------------------------------------------------------------------------------------------------- */
 void container_row_finish(struct container_row *row)
 {
 	free(row->name);
@@ -37,17 +37,18 @@ void container_row_finish(struct container_row *row)
 
 int state_container_insert(struct state *s, const struct container_row *row)
 {
-	return query_run(s, QUERY_CONTAINER_INSERT, "tttttiiiddtdiiid", row->id, row->name, row->image_id, row->image_ref,
-			 row->config, row->created_ns, row->started_ns, row->finished_ns, (int)row->status, row->exit_code,
-			 row->error, (int)row->oom_killed, (int64_t)row->base, (int64_t)row->pid, (int64_t)row->cgroup_id,
-			 (int)row->auto_remove);
+	return query_run(s, QUERY_CONTAINER_INSERT, "tttttiiiddtdiiid", row->id, row->name, row->image_id,
+			 row->image_ref, row->config, row->created_ns, row->started_ns, row->finished_ns,
+			 (int)row->status, row->exit_code, row->error, (int)row->oom_killed, (int64_t)row->base,
+			 (int64_t)row->pid, (int64_t)row->cgroup_id, (int)row->auto_remove);
 }
 
 int state_container_update(struct state *s, const struct container_row *row)
 {
-	return query_change(s, QUERY_CONTAINER_UPDATE, "ttiiiddtdiiid", row->id, row->name, row->created_ns, row->started_ns,
-			    row->finished_ns, (int)row->status, row->exit_code, row->error, (int)row->oom_killed,
-			    (int64_t)row->base, (int64_t)row->pid, (int64_t)row->cgroup_id, (int)row->auto_remove);
+	return query_change(s, QUERY_CONTAINER_UPDATE, "ttiiiddtdiiid", row->id, row->name, row->created_ns,
+			    row->started_ns, row->finished_ns, (int)row->status, row->exit_code, row->error,
+			    (int)row->oom_killed, (int64_t)row->base, (int64_t)row->pid, (int64_t)row->cgroup_id,
+			    (int)row->auto_remove);
 }
 
 int state_container_delete(struct state *s, const char *id)
@@ -103,7 +104,7 @@ int state_container_each(struct state *s, int (*f)(void *data, struct container_
 	}
 }
 
-/* --- images ----------------------------------------------------------------------------------------------- */
+/* --- images ------------------------------------------------------------------------------------------------------ */
 void image_row_finish(struct image_row *row)
 {
 	free(row->config);
@@ -172,7 +173,7 @@ int state_image_each(struct state *s, int (*f)(void *data, struct image_row *row
 	}
 }
 
-/* --- tags ------------------------------------------------------------------------------------------------- */
+/* --- tags -------------------------------------------------------------------------------------------------------- */
 int state_tag_put(struct state *s, const char *ref, const char *image_id)
 {
 	return query_run(s, QUERY_TAG_PUT, "tt", ref, image_id);
@@ -225,7 +226,7 @@ int state_tag_each(struct state *s, const char *image_id, int (*f)(void *data, c
 	return e;
 }
 
-/* --- layers ----------------------------------------------------------------------------------------------- */
+/* --- layers ------------------------------------------------------------------------------------------------------ */
 int state_layer_put(struct state *s, const struct layer_row *row)
 {
 	return query_run(s, QUERY_LAYER_PUT, "ttti", row->chain_id, row->diff_id, row->parent, row->size);
@@ -276,7 +277,7 @@ int state_layer_each(struct state *s, int (*f)(void *data, const struct layer_ro
 	}
 }
 
-/* --- volumes ---------------------------------------------------------------------------------------------- */
+/* --- volumes ----------------------------------------------------------------------------------------------------- */
 void volume_row_finish(struct volume_row *row)
 {
 	free(row->name);

@@ -14,17 +14,18 @@
 
 /* Step n brings user_version n to n + 1. Never edit one that was released: add another. */
 static const char *const migrations[] = {
-	"CREATE TABLE container (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE,"
-	" image_id TEXT NOT NULL, image_ref TEXT, config TEXT NOT NULL, created_ns INTEGER NOT NULL,"
-	" started_ns INTEGER NOT NULL, finished_ns INTEGER NOT NULL, status INTEGER NOT NULL, exit_code INTEGER NOT NULL,"
-	" error TEXT, oom_killed INTEGER NOT NULL, base INTEGER NOT NULL, pid INTEGER NOT NULL,"
-	" cgroup_id INTEGER NOT NULL, auto_remove INTEGER NOT NULL);"
+	"CREATE TABLE container (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+	" name TEXT NOT NULL UNIQUE, image_id TEXT NOT NULL, image_ref TEXT, config TEXT NOT NULL,"
+	" created_ns INTEGER NOT NULL, started_ns INTEGER NOT NULL, finished_ns INTEGER NOT NULL,"
+	" status INTEGER NOT NULL, exit_code INTEGER NOT NULL, error TEXT, oom_killed INTEGER NOT NULL,"
+	" base INTEGER NOT NULL, pid INTEGER NOT NULL, cgroup_id INTEGER NOT NULL, auto_remove INTEGER NOT NULL);"
 	"CREATE TABLE image (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, config TEXT NOT NULL,"
 	" layers TEXT NOT NULL, created_ns INTEGER NOT NULL, size INTEGER NOT NULL);"
-	"CREATE TABLE tag (ref TEXT PRIMARY KEY, image_id TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE) WITHOUT ROWID;"
+	"CREATE TABLE tag (ref TEXT PRIMARY KEY, image_id TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE)"
+	" WITHOUT ROWID;"
 	"CREATE INDEX tag_image ON tag(image_id);"
-	"CREATE TABLE layer (seq INTEGER PRIMARY KEY AUTOINCREMENT, chain_id TEXT NOT NULL UNIQUE, diff_id TEXT NOT NULL,"
-	" parent TEXT NOT NULL, size INTEGER NOT NULL);"
+	"CREATE TABLE layer (seq INTEGER PRIMARY KEY AUTOINCREMENT, chain_id TEXT NOT NULL UNIQUE,"
+	" diff_id TEXT NOT NULL, parent TEXT NOT NULL, size INTEGER NOT NULL);"
 	"CREATE TABLE volume (seq INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, labels TEXT,"
 	" created_ns INTEGER NOT NULL, anonymous INTEGER NOT NULL);",
 };

@@ -1,8 +1,8 @@
 /* state.h - the controller's memory: one SQLite database (WAL), migrated on open.
  *
  * Rows hold what must outlive the controller. A row and the kernel may differ by one step; recovery repairs. All
- * functions return 0 or -errno (-ENOENT: no such row, -EEXIST: unique name taken) and log nothing. Texts that are returned
- * are the caller's (free). Times are nanoseconds since the epoch; 0 is "never". Ids are 64 hex digits. */
+ * functions return 0 or -errno (-ENOENT: no such row, -EEXIST: unique name taken) and log nothing. Texts that are
+ * returned are the caller's (free). Times are nanoseconds since the epoch; 0 is "never". Ids are 64 hex digits. */
 #ifndef POSTERN_STATE_H
 #define POSTERN_STATE_H
 
@@ -20,7 +20,7 @@ int state_begin(struct state *s);
 int state_commit(struct state *s);
 void state_rollback(struct state *s);
 
-/* --- containers --------------------------------------------------------------------------------------------- */
+/* --- containers -------------------------------------------------------------------------------------------------- */
 enum container_status {
 	STATUS_CREATED, STATUS_STARTING, STATUS_RUNNING, STATUS_PAUSED, STATUS_EXITED, STATUS_REMOVING, STATUS_DEAD,
 	STATUS_COUNT,
@@ -30,7 +30,7 @@ struct container_row {
 	char *name; /* without slash */
 	char image_id[65]; /* config digest, hex */
 	char *image_ref; /* as the user gave it */
-	char *config; /* JSON: the create body as accepted, with image defaults merged: {"Config":{},"HostConfig":{},"NetworkingConfig":{}} */
+	char *config; /* JSON: the create body as accepted, image defaults merged: {"Config","HostConfig","NetworkingConfig"} */
 	int64_t created_ns, started_ns, finished_ns;
 	enum container_status status;
 	int exit_code;
@@ -49,7 +49,7 @@ int state_container_delete(struct state *s, const char *id);
 /* each row in order of creation; stops when f returns non-zero and returns that */
 int state_container_each(struct state *s, int (*f)(void *data, struct container_row *row), void *data);
 
-/* --- images ------------------------------------------------------------------------------------------------- */
+/* --- images ------------------------------------------------------------------------------------------------------ */
 struct image_row {
 	char id[65]; /* SHA-256 of the config, hex */
 	char *config; /* the image's config JSON, byte for byte */
@@ -66,9 +66,10 @@ int state_tag_put(struct state *s, const char *ref, const char *image_id); /* "b
 int state_tag_delete(struct state *s, const char *ref);
 int state_tag_get(struct state *s, const char *ref, char ret_id[65]);
 /* image_id NULL: all */
-int state_tag_each(struct state *s, const char *image_id, int (*f)(void *data, const char *ref, const char *image_id), void *data);
+int state_tag_each(struct state *s, const char *image_id, int (*f)(void *data, const char *ref, const char *image_id),
+		   void *data);
 
-/* --- layers: unpacked directories in the store, shared by images -------------------------------------------------- */
+/* --- layers: unpacked directories in the store, shared by images ------------------------------------------------- */
 struct layer_row {
 	char chain_id[65], diff_id[65], parent[65]; /* parent: chain id or "" */
 	int64_t size;
@@ -78,7 +79,7 @@ int state_layer_get(struct state *s, const char *chain_id, struct layer_row *ret
 int state_layer_delete(struct state *s, const char *chain_id);
 int state_layer_each(struct state *s, int (*f)(void *data, const struct layer_row *row), void *data);
 
-/* --- volumes ------------------------------------------------------------------------------------------------- */
+/* --- volumes ----------------------------------------------------------------------------------------------------- */
 struct volume_row {
 	char *name, *labels; /* labels: JSON object */
 	int64_t created_ns;

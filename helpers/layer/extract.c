@@ -1,8 +1,8 @@
 /* extract.c - see extract.h.
  *
  * Hostile input: everything in an entry. Invariants:
- * - no symbolic link is ever followed: parents are resolved with openat2(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS), the last
- *   component is made with O_EXCL, O_NOFOLLOW or a call that does not follow. Nobody else writes below root meanwhile.
+ * - no symbolic link is ever followed: parents are resolved with openat2(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS), the
+ *   last component is made with O_EXCL, O_NOFOLLOW or a call that does not follow. Nobody else writes there meanwhile.
  * - a hard link's target is a file of this layer, found the same way; never a device.
  * - the only device node is 0/0, made from ".wh." names (image-spec layer.md, "Whiteouts"; overlayfs.rst).
  * - ids are 0..65535; set-id bits stay, they mean something inside the container's ids only. */
@@ -357,7 +357,8 @@ static int make_other(struct extract *x, const char *name, struct archive_entry 
 		return fail(x, -EBADMSG, "symlink");
 	if ((link ? symlinkat(target, x->parent, name) : mknodat(x->parent, name, S_IFIFO | 0600, 0)) < 0)
 		return fail(x, -errno, "create");
-	if (fchownat(x->parent, name, (uid_t)archive_entry_uid(entry), (gid_t)archive_entry_gid(entry), AT_SYMLINK_NOFOLLOW) < 0)
+	if (fchownat(x->parent, name, (uid_t)archive_entry_uid(entry), (gid_t)archive_entry_gid(entry),
+		     AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(x, -errno, "owner");
 	if (!link && fchmodat(x->parent, name, archive_entry_perm(entry) & 07777, 0) < 0)
 		return fail(x, -errno, "mode");
@@ -431,7 +432,8 @@ static int make_room(struct extract *x, const char *name, bool dir, bool *ret_wh
 	return e < 0 ? fail(x, e, "replace") : 0;
 }
 
-static int make_node(struct extract *x, const char *name, const char *path, struct archive *a, struct archive_entry *entry)
+static int make_node(struct extract *x, const char *name, const char *path, struct archive *a,
+		     struct archive_entry *entry)
 {
 	const char *target = archive_entry_hardlink(entry);
 	mode_t type = archive_entry_filetype(entry);
@@ -439,7 +441,7 @@ static int make_node(struct extract *x, const char *name, const char *path, stru
 	int e;
 
 	if (!target && type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK && type != AE_IFIFO) {
-		/* Device nodes are not for an image to bring: the kernel refuses them here, and a container has its /dev. */
+		/* Devices are not for an image to bring: the kernel refuses them here, and a container has its /dev. */
 		x->skipped_devices++;
 		return 0;
 	}

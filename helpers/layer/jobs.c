@@ -1,7 +1,7 @@
 /* jobs.c - requests that workers serve, at most policy's number of them at a time, and the trash.
  *
- * A layer appears whole or not at all: a worker fills work/HEX, and only its success renames that to layers/HEX. What is
- * removed goes to trash/ by one rename, so it is gone at once and for good, and a worker deletes it by and by. An
+ * A layer appears whole or not at all: a worker fills work/HEX, and only its success renames that to layers/HEX. What
+ * is removed goes to trash/ by one rename, so it is gone at once and for good, and a worker deletes it by and by. An
  * interrupted helper leaves nothing but entries of work/ and trash/, which the next one clears (main.c). */
 #include <errno.h>
 #include <fcntl.h>
@@ -157,7 +157,8 @@ static void answer(struct job *j, struct result *r)
 	default:
 		rep.user = r->user;
 		rep.user.home[sizeof(rep.user.home) - 1] = '\0';
-		if (r->user.uid >= MAP_SIZE || r->user.gid >= MAP_SIZE || r->user.groups.n > ARRAY_SIZE(r->user.groups.v))
+		if (r->user.uid >= MAP_SIZE || r->user.gid >= MAP_SIZE ||
+		    r->user.groups.n > ARRAY_SIZE(r->user.groups.v))
 			result_fail(r, -EIO, "worker");
 	}
 	if (r->stage[0])

@@ -31,7 +31,7 @@ struct result {
 /* Notes stage and returns e, as request_fail does. */
 int result_fail(struct result *r, int e, const char *stage);
 
-/* --- worker.c: one process for one piece of work --------------------------------------------------------------- */
+/* --- worker.c: one process for one piece of work ----------------------------------------------------------------- */
 enum work_kind { WORK_UNPACK, WORK_SIZE, WORK_USER, WORK_CLEAR, WORK_COUNT };
 struct work {
 	enum work_kind kind;
@@ -72,7 +72,8 @@ void jobs_pump(struct helper *h);
 /* --- what workers do ----------------------------------------------------------------------------------------------
  * unpack.c: the archive at [offset, offset + length) of the file (length 0: to its end) into the empty directory dir.
  * Fails unless the SHA-256 of the uncompressed bytes is req->diff. dir holds half a layer after a failure. */
-int unpack(int archive, int dir, const struct req_layer_unpack *req, const struct policy_layer *policy, struct result *ret);
+int unpack(int archive, int dir, const struct req_layer_unpack *req, const struct policy_layer *policy,
+	   struct result *ret);
 
 /* tree.c: none follows a symbolic link. */
 /* Bytes of the regular files below dir; a file with n names counts once if they are all there. */

@@ -7,8 +7,8 @@
  *   volumes/NAME/_data
  *   work/, trash/       see jobs.c
  * The first three are 0711: mount, another uid, walks through them by name; nobody else gets to the store's parent.
- * Trusted: argv, policy and the store's top directories. Not: the controller's requests, archives, and all that is in the
- * store, which only workers read. */
+ * Trusted: argv, policy and the store's top directories. Not: the controller's requests, archives, and all that is in
+ * the store, which only workers read. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

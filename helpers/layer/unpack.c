@@ -2,9 +2,9 @@
  *
  *   pread -> [gzip, zstd or xz, by magic] -> SHA-256 and limits -> tar -> extract.c
  *
- * Hostile input: all of the archive. libarchive is asked for exactly these filters and never for one that runs a program
- * (archive_read_support_filter_*(3) answers ARCHIVE_WARN when it would). The digest covers every uncompressed byte,
- * those after the end of the tar as well (image-spec config.md, "Layer DiffID"). */
+ * Hostile input: all of the archive. libarchive is asked for exactly these filters and never for one that runs a
+ * program (archive_read_support_filter_*(3) answers ARCHIVE_WARN when it would). The digest covers every uncompressed
+ * byte, those after the end of the tar as well (image-spec config.md, "Layer DiffID"). */
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
@@ -204,7 +204,8 @@ static int extract_all(struct stream *s, struct extract *x)
 	struct archive_entry *entry;
 	int r, e = 0;
 
-	if (!a || archive_read_support_format_tar(a) != ARCHIVE_OK || archive_read_support_format_empty(a) != ARCHIVE_OK ||
+	if (!a || archive_read_support_format_tar(a) != ARCHIVE_OK ||
+	    archive_read_support_format_empty(a) != ARCHIVE_OK ||
 	    archive_read_open(a, s, NULL, stream_callback, NULL) != ARCHIVE_OK) {
 		e = result_fail(s->why, -EBADMSG, "archive");
 		goto out;
@@ -221,7 +222,8 @@ out:
 	return e;
 }
 
-int unpack(int archive, int dir, const struct req_layer_unpack *req, const struct policy_layer *policy, struct result *ret)
+int unpack(int archive, int dir, const struct req_layer_unpack *req, const struct policy_layer *policy,
+	   struct result *ret)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 	struct extract x;

@@ -106,7 +106,8 @@ static int parse_wanted(const char *user, struct wanted *w, struct result *why)
 }
 
 /* *ret_name: the entry's name, "" when there is none. */
-static int find_user(char *passwd, const struct wanted *w, struct rep_layer_user *ret, char ret_name[257], struct result *why)
+static int find_user(char *passwd, const struct wanted *w, struct rep_layer_user *ret, char ret_name[257],
+		     struct result *why)
 {
 	char *f[FIELDS_MAX];
 	uint64_t uid, gid;
@@ -141,7 +142,8 @@ static bool is_member(char *members, const char *name)
 }
 
 /* With a group asked for, it alone counts; else every group that lists the user. */
-static int find_groups(char *group, const struct wanted *w, const char *name, struct rep_layer_user *ret, struct result *why)
+static int find_groups(char *group, const struct wanted *w, const char *name, struct rep_layer_user *ret,
+		       struct result *why)
 {
 	char *f[FIELDS_MAX];
 	uint64_t gid;

@@ -1,9 +1,9 @@
 /* worker.c - one process for one piece of work, confined before it touches anything hostile.
  *
- * A worker keeps: its pipe, its directory (Landlock: with the rights of its kind and nothing else), its archive (read-only),
- * the capabilities of its kind inside the store's user namespace, and the system calls of its kind. So an image that takes
- * over its own unpacking gets that one directory, which it could have filled as it liked anyway, and can answer for it,
- * which the digest does not save from and nothing trusts further than as the end of this one request. */
+ * A worker keeps its pipe, its directory (Landlock: with the rights of its kind and nothing else), its archive
+ * (read-only), the capabilities of its kind inside the store's user namespace, and the system calls of its kind. So an
+ * image that takes over its own unpacking gets that one directory, which it could have filled as it liked anyway; what
+ * it answers ends this one request. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
@@ -34,18 +34,22 @@ enum {
 };
 
 #define READ_RIGHTS (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-#define UNPACK_RIGHTS                                                                                              \
-	(READ_RIGHTS | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | \
-	 LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |                    \
-	 LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER |                       \
-	 LANDLOCK_ACCESS_FS_TRUNCATE)
-#define CLEAR_RIGHTS                                                                                               \
-	(READ_RIGHTS | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |   \
+#define UNPACK_RIGHTS                                                                                                  \
+	(READ_RIGHTS | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                                 \
+	 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_DIR |                 \
+	 LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM |                    \
+	 LANDLOCK_ACCESS_FS_REFER | LANDLOCK_ACCESS_FS_TRUNCATE)
+#define CLEAR_RIGHTS                                                                                                   \
+	(READ_RIGHTS | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |  \
 	 LANDLOCK_ACCESS_FS_REFER)
 
+#define UNPACK_CAPS                                                                                                    \
+	(CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_FSETID) |                  \
+	 CAP_BIT(CAP_MKNOD) | CAP_BIT(CAP_SETFCAP))
+
 static const int unpack_calls[] = {
-	SYS_openat, SYS_openat2, SYS_mkdirat, SYS_mknodat, SYS_unlinkat, SYS_symlinkat, SYS_linkat, SYS_fchown, SYS_fchownat,
-	SYS_fchmod, SYS_fchmodat, SYS_fsetxattr, SYS_utimensat, SYS_ftruncate, SYS_getdents64,
+	SYS_openat, SYS_openat2, SYS_mkdirat, SYS_mknodat, SYS_unlinkat, SYS_symlinkat, SYS_linkat, SYS_fchown,
+	SYS_fchownat, SYS_fchmod, SYS_fchmodat, SYS_fsetxattr, SYS_utimensat, SYS_ftruncate, SYS_getdents64,
 };
 static const int read_calls[] = { SYS_openat, SYS_getdents64, SYS_fgetxattr };
 static const int clear_calls[] = { SYS_openat, SYS_getdents64, SYS_unlinkat, SYS_renameat2 };
@@ -55,8 +59,7 @@ static const struct {
 	const int *calls;
 	size_t ncalls;
 } kinds[] = {
-	[WORK_UNPACK] = { CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_FSETID) |
-			  CAP_BIT(CAP_MKNOD) | CAP_BIT(CAP_SETFCAP), UNPACK_RIGHTS, unpack_calls, ARRAY_SIZE(unpack_calls) },
+	[WORK_UNPACK] = { UNPACK_CAPS, UNPACK_RIGHTS, unpack_calls, ARRAY_SIZE(unpack_calls) },
 	[WORK_SIZE] = { CAP_BIT(CAP_DAC_OVERRIDE), READ_RIGHTS, read_calls, ARRAY_SIZE(read_calls) },
 	[WORK_USER] = { CAP_BIT(CAP_DAC_OVERRIDE), READ_RIGHTS, read_calls, ARRAY_SIZE(read_calls) },
 	[WORK_CLEAR] = { CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_FOWNER), CLEAR_RIGHTS, clear_calls,
@@ -67,8 +70,9 @@ _Static_assert(ARRAY_SIZE(kinds) == WORK_COUNT, "a kind of work without its fenc
 
 /* A filter is inherited and only ever narrowed, so the parent's must hold all of the above and what confining takes. */
 const int worker_syscalls[] = {
-	SYS_openat, SYS_openat2, SYS_mkdirat, SYS_mknodat, SYS_unlinkat, SYS_symlinkat, SYS_linkat, SYS_fchown, SYS_fchownat,
-	SYS_fchmod, SYS_fchmodat, SYS_fsetxattr, SYS_utimensat, SYS_ftruncate, SYS_getdents64, SYS_fgetxattr, SYS_renameat2,
+	SYS_openat, SYS_openat2, SYS_mkdirat, SYS_mknodat, SYS_unlinkat, SYS_symlinkat, SYS_linkat, SYS_fchown,
+	SYS_fchownat, SYS_fchmod, SYS_fchmodat, SYS_fsetxattr, SYS_utimensat, SYS_ftruncate, SYS_getdents64,
+	SYS_fgetxattr, SYS_renameat2,
 	SYS_clone, SYS_wait4, SYS_kill, SYS_pipe2, SYS_close_range, SYS_prctl, SYS_getppid, SYS_capset, SYS_prlimit64,
 	SYS_seccomp, SYS_landlock_create_ruleset, SYS_landlock_add_rule, SYS_landlock_restrict_self,
 };

@@ -1,5 +1,5 @@
-/* test_layer.c - what postern-layer's workers do, in a user namespace over the foreign ids as in production: unpacking of
- * friendly and hostile archives, removal, size, users. Needs root (to map the ids); says so and passes without. */
+/* test_layer.c - what postern-layer's workers do, in a user namespace over the foreign ids as in production: unpacking
+ * of friendly and hostile archives, removal, size, users. Needs root (to map the ids); says so and passes without. */
 #include <CUnit/Basic.h>
 #include <archive.h>
 #include <archive_entry.h>
@@ -19,7 +19,7 @@
 static int base = -1; /* an empty directory of ours */
 static struct policy_layer policy = { .max_bytes = 64 << 20, .max_entries = 2000, .max_ratio = 200 };
 
-/* --- archives ------------------------------------------------------------------------------------------------- */
+/* --- archives ---------------------------------------------------------------------------------------------------- */
 struct tar {
 	struct archive *a;
 	char *data;
@@ -156,7 +156,7 @@ static bool holds(int dir, const char *path, const char *text)
 	return n == (ssize_t)strlen(text) && memcmp(buf, text, (size_t)n) == 0;
 }
 
-/* --- unpacking ------------------------------------------------------------------------------------------------ */
+/* --- unpacking --------------------------------------------------------------------------------------------------- */
 static void test_ordinary(void)
 {
 	static const uint8_t cap[20] = { 1, 0, 0, 2, 0, 4 }; /* cap_net_bind_service, effective, revision 2 */
@@ -519,7 +519,7 @@ static void test_broken(void)
 	close(dir);
 }
 
-/* --- trees ---------------------------------------------------------------------------------------------------- */
+/* --- trees ------------------------------------------------------------------------------------------------------- */
 static void test_trees(void)
 {
 	uint64_t size = 0;
@@ -558,7 +558,7 @@ static void test_trees(void)
 	close(dir);
 }
 
-/* --- users ---------------------------------------------------------------------------------------------------- */
+/* --- users ------------------------------------------------------------------------------------------------------- */
 static int top = -1, bottom = -1;
 
 static int find(const char *user, struct rep_layer_user *ret, struct result *why)
@@ -612,8 +612,9 @@ static void test_users(void)
 	expect_no_user("0:staff", -ENOENT, "group");
 	mkdirat(bottom, "etc", 0755);
 	mkdirat(top, "etc", 0700);
-	put(bottom, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\n\n bob:x:1000:100::/home/bob \n1234:x:7:7::/n:\nbad:x:y:z:\n"
-				  "big:x:70000:1::/:\n");
+	put(bottom, "etc/passwd",
+	    "root:x:0:0:root:/root:/bin/sh\n\n bob:x:1000:100::/home/bob \n1234:x:7:7::/n:\nbad:x:y:z:\n"
+	    "big:x:70000:1::/:\n");
 	put(bottom, "etc/group", "root:x:0:\nstaff:x:50:bob,alice\nwheel:x:10:bob\nusers:x:100:\n60:x:61:\n");
 	expect_user("", 0, 0, 0, "/root");
 	expect_user("bob", 1000, 100, 2, "/home/bob");
@@ -660,7 +661,7 @@ static void test_users(void)
 	close(dir);
 }
 
-/* --- running -------------------------------------------------------------------------------------------------- */
+/* --- running ----------------------------------------------------------------------------------------------------- */
 static int run(void)
 {
 	unsigned failed;
@@ -714,8 +715,8 @@ int main(void)
 	base = open(path, O_RDONLY | O_DIRECTORY);
 	pid = fork();
 	if (pid == 0) {
-		if (unshare(CLONE_NEWUSER) < 0 || write(ready[1], "r", 1) != 1 || read(mapped[0], &c, 1) != 1 || c != 'm' ||
-		    setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		if (unshare(CLONE_NEWUSER) < 0 || write(ready[1], "r", 1) != 1 || read(mapped[0], &c, 1) != 1 ||
+		    c != 'm' || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 			_exit(2);
 		umask(0);
 		status = run();
