@@ -52,6 +52,16 @@ struct channel {
 	int fd;
 	enum helper_id id;
 	unsigned denials; /* written in this minute */
+	uint32_t asker; /* uid behind its last intent; NO_UID for none */
+};
+
+/* Clients whose acts a helper refused in this minute. The effect of a refused act is nothing, but its intent had to be on
+ * file before anybody knew: who makes too many has the next ones refused here, unwritten and counted. */
+enum { ASKERS_MAX = 128 };
+struct asker {
+	enum helper_id helper;
+	uint32_t uid;
+	unsigned refusals;
 };
 
 struct ctx {
@@ -60,6 +70,8 @@ struct ctx {
 	struct chain chain;
 	struct channel channels[HELPER_COUNT];
 	unsigned nchannels;
+	struct asker askers[ASKERS_MAX]; /* the last one stands for all beyond */
+	unsigned naskers;
 	int signals, proc;
 	uint64_t minute, told_ns;
 };
@@ -114,6 +126,17 @@ static void flush_suppressed(struct ctx *c)
 			c->kept->channels[id].suppressed = 0;
 		c->channels[i].denials = 0;
 	}
+	c->naskers = 0;
+}
+
+static struct asker *asker_of(struct ctx *c, const struct channel *ch)
+{
+	for (unsigned i = 0; i < c->naskers; i++)
+		if (c->askers[i].helper == ch->id && c->askers[i].uid == ch->asker)
+			return &c->askers[i];
+	if (c->naskers < ASKERS_MAX)
+		c->askers[c->naskers++] = (struct asker){ ch->id, ch->asker, 0 };
+	return &c->askers[c->naskers - 1];
 }
 
 /* May one more denial of this channel be written in this minute? Takes it. */
@@ -189,10 +212,15 @@ static int take_intent(struct ctx *c, struct channel *ch, const struct body *b, 
 
 	text_copy(extra + strlen(extra), 2, release ? "1" : "0");
 	prove_client(c, req->client, rep, extra + strlen(extra), sizeof(extra) - strlen(extra));
+	ch->asker = rep->uid;
 	/* An act that this client's rights do not allow will have no effect: a flood of them needs no records each. */
 	if (op && op->rights > rep->rights && !denial_fits(c, ch)) {
 		suppress(c, ch);
 		return -EPERM;
+	}
+	if (!release && asker_of(c, ch)->refusals >= c->policy->denials_per_minute) {
+		suppress(c, ch);
+		return -EBUSY;
 	}
 	if (!release)
 		e = chain_room(&c->chain);
@@ -208,6 +236,8 @@ static void take_outcome(struct ctx *c, struct channel *ch, const struct body *b
 	char extra[48];
 
 	(void)text_format(extra, sizeof(extra), "\"intent\":%" PRIu64, message.q_audit_outcome.sequence);
+	if (b->denied)
+		asker_of(c, ch)->refusals++;
 	if ((b->denied && !denial_fits(c, ch)) ||
 	    record(c, helper_name(ch->id), "outcome", b->cseq, b->members, extra, NULL) < 0)
 		suppress(c, ch);

@@ -384,26 +384,15 @@ static void specs(void)
 
 static void tickets_are_bounded(void)
 {
-	struct req_mount_drop drop = { .tickets = { .n = 0 } };
-	uint64_t first = new_ticket(), last = first;
 	int r = 0, n = 0;
 
-	for (; n < (int)TICKETS_MAX + 8 && r == 0; n++) {
-		last = new_ticket();
-		r = look("/var/tmp/postern-hang/user-owned", 0, last, NULL);
-	}
-	result(r < 0 && n <= (int)TICKETS_MAX + 1, "15: tickets are bounded (%d)", n);
-	for (uint64_t t = first; t <= last; t++) {
-		drop.tickets.v[drop.tickets.n++] = t;
-		if (drop.tickets.n == 64 || t == last) {
-			ask(channel(HELPER_MOUNT), OP_MOUNT_DROP, &drop, NULL, NULL);
-			drop.tickets.n = 0;
-		}
-	}
-	result(look("/var/tmp/postern-hang/user-owned", 0, last = new_ticket(), NULL) == 0, "15: and free again after DROP");
-	drop.tickets.n = 1;
-	drop.tickets.v[0] = last;
-	ask(channel(HELPER_MOUNT), OP_MOUNT_DROP, &drop, NULL, NULL);
+	drop_tickets();
+	for (; n < (int)TICKETS_MAX + 8 && r == 0; n++)
+		r = look("/var/tmp/postern-hang/user-owned", 0, new_ticket(), NULL);
+	result(r < 0 && n == (int)TICKETS_MAX + 1, "15: tickets are bounded (%d)", n);
+	drop_tickets();
+	result(look("/var/tmp/postern-hang/user-owned", 0, new_ticket(), NULL) == 0, "15: and free again after DROP");
+	drop_tickets();
 }
 
 /* Last: what a flood of refusals does to the log is looked at by the script. */

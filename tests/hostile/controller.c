@@ -26,6 +26,7 @@ int root_client = -EBADF, user_client = -EBADF;
 const char *base = "/";
 static int channels[HELPER_COUNT];
 static uint32_t next_id = 1000;
+static uint64_t first_ticket, last_ticket;
 
 void result(bool good, const char *format, ...)
 {
@@ -147,9 +148,25 @@ uint64_t new_ticket(void)
 {
 	static uint64_t last;
 
-	if (last == 0 && getrandom(&last, sizeof(last), 0) < 0)
-		last = 1;
-	return ++last | 1;
+	if (last == 0) {
+		if (getrandom(&last, sizeof(last), 0) < 0)
+			last = 1;
+		last = first_ticket = last >> 1;
+	}
+	return last_ticket = ++last;
+}
+
+void drop_tickets(void)
+{
+	struct req_mount_drop drop = { .tickets = { .n = 0 } };
+
+	for (uint64_t t = first_ticket; t <= last_ticket; t++) {
+		drop.tickets.v[drop.tickets.n++] = t;
+		if (drop.tickets.n == 64 || t == last_ticket) {
+			ask(channel(HELPER_MOUNT), OP_MOUNT_DROP, &drop, NULL, NULL);
+			drop.tickets.n = 0;
+		}
+	}
 }
 
 int sandbox_make(struct sandbox *s, bool map)

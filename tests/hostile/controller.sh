@@ -49,14 +49,14 @@ sleep 0.3
 is "no helper holds an fd more than before" "$fds_before" fds
 is "mounts, cgroups and store are as before" "$state_before" state
 ok "the log of all that verifies" "$bin/postern" audit verify --dir "$POSTERN_DATA/audit"
-refusals=$(grep -c '"/etc/shadow"' "$POSTERN_DATA/audit/audit.log")
-[ "$refusals" -lt 1500 ] && pass "15: a flood of 3,000 refusals wrote $refusals records" || fail "15: a flood of 3,000 refusals wrote $refusals records"
-like "15: and says how many it left out" "suppressed" grep -m 1 suppressed "$POSTERN_DATA/audit/audit.log"
-like "the records name the client as the kernel does" '"client":\{"uid":0' grep -m 1 '"op":"OPEN"' "$POSTERN_DATA/audit/audit.log"
+like "the records name the client as the kernel does" '"client":\{"uid":0' grep -m 1 '"op":"OPEN".*"client":{"uid":0' "$POSTERN_DATA/audit/audit.log"
 
 # 8: a crash does not bring rights back: asked by the controller before (LIMIT on a derived channel), and the keep file's
 # content is the launcher's.
 kill -TERM $launcher; wait $launcher 2>/dev/null
+refusals=$(grep -c '"/etc/shadow"' "$POSTERN_DATA/audit/audit.log")
+[ "$refusals" -lt 1500 ] && pass "15: a flood of 3,000 refusals wrote $refusals records" || fail "15: a flood of 3,000 refusals wrote $refusals records"
+like "15: and says how many it left out" "suppressed" grep -m 1 suppressed "$POSTERN_DATA/audit/audit.log"
 [ -z "$(find /sys/fs/cgroup -path "*$POSTERN_CGROUP/containers/*" -type d)" ] && pass "nothing is left in the cgroups" ||
 	fail "nothing is left in the cgroups" "$(find /sys/fs/cgroup -path "*$POSTERN_CGROUP/containers/*" -type d)"
 finish

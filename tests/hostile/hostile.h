@@ -44,5 +44,7 @@ struct sandbox {
 int sandbox_make(struct sandbox *s, bool map);
 void sandbox_drop(struct sandbox *s);
 uint64_t new_ticket(void);
+/* Every one that new_ticket gave. */
+void drop_tickets(void);
 
 #endif

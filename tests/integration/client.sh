@@ -25,7 +25,7 @@ for docker in "${clients[@]}"; do
 	fails "$v: exit code 126, a directory" 126 "$docker" run --rm busybox /etc
 	fails "$v: exit code 127, not found" 127 "$docker" run --rm busybox no-such-command
 	like "$v: and Docker's words for it" 'exec: "no-such-command": executable file not found in \$PATH' "$docker" run --rm busybox no-such-command
-	fails "$v: exit code 137, killed" 137 "$docker" run --rm busybox sh -c 'kill -9 $$'
+	fails "$v: exit code 137, killed" 137 "$docker" run --rm busybox sh -c 'sh -c "kill -9 \$\$"; exit $?'
 
 	ok "$v: run -d" "$docker" run -d --name d1 busybox sh -c 'echo one; sleep 0.3; echo two; exit 3'
 	is "$v: logs -f follows to the end" $'one\ntwo' "$docker" logs -f d1

@@ -16,13 +16,13 @@ touch "$POSTERN_BASE/stop"; wait $watcher
 is "200 runs succeed" 0 echo $bad
 is "over 200 runs the host's mount table never changed" "" bash -c "sort -u <<<\"\$1\" | sed '/^$/d' >/tmp/iso.$$; sed '/^$/d' '$POSTERN_BASE/seen' | comm -13 /tmp/iso.$$ -; rm -f /tmp/iso.$$" _ "$before"
 
-docker run -d --name a busybox sleep 100 >/dev/null; docker run -d --name b busybox sleep 100 >/dev/null
+docker run -d --name aa busybox sleep 100 >/dev/null; docker run -d --name bb busybox sleep 100 >/dev/null
 base() { awk '{print $2}' "/proc/$(docker inspect -f '{{.State.Pid}}' "$1")/uid_map"; }
-a=$(base a) b=$(base b)
+a=$(base aa) b=$(base bb)
 ok "two containers have disjoint ranges" test $((a > b ? a - b : b - a)) -ge 65536
-is "a container's root is nobody on the host" "$a" stat -c %u "/proc/$(docker inspect -f '{{.State.Pid}}' a)"
+is "a container's root is nobody on the host" "$a" stat -c %u "/proc/$(docker inspect -f '{{.State.Pid}}' aa)"
 fails "a container cannot signal the other's processes" 1 docker run --rm busybox sh -c 'kill -0 2'
-docker rm -f a b >/dev/null
+docker rm -f aa bb >/dev/null
 
 strangers() { find "$POSTERN_DATA" "$POSTERN_RUN" -printf '%U %p\n' | awk -v i="$POSTERN_IDS" \
 	'!($1 == 0 || ($1 >= i && $1 < i + 24) || ($1 >= 2147352576 && $1 < 2147418112))'; }
@@ -32,11 +32,11 @@ is "no directory of a container is left" "" bash -c "ls '$POSTERN_DATA'/store/tr
 is "no process has an id of the engine's ranges" "" bash -c 'ps -eo uid,args | awk "\$1 >= 700000000 && \$1 < 1800000000"'
 
 # a set-id program in the store is reached by no path
-docker create --name s busybox true >/dev/null
-fails "a local user reaches nothing in the store" 1 setpriv --reuid 1000 --regid 1000 --clear-groups ls "$POSTERN_DATA/store/tree"
+docker create --name ss busybox true >/dev/null
+fails "a local user reaches nothing in the store" 2 setpriv --reuid 1000 --regid 1000 --clear-groups ls "$POSTERN_DATA/store/tree"
 fails "nor the state" 2 setpriv --reuid 1000 --regid 1000 --clear-groups ls "$POSTERN_DATA/state"
 fails "nor the audit log" 1 setpriv --reuid 1000 --regid 1000 --clear-groups cat "$POSTERN_DATA/audit/audit.log"
-docker rm s >/dev/null
+docker rm ss >/dev/null
 # failed starts leave nothing
 docker run --name f1 busybox no-such >/dev/null 2>&1
 is "a failed start says so" "127" docker inspect -f '{{.State.ExitCode}}' f1

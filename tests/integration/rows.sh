@@ -22,7 +22,7 @@ while read -r name uid euid caps bound nnp seccomp userns; do
 	pid=$(jq -r ".helpers[] | select(.name == \"$name\") | .pid" "$POSTERN_RUN/helpers.json")
 	is "$name: uid" "$((POSTERN_IDS + uid)) $((POSTERN_IDS + euid))" echo "$(field $pid Uid 2) $(field $pid Uid 3)"
 	is "$name: gid" "$((POSTERN_IDS + uid))" field $pid Gid
-	is "$name: groups" "$([ $name = spawn ] && echo $((POSTERN_IDS + 21)))" field $pid Groups
+	is "$name: groups" "$([ $name = spawn ] || [ $name = cgroup ] && echo $((POSTERN_IDS + 21)))" field $pid Groups
 	is "$name: permitted capabilities" "$caps" bash -c "awk '\$1 == \"CapPrm:\" {print \$2}' /proc/$pid/status | sed 's/^0*//; s/^\$/0/'"
 	is "$name: effective capabilities" "$caps" bash -c "awk '\$1 == \"CapEff:\" {print \$2}' /proc/$pid/status | sed 's/^0*//; s/^\$/0/'"
 	is "$name: inheritable, ambient" "0000000000000000 0000000000000000" echo "$(field $pid CapInh) $(field $pid CapAmb)"
