@@ -103,13 +103,25 @@ static int make_directories(struct engine *e, const char *id, const struct call_
 	return -1;
 }
 
-static void remove_directories_later(struct engine *e, const char *id, const struct call_ctx *ctx)
+/* Volumes without a name of the user's, unless another container has them. */
+static void remove_anonymous(struct engine *e, const cJSON *merged, const struct call_ctx *ctx)
+{
+	const cJSON *name;
+
+	cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(merged, "AnonymousVolumes"))
+		if (cJSON_IsString(name) && containers_using_volume(e, name->valuestring, NULL) == 0)
+			volume_remove(e, name->valuestring, /* force= */ true, ctx, NULL);
+}
+
+/* After a create that failed; its client may have left. */
+static void undo(struct engine *e, const char *id, const cJSON *merged, const struct call_ctx *ctx, bool directories)
 {
 	struct req_layer_remove req = { .what = LAYER_CONTAINER };
 
 	snprintf(req.name, sizeof(req.name), "%s", id);
-	helper_detach(helper_submit(e, OP_LAYER_REMOVE, &req, ctx, 0));
-	container_delete_files(e, id);
+	if (directories && helper_call(e, OP_LAYER_REMOVE, &req, NULL, ctx, NULL) == 0)
+		container_delete_files(e, id);
+	remove_anonymous(e, merged, ctx);
 }
 
 /* Docker's default host name is the beginning of the id. */
@@ -152,9 +164,12 @@ static int insert(struct engine *e, cJSON *merged, const char *id, const char *n
 	return err_set(err, r == -EEXIST ? 409 : 500, "container cannot be stored: %s", strerror(-r));
 }
 
+/* name NULL: a generated one. */
 static int create_merged(struct engine *e, cJSON *merged, const char *name, const struct image *image,
 			 const struct call_ctx *ctx, struct container **ret, struct err *err)
 {
+	char generated[64];
+	bool directories = false;
 	struct spec_mounts mounts = { 0 };
 	struct req_cgroup_create limits;
 	struct call_ctx own = *ctx;
@@ -176,21 +191,24 @@ static int create_merged(struct engine *e, cJSON *merged, const char *name, cons
 	spec_mounts_finish(&mounts);
 	if (r == 0)
 		r = make_directories(e, id, &own, err);
-	if (r < 0)
-		return -1;
-	/* The name may have been taken while helpers worked. */
-	r = check_name(e, name, err);
+	directories = r == 0;
+	/* Names are taken only now: another may have come first while helpers worked. */
+	if (r == 0 && !name) {
+		container_name_generate(e, generated, sizeof(generated));
+		name = generated;
+	}
+	if (r == 0)
+		r = check_name(e, name, err);
 	if (r == 0)
 		r = insert(e, merged, id, name, image, ret, err);
 	if (r < 0)
-		remove_directories_later(e, id, &own);
+		undo(e, id, merged, &own, directories);
 	return r;
 }
 
 int container_create(struct engine *e, const cJSON *body, const char *name, const struct call_ctx *ctx, cJSON *warnings,
 		     struct container **ret, struct err *err)
 {
-	char generated[64];
 	const char *ref;
 	struct image image;
 	cJSON *merged;
@@ -198,11 +216,9 @@ int container_create(struct engine *e, const cJSON *body, const char *name, cons
 
 	if (name && name[0] == '/')
 		name++;
-	if (!name || !name[0]) {
-		container_name_generate(e, generated, sizeof(generated));
-		name = generated;
-	}
-	if (check_name(e, name, err) < 0)
+	if (name && !name[0])
+		name = NULL;
+	if (name && check_name(e, name, err) < 0)
 		return -1;
 	if (e->containers->n >= CONTAINERS_MAX)
 		return err_set(err, 500, "too many containers: at most %u", CONTAINERS_MAX);
@@ -250,17 +266,6 @@ int container_rename(struct container *c, const char *name, struct err *err)
 }
 
 /* --- remove ----------------------------------------------------------------------------------------------------------------- */
-static void remove_volumes(struct container *c, const struct call_ctx *ctx)
-{
-	cJSON *merged = container_config(c);
-	const cJSON *name;
-
-	cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(merged, "AnonymousVolumes"))
-		if (cJSON_IsString(name) && containers_using_volume(c->e, name->valuestring, NULL) == 0)
-			volume_remove(c->e, name->valuestring, /* force= */ true, ctx, NULL);
-	cJSON_Delete(merged);
-}
-
 static int end_run(struct container *c, bool force, const struct call_ctx *ctx, struct err *err)
 {
 	while (c->row.status == STATUS_STARTING || c->cleaning)
@@ -309,8 +314,12 @@ int container_remove(struct container *c, bool force, bool volumes, const struct
 	TAILQ_REMOVE(&c->e->containers->all, c, next);
 	c->e->containers->n--;
 	container_emit(c, "destroy", NULL, NULL);
-	if (volumes)
-		remove_volumes(c, &own);
+	if (volumes) {
+		cJSON *merged = container_config(c);
+
+		remove_anonymous(c->e, merged, &own);
+		cJSON_Delete(merged);
+	}
 	container_changed(c);
 	container_fail_attachers(c);
 	container_put(c); /* the list's; callers hold their own */

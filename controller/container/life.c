@@ -72,7 +72,7 @@ struct release {
 	struct call_ctx ctx;
 	struct req_cgroup_remove remove;
 	struct req_idmap_release range;
-	struct pending *removing, *releasing;
+	struct pending *removing;
 };
 
 static void release_begin(struct release *r, struct engine *e, const uint8_t *id, uint32_t base)
@@ -80,8 +80,6 @@ static void release_begin(struct release *r, struct engine *e, const uint8_t *id
 	*r = (struct release){ .e = e, .ctx = { .client = -1, .container = id }, .range = { .base = base } };
 	memcpy(r->remove.container, id, ID_BYTES);
 	r->removing = helper_submit(e, OP_CGROUP_REMOVE, &r->remove, &r->ctx, 0);
-	if (base)
-		r->releasing = helper_submit(e, OP_IDMAP_RELEASE, &r->range, &r->ctx, 0);
 }
 
 static void release_cgroup(struct release *r)
@@ -91,8 +89,9 @@ static void release_cgroup(struct release *r)
 
 static void release_range(struct release *r)
 {
-	if (r->releasing)
-		retry_busy(r->e, OP_IDMAP_RELEASE, &r->range, &r->ctx, r->releasing);
+	if (r->range.base)
+		retry_busy(r->e, OP_IDMAP_RELEASE, &r->range, &r->ctx,
+			   helper_submit(r->e, OP_IDMAP_RELEASE, &r->range, &r->ctx, 0));
 }
 
 static void kill_cgroup(struct engine *e, const uint8_t *id)
@@ -194,7 +193,7 @@ void container_finish_run(struct container *c)
 	container_changed(c);
 	if (c->row.auto_remove && !c->keep && !c->gone)
 		container_remove(c, /* force= */ false, /* volumes= */ true, NULL, NULL);
-	/* The range is nobody's name: whoever waits for the container need not wait for it. */
+	/* The range last: idmap looks through all processes, and nobody waits for it. */
 	release_range(&release);
 	c->e->containers->busy--;
 	container_put(c);
