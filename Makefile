@@ -16,11 +16,11 @@ CFLAGS_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined 
 CFLAGS_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer
 LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_fuzz := -fsanitize=address,undefined
-# Helpers are linked statically: mount and lookup live where there is no library, and none needs a loader.
+# mount and lookup start in a mount namespace without libraries: they are static. The others share the C library's pages.
 STATIC_release := -static-pie
 CPPFLAGS += -D_GNU_SOURCE
-CFLAGS += -std=gnu17 -g -fPIE $(WARN) $(CFLAGS_$(MODE)) $(WERROR)
-LDFLAGS += -Wl,-z,relro,-z,now -pie $(LDFLAGS_$(MODE))
+CFLAGS += -std=gnu17 -g -fPIE -ffunction-sections -fdata-sections $(WARN) $(CFLAGS_$(MODE)) $(WERROR)
+LDFLAGS += -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed -pie $(LDFLAGS_$(MODE))
 
 SRC_POSTERN := $(wildcard helpers/base/*.c helpers/protocol/*.c)
 HELPERS := $(filter-out base protocol,$(patsubst helpers/%/,%,$(dir $(wildcard helpers/*/main.c))))
@@ -40,8 +40,7 @@ LIBS_device := -lbpf -lelf -lz
 LIBARCHIVE := -l:libarchive.a -lz -l:libzstd.so.1 -l:liblzma.so.5
 LIBS_layer := $(LIBARCHIVE) -lcrypto
 LIBS_audit := -lcrypto
-# Not static: libarchive and libcrypto bring too much, Debian has no static cJSON.
-STATIC_OF = $(if $(filter $(1),layer audit launcher spawn),,$(STATIC_$(MODE)))
+STATIC_OF = $(if $(filter $(1),mount lookup),$(STATIC_$(MODE)))
 LIBS_CONTROLLER := -luv -lhttp_parser -lsqlite3 $(LIBARCHIVE) -lcrypto -lseccomp -lcjson -lm -lpthread
 LIBS_CLI := -lcjson -lcrypto -lm
 
