@@ -114,7 +114,9 @@ static uint64_t fs_rights_of(int abi)
 	return abi >= 5 ? 0xffff : abi >= 3 ? 0x7fff : abi >= 2 ? 0x3fff : 0x1fff;
 }
 
-int sandbox_landlock(const struct sandbox_dir *dirs, size_t n, int *ret_abi)
+enum { SCOPE_ABSTRACT = 1, SCOPE_SIGNAL = 2 };
+
+static int landlock(const struct sandbox_dir *dirs, size_t n, uint64_t scoped, int *ret_abi)
 {
 	_cleanup_close_ int fd = -EBADF;
 	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -131,7 +133,7 @@ int sandbox_landlock(const struct sandbox_dir *dirs, size_t n, int *ret_abi)
 		size = offsetof(struct ruleset, scoped);
 	}
 	if (abi >= 6) {
-		attr.scoped = 3; /* abstract Unix sockets and signals stay among our own children */
+		attr.scoped = scoped;
 		size = sizeof(attr);
 	}
 	fd = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
@@ -147,6 +149,17 @@ int sandbox_landlock(const struct sandbox_dir *dirs, size_t n, int *ret_abi)
 			return -errno;
 	}
 	return syscall(SYS_landlock_restrict_self, fd, 0) < 0 ? -errno : 0;
+}
+
+/* Abstract Unix sockets and signals stay among our own children. */
+int sandbox_landlock(const struct sandbox_dir *dirs, size_t n, int *ret_abi)
+{
+	return landlock(dirs, n, SCOPE_ABSTRACT | SCOPE_SIGNAL, ret_abi);
+}
+
+int sandbox_landlock_parent(int *ret_abi)
+{
+	return landlock(NULL, 0, SCOPE_ABSTRACT, ret_abi);
 }
 
 int sandbox_caps_set(uint64_t mask)

@@ -26,6 +26,9 @@ struct sandbox_dir {
 	uint64_t rights;
 };
 int sandbox_landlock(const struct sandbox_dir *dirs, size_t n, int *ret_abi);
+/* No file at all, for a process whose end must kill a child outside the domain: the death signal of prctl(2) is sent with
+ * the dying parent's rights, so signals are not scoped here. */
+int sandbox_landlock_parent(int *ret_abi);
 
 /* Effective and permitted sets := mask (bit per capability), inheritable and ambient empty. capabilities(7). */
 int sandbox_caps_set(uint64_t mask);

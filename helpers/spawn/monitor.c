@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -251,11 +252,13 @@ static int lock_down(struct monitor *m)
 	int e, abi;
 
 	setgroups(0, NULL); /* the shared cgroup group; EPERM where nothing is mapped */
-	e = sandbox_caps_set(0);
+	/* PR_SET_PDEATHSIG is sent with our rights (signal(7)): over the container's own namespace this one is kept, though no
+	 * call that could use it is left. */
+	e = sandbox_caps_set(CAP_BIT(CAP_KILL));
 	if (e == 0 && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0))
 		e = -errno;
 	if (e == 0)
-		e = sandbox_landlock(NULL, 0, &abi);
+		e = sandbox_landlock_parent(&abi);
 	if (e == 0)
 		e = filter_signals();
 	if (e == 0)
@@ -280,8 +283,25 @@ static int become_monitor(struct monitor *m, const struct launch *l)
 }
 
 /* --- what happens ------------------------------------------------------------------------------------------------------- */
+/* Spawn asks right after its fork; what failed before that is still to be told. */
+static void await_question(struct monitor *m)
+{
+	struct pollfd p = { .fd = m->channels[0].fd, .events = POLLIN };
+	char stage[STAGE_MAX], rule[RULE_MAX];
+
+	memcpy(stage, m->stage, sizeof(stage));
+	memcpy(rule, m->rule, sizeof(rule));
+	if (m->channels[0].waiting.op == NO_REQUEST && poll(&p, 1, CALL_DEADLINE_MS) == 1)
+		channel_receive(m, &m->channels[0], now_ms());
+	memcpy(m->stage, stage, sizeof(stage));
+	memcpy(m->rule, rule, sizeof(rule));
+}
+
+/* It could not be created (op ADOPT) or started (op START). */
 static void done(struct monitor *m, enum op op, int err)
 {
+	if (op == OP_MONITOR_ADOPT)
+		await_question(m);
 	m->status = err;
 	channels_answer(m, op);
 	m->phase = PHASE_DONE;
@@ -429,23 +449,6 @@ static void loop(struct monitor *m)
 	}
 }
 
-/* A failure before the loop: spawn's question, already on its way, gets the answer. */
-static void answer_failure(struct monitor *m, int err)
-{
-	struct pollfd p = { .fd = m->channels[0].fd, .events = POLLIN };
-
-	if (poll(&p, 1, CALL_DEADLINE_MS) == 1) {
-		char stage[STAGE_MAX], rule[RULE_MAX];
-
-		memcpy(stage, m->stage, sizeof(stage));
-		memcpy(rule, m->rule, sizeof(rule));
-		channel_receive(m, &m->channels[0], now_ms());
-		memcpy(m->stage, stage, sizeof(stage));
-		memcpy(m->rule, rule, sizeof(rule));
-	}
-	done(m, OP_MONITOR_ADOPT, err);
-}
-
 void monitor_main(const struct launch *l)
 {
 	struct monitor *m = &monitor;
@@ -460,7 +463,7 @@ void monitor_main(const struct launch *l)
 	stdio_init(&m->stdio, l->req->terminal, l->req->stdin_once, l->req->log);
 	e = become_monitor(m, l);
 	if (e < 0)
-		answer_failure(m, e);
+		done(m, OP_MONITOR_ADOPT, e);
 	else
 		loop(m);
 	/* Whatever the init still is, it ends with the socket and with us; nothing is left when spawn hears of our end. */

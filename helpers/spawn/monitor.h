@@ -1,8 +1,8 @@
 /* monitor.h - a container's monitor: parent of its init, keeper of its streams; one thread, one poll loop.
  *
  * It is a fork of spawn that has joined the container's user and network namespace. Once the init is cloned it has no
- * capability, no file system, and a filter without kill, ptrace, exec and sockets: what it can do to the host is to write
- * to the log and exit files that it was given. */
+ * capability but CAP_KILL there (so that its own death kills the init), no file system, and a filter without kill, ptrace,
+ * exec and sockets: what it can do to the host is to write to the log and exit files that it was given. */
 #ifndef POSTERN_SPAWN_MONITOR_H
 #define POSTERN_SPAWN_MONITOR_H
 

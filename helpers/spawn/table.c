@@ -74,20 +74,6 @@ static void drop_name(struct entry *e)
 	e->socket[0] = '\0';
 }
 
-int table_make_way(struct table *t, const uint8_t *id)
-{
-	struct entry *e;
-
-	TAILQ_FOREACH(e, &t->entries, next) {
-		if (!e->socket[0] || memcmp(e->id, id, ID_BYTES) != 0)
-			continue;
-		if (!e->exited)
-			return -EEXIST;
-		drop_name(e); /* it may go on giving slow clients what is theirs */
-	}
-	return 0;
-}
-
 /* --- answers ----------------------------------------------------------------------------------------------------------- */
 static void arm_timer(struct table *t)
 {
@@ -171,6 +157,8 @@ static void entry_end(struct table *t, struct entry *e)
 	close_fd(e->channel);
 	/* It ends its channel when it exits and not before; should it not exit, it is made to. */
 	sys_pidfd_send_signal(e->monitor_pidfd, SIGKILL);
+	if (e->pidfd >= 0) /* a program that changed its ids has no death signal any more */
+		sys_pidfd_send_signal(e->pidfd, SIGKILL);
 	if (e->child)
 		while (waitpid(e->monitor, NULL, 0) < 0 && errno == EINTR)
 			;
@@ -242,6 +230,21 @@ static void entry_receive(struct table *t, struct entry *e)
 	}
 	if (r < 0)
 		entry_end(t, e);
+}
+
+int table_make_way(struct table *t, const uint8_t *id)
+{
+	struct entry *e = table_find(t, id);
+
+	/* Its end may wait unread: the controller can have heard of it first. */
+	for (int i = 0; e && i < 4; i++, e = table_find(t, id))
+		entry_receive(t, e);
+	if (e)
+		return -EEXIST;
+	TAILQ_FOREACH(e, &t->entries, next)
+		if (e->socket[0] && memcmp(e->id, id, ID_BYTES) == 0)
+			drop_name(e); /* it may go on giving slow clients what is theirs */
+	return 0;
 }
 
 static void on_epoll(struct helper *h, int fd, short revents, void *data)
