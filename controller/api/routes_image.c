@@ -228,7 +228,7 @@ static int load(struct http_request *r, struct progress *progress, cJSON *said, 
 	struct spool spool = { .write_fd = -EBADF, .fd = -EBADF };
 	struct tar_index index = { 0 };
 	struct plan plan = { 0 };
-	int result = spool_body(http_engine(r), r, &spool, err);
+	int result = spool_body(http_engine(r), r, /* digest= */ false, &spool, err);
 
 	/* As dockerd: from here on it is a stream, and an error its last line. Not before the body is in: "100
 	 * Continue" may have to come first. */
@@ -311,7 +311,7 @@ static int import(struct http_request *r, const char *name, char ret_id[65], str
 	struct spool spool = { .write_fd = -EBADF, .fd = -EBADF };
 	struct plan_image image = { 0 };
 	_cleanup_free_ char *config = import_config(r, none, err); /* wrong changes are told before the body is taken */
-	int result = config ? spool_body(e, r, &spool, err) : -1;
+	int result = config ? spool_body(e, r, /* digest= */ true, &spool, err) : -1;
 
 	free(config);
 	config = result == 0 ? import_config(r, spool.digest, err) : NULL;

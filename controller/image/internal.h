@@ -53,10 +53,10 @@ struct spool {
 	int write_fd; /* while it is filled */
 	int fd; /* read-only, for the helper; no name leads to it any more */
 	uint64_t size;
-	uint8_t digest[ID_BYTES]; /* SHA-256 of its bytes */
+	uint8_t digest[ID_BYTES]; /* SHA-256 of its bytes, when asked for */
 };
 /* Plain or compressed (gzip, zstd, xz) tar. Its first block is looked at before the rest is taken. */
-int spool_body(struct engine *e, struct http_request *r, struct spool *ret, struct err *err);
+int spool_body(struct engine *e, struct http_request *r, bool digest, struct spool *ret, struct err *err);
 void spool_finish(struct spool *s);
 
 /* --- tar_index.c: where things are in a tar ---------------------------------------------------------------------- */

@@ -29,7 +29,7 @@ enum {
 struct body {
 	struct http_request *r;
 	struct spool *spool;
-	EVP_MD_CTX *hash;
+	EVP_MD_CTX *hash; /* NULL: no digest is asked for */
 	struct err *err;
 	uint8_t *buf; /* CHUNK */
 	size_t ahead; /* bytes of buf that were read to see what it is */
@@ -137,7 +137,8 @@ static int put(struct body *b, const void *data, size_t n)
 		return err_set(b->err, 400, "invalid archive: compressed more than %d-fold", RATIO_MAX);
 	if ((before == 0 || before / SPACE_EVERY != s->size / SPACE_EVERY) && check_space(b) < 0)
 		return -1;
-	EVP_DigestUpdate(b->hash, data, n);
+	if (b->hash)
+		EVP_DigestUpdate(b->hash, data, n);
 	while (n > 0) {
 		ssize_t done = write(s->write_fd, data, n);
 
@@ -215,7 +216,7 @@ static int copy(struct body *b)
 	return copy_plain(b);
 }
 
-int spool_body(struct engine *e, struct http_request *r, struct spool *ret, struct err *err)
+int spool_body(struct engine *e, struct http_request *r, bool digest, struct spool *ret, struct err *err)
 {
 	struct spool s = { .write_fd = -EBADF, .fd = -EBADF };
 	struct body *b = calloc(1, sizeof(*b));
@@ -227,14 +228,14 @@ int spool_body(struct engine *e, struct http_request *r, struct spool *ret, stru
 	b->spool = &s;
 	b->err = err;
 	b->buf = malloc(CHUNK);
-	b->hash = EVP_MD_CTX_new();
-	if (!b->buf || !b->hash || EVP_DigestInit_ex(b->hash, EVP_sha256(), NULL) != 1)
+	b->hash = digest ? EVP_MD_CTX_new() : NULL;
+	if (!b->buf || (digest && (!b->hash || EVP_DigestInit_ex(b->hash, EVP_sha256(), NULL) != 1)))
 		err_set(err, 500, "out of memory");
 	else if (spool_open(e, &s, err) == 0)
 		result = copy(b);
 	if (result == 0 && s.size == 0)
 		result = err_set(err, 400, "invalid archive: it is empty");
-	if (result == 0)
+	if (result == 0 && digest)
 		EVP_DigestFinal_ex(b->hash, s.digest, NULL);
 	s.write_fd = close_fd(s.write_fd);
 	if (result == 0)

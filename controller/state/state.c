@@ -106,8 +106,9 @@ static int migrate(sqlite3 *db, struct err *err)
 int state_open(const char *path, struct state **ret, struct err *err)
 {
 	static const char settings[] =
-		"PRAGMA cache_size = -256; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
+		/* First of all: the log's index stays in memory only when nothing was read before. */
 		"PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+		"PRAGMA cache_size = -256; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
 		"PRAGMA wal_autocheckpoint = 256; PRAGMA journal_size_limit = 1048576; PRAGMA foreign_keys = ON;";
 	struct state *s = calloc(1, sizeof(*s));
 	int rc, e;

@@ -78,7 +78,7 @@ static int clean_path(const char *in, char out[PATH_MAX])
 		size_t len = strcspn(in, "/");
 
 		if (len == 2 && in[0] == '.' && in[1] == '.')
-			return -EBADMSG;
+			return -EINVAL;
 		if (len > 0 && !(len == 1 && in[0] == '.')) {
 			if (len > NAME_MAX || ++depth > LAYER_DEPTH_MAX || n + len + 2 > PATH_MAX)
 				return -ENAMETOOLONG;
@@ -265,7 +265,7 @@ static int write_data(struct extract *x, struct archive *a, int fd, int64_t size
 
 	while ((r = archive_read_data_block(a, &data, &n, &offset)) == ARCHIVE_OK || r == ARCHIVE_WARN) {
 		if (offset < end || offset > size || n > (uint64_t)(size - offset))
-			return fail(x, -EBADMSG, "archive");
+			return fail(x, -EINVAL, "archive");
 		end = offset + (int64_t)n;
 		while (n > 0) {
 			ssize_t done = pwrite(fd, data, n, offset);
@@ -278,7 +278,7 @@ static int write_data(struct extract *x, struct archive *a, int fd, int64_t size
 		}
 	}
 	if (r != ARCHIVE_EOF)
-		return fail(x, -EBADMSG, "archive");
+		return fail(x, -EINVAL, "archive");
 	if (end < size && ftruncate(fd, size) < 0)
 		return fail(x, -errno, "write");
 	return 0;
@@ -292,7 +292,7 @@ static int make_file(struct extract *x, const char *name, struct archive *a, str
 	int e;
 
 	if (size < 0)
-		return fail(x, -EBADMSG, "archive");
+		return fail(x, -EINVAL, "archive");
 	if ((uint64_t)size > x->policy->max_bytes - x->bytes)
 		return over(x, "bytes", "layer.max_bytes");
 	x->bytes += (uint64_t)size;
@@ -354,7 +354,7 @@ static int make_other(struct extract *x, const char *name, struct archive_entry 
 	bool link = archive_entry_filetype(entry) == AE_IFLNK;
 
 	if (link && (!target || !*target))
-		return fail(x, -EBADMSG, "symlink");
+		return fail(x, -EINVAL, "symlink");
 	if ((link ? symlinkat(target, x->parent, name) : mknodat(x->parent, name, S_IFIFO | 0600, 0)) < 0)
 		return fail(x, -errno, "create");
 	if (fchownat(x->parent, name, (uid_t)archive_entry_uid(entry), (gid_t)archive_entry_gid(entry),
@@ -406,7 +406,7 @@ static int make_whiteout(struct extract *x, const char *base)
 	else if (strncmp(base, WH_META, strlen(WH_META)) == 0)
 		return 0; /* AUFS's own bookkeeping */
 	else if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return fail(x, -EBADMSG, "whiteout");
+		return fail(x, -EINVAL, "whiteout");
 	else if (fstatat(x->parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return mknodat(x->parent, name, S_IFCHR, makedev(0, 0)) < 0 ? fail(x, -errno, "whiteout") : 0;
 	else if (!S_ISDIR(st.st_mode))
@@ -461,7 +461,7 @@ int extract_entry(struct extract *x, struct archive *a, struct archive_entry *en
 {
 	const char *raw = archive_entry_pathname(entry), *name;
 	char path[PATH_MAX], whole[PATH_MAX];
-	int e = raw ? clean_path(raw, path) : -EBADMSG;
+	int e = raw ? clean_path(raw, path) : -EINVAL;
 
 	if (e < 0)
 		return fail(x, e, "path");
@@ -472,7 +472,7 @@ int extract_entry(struct extract *x, struct archive *a, struct archive_entry *en
 		return e;
 	if (!*path)
 		return archive_entry_filetype(entry) == AE_IFDIR && !archive_entry_hardlink(entry) ?
-			       make_dir(x, NULL, "", /* opaque= */ false, entry) : fail(x, -EBADMSG, "path");
+			       make_dir(x, NULL, "", /* opaque= */ false, entry) : fail(x, -EINVAL, "path");
 	strcpy(whole, path);
 	e = enter_parent(x, path, &name);
 	if (e < 0)

@@ -88,7 +88,7 @@ static ssize_t stream_read(struct stream *s, const void **ret)
 		int r = archive_read_data_block(s->filter, ret, &size, &offset);
 
 		if (r != ARCHIVE_OK && r != ARCHIVE_EOF)
-			return stream_fail(s, -EBADMSG, "compression");
+			return stream_fail(s, -EINVAL, "compression");
 		n = r == ARCHIVE_EOF ? 0 : (ssize_t)size;
 	} else {
 		n = read_packed(s);
@@ -150,7 +150,7 @@ static int open_filter(struct stream *s)
 		return (int)stream_fail(s, -EOPNOTSUPP, "compression");
 	if (archive_read_open(s->filter, s, NULL, packed_callback, NULL) != ARCHIVE_OK ||
 	    archive_read_next_header(s->filter, &entry) != ARCHIVE_OK)
-		return (int)stream_fail(s, -EBADMSG, "compression");
+		return (int)stream_fail(s, -EINVAL, "compression");
 	return 0;
 }
 
@@ -187,7 +187,7 @@ static int stream_verify(struct stream *s, const uint8_t diff[ID_BYTES])
 	if (n < 0)
 		return s->why->status;
 	if (EVP_DigestFinal_ex(s->hash, digest, &len) != 1 || len != ID_BYTES || memcmp(digest, diff, ID_BYTES) != 0)
-		return result_fail(s->why, -EBADMSG, "digest");
+		return result_fail(s->why, -EINVAL, "digest");
 	return 0;
 }
 
@@ -207,13 +207,13 @@ static int extract_all(struct stream *s, struct extract *x)
 	if (!a || archive_read_support_format_tar(a) != ARCHIVE_OK ||
 	    archive_read_support_format_empty(a) != ARCHIVE_OK ||
 	    archive_read_open(a, s, NULL, stream_callback, NULL) != ARCHIVE_OK) {
-		e = result_fail(s->why, -EBADMSG, "archive");
+		e = result_fail(s->why, -EINVAL, "archive");
 		goto out;
 	}
 	while (e == 0 && (r = archive_read_next_header(a, &entry)) != ARCHIVE_EOF) {
 		/* WARN: an odd header or a name in another character set; the entry stands as it is. */
 		if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
-			e = result_fail(s->why, -EBADMSG, "archive");
+			e = result_fail(s->why, -EINVAL, "archive");
 		else
 			e = extract_entry(x, a, entry);
 	}

@@ -246,7 +246,7 @@ static void test_compression(void)
 		/* Cut off, and with the digest of something else. */
 		CU_ASSERT_TRUE(unpack_bytes(t.data, t.used - 9, raw.data, raw.used, &r, &dir) < 0);
 		close(dir);
-		CU_ASSERT_EQUAL(unpack_bytes(t.data, t.used, "x", 1, &r, &dir), -EBADMSG);
+		CU_ASSERT_EQUAL(unpack_bytes(t.data, t.used, "x", 1, &r, &dir), -EINVAL);
 		CU_ASSERT_STRING_EQUAL(r.stage, "digest");
 		close(dir);
 		free(t.data);
@@ -266,7 +266,7 @@ static void test_digest_covers_all(void)
 	memset(t.data + t.used, 0, 9000); /* zeros behind the end belong to it */
 	CU_ASSERT_EQUAL(unpack_bytes(t.data, t.used + 9000, t.data, t.used + 9000, &r, &dir), 0);
 	close(dir);
-	CU_ASSERT_EQUAL(unpack_bytes(t.data, t.used + 9000, t.data, t.used, &r, &dir), -EBADMSG);
+	CU_ASSERT_EQUAL(unpack_bytes(t.data, t.used + 9000, t.data, t.used, &r, &dir), -EINVAL);
 	CU_ASSERT_STRING_EQUAL(r.stage, "digest");
 	close(dir);
 	free(t.data);
@@ -339,20 +339,20 @@ static void test_hostile(void)
 		int e;
 		const char *stage;
 	} cases[] = {
-		{ NULL, NULL, NULL, "../out", -EBADMSG, "path" },
-		{ NULL, NULL, NULL, "a/../../out", -EBADMSG, "path" },
-		{ NULL, NULL, NULL, "/../out", -EBADMSG, "path" },
+		{ NULL, NULL, NULL, "../out", -EINVAL, "path" },
+		{ NULL, NULL, NULL, "a/../../out", -EINVAL, "path" },
+		{ NULL, NULL, NULL, "/../out", -EINVAL, "path" },
 		{ "l", "..", NULL, "l/out", -ELOOP, "symlink in path" },
 		{ "l", "/", NULL, "l/out", -ELOOP, "symlink in path" },
 		{ "l", "..", NULL, "l/.wh.out", -ELOOP, "symlink in path" },
 		{ "l", "..", NULL, "l/.wh..wh..opq", -ELOOP, "symlink in path" },
 		{ "l", "..", NULL, "l/new/deep/out", -ELOOP, "symlink in path" },
-		{ NULL, NULL, "../victim", "h", -EBADMSG, "hard link" },
+		{ NULL, NULL, "../victim", "h", -EINVAL, "hard link" },
 		{ NULL, NULL, "/etc/hostname", "h", -ENOENT, "hard link" },
 		{ "l", "..", "l/victim", "h", -ENOTDIR, "hard link" },
-		{ NULL, NULL, NULL, ".wh..", -EBADMSG, "whiteout" },
-		{ NULL, NULL, NULL, ".wh...", -EBADMSG, "whiteout" },
-		{ NULL, NULL, NULL, ".wh.", -EBADMSG, "whiteout" },
+		{ NULL, NULL, NULL, ".wh..", -EINVAL, "whiteout" },
+		{ NULL, NULL, NULL, ".wh...", -EINVAL, "whiteout" },
+		{ NULL, NULL, NULL, ".wh.", -EINVAL, "whiteout" },
 	};
 	int fd = openat(base, "victim", O_WRONLY | O_CREAT, 0644);
 
@@ -496,12 +496,12 @@ static void test_broken(void)
 	struct result r;
 	int dir;
 
-	CU_ASSERT_EQUAL(unpack_bytes(data, 0, data, 0, &r, &dir), -EBADMSG); /* length 0 is "to the end": junk */
+	CU_ASSERT_EQUAL(unpack_bytes(data, 0, data, 0, &r, &dir), -EINVAL); /* length 0 is "to the end": junk */
 	close(dir);
 	CU_ASSERT_EQUAL(unpack_bytes(data, 1024, data, 1024, &r, &dir), 0); /* an empty layer */
 	close(dir);
 	memset(data, 'z', sizeof(data));
-	CU_ASSERT_EQUAL(unpack_bytes(data, sizeof(data), data, sizeof(data), &r, &dir), -EBADMSG);
+	CU_ASSERT_EQUAL(unpack_bytes(data, sizeof(data), data, sizeof(data), &r, &dir), -EINVAL);
 	CU_ASSERT_STRING_EQUAL(r.stage, "archive");
 	close(dir);
 	memset(data, 0, sizeof(data));
