@@ -1,9 +1,10 @@
 /* helper_client.c - the controller's calls to helpers and monitors over libuv.
  *
- * A remote is a helper or a monitor; a connection is the channel to it at present. Requests go out at once or, while the
- * socket is full or a helper restarts, wait in the remote's queue with fds of their own. Answers are matched by id; an id
- * is never used twice (they start at a random number, since monitors outlive the controller). One timer watches all
- * deadlines. Helpers are trusted for what they answer, but a frame that does not decode still ends the connection. */
+ * A remote is a helper or a monitor; a connection is the channel to it at present. Requests go out at once or, while
+ * the socket is full or a helper restarts, wait in the remote's queue with fds of their own. Answers are matched by id;
+ * an id is never used twice (they start at a random number, since monitors outlive the controller). One timer watches
+ * all deadlines. Helpers are trusted for what they answer, but a frame that does not decode still ends the connection.
+ */
 #include "helper_client.h"
 
 #include <errno.h>
@@ -60,7 +61,7 @@ struct remote {
 	const char *name;
 	struct connection *conn; /* NULL: none now */
 	struct pending_list inflight;
-	STAILQ_HEAD(, queued) queue;
+	STAILQ_HEAD(queued_head, queued) queue;
 	unsigned ends; /* connections lost */
 	void (*request)(struct remote *p, struct frame *f); /* a frame that is no reply; NULL: a fault */
 	void (*ended)(struct remote *p); /* the connection has gone */
@@ -101,7 +102,7 @@ static uint64_t now_ms(void)
 	return uv_hrtime() / 1000000;
 }
 
-/* --- pending calls ----------------------------------------------------------------------------------------------- */
+/* --- pending calls --------------------------------------------------------------------------------------- */
 static void pending_free(struct pending *p)
 {
 	if (p->rep && p->status == 0)
@@ -167,7 +168,7 @@ static void arm(struct helpers *h, uint64_t deadline)
 	uv_timer_start(&h->timer, on_deadline, deadline > now ? deadline - now + 1 : 1, 0);
 }
 
-/* --- connections ------------------------------------------------------------------------------------------------- */
+/* --- connections ----------------------------------------------------------------------------------------- */
 static void on_poll(uv_poll_t *poll, int status, int events);
 
 static void want_events(struct connection *c, int events)
@@ -349,7 +350,7 @@ static void remote_init(struct remote *p, struct helpers *h, const char *name)
 	STAILQ_INIT(&p->queue);
 }
 
-/* --- asking ------------------------------------------------------------------------------------------------------ */
+/* --- asking ---------------------------------------------------------------------------------------------- */
 static int enqueue(struct remote *p, uint32_t id, const struct frame *f)
 {
 	struct queued *q = malloc(sizeof(*q) + f->h.length);
@@ -408,7 +409,8 @@ static int send_call(struct remote *p, struct pending *call, const void *req, co
 	return r;
 }
 
-static struct pending *submit(struct remote *p, enum op op, const void *req, const struct call_ctx *ctx, int deadline_ms)
+static struct pending *submit(struct remote *p, enum op op, const void *req, const struct call_ctx *ctx,
+			      int deadline_ms)
 {
 	struct helpers *h = p->owner;
 	struct pending *call = calloc(1, sizeof(*call));
@@ -435,7 +437,8 @@ static struct pending *submit(struct remote *p, enum op op, const void *req, con
 	return call;
 }
 
-struct pending *helper_submit(struct engine *e, enum op op, const void *req, const struct call_ctx *ctx, int deadline_ms)
+struct pending *helper_submit(struct engine *e, enum op op, const void *req, const struct call_ctx *ctx,
+			      int deadline_ms)
 {
 	return submit(&e->helpers->peers[op_desc(op)->helper], op, req, ctx, deadline_ms);
 }
@@ -446,8 +449,8 @@ static int describe(const struct pending *p, struct err *err)
 	const char *stage = p->header.stage, *rule = p->header.rule;
 	bool refused = (p->status == -EPERM || p->status == -EACCES) && rule[0];
 
-	return err_set(err, refused ? 403 : 500, "%s %s: %s%s%s%s%s%s", d->helper_name, d->name, stage, stage[0] ? ": " : "",
-		       strerror(-p->status), rule[0] ? " (rule " : "", rule, rule[0] ? ")" : "");
+	return err_set(err, refused ? 403 : 500, "%s %s: %s%s%s%s%s%s", d->helper_name, d->name, stage,
+		       stage[0] ? ": " : "", strerror(-p->status), rule[0] ? " (rule " : "", rule, rule[0] ? ")" : "");
 }
 
 int helper_wait(struct pending *p, void *ret_rep, struct err *err, char *ret_stage)
@@ -482,7 +485,8 @@ void helper_detach(struct pending *p)
 	pending_free(p);
 }
 
-int helper_call(struct engine *e, enum op op, const void *req, void *ret_rep, const struct call_ctx *ctx, struct err *err)
+int helper_call(struct engine *e, enum op op, const void *req, void *ret_rep, const struct call_ctx *ctx,
+		struct err *err)
 {
 	struct err failure = { 0 };
 	int r = helper_wait(helper_submit(e, op, req, ctx, 0), ret_rep, &failure, NULL);
@@ -502,7 +506,7 @@ unsigned helper_generation(struct engine *e, enum helper_id id)
 	return e->helpers->peers[id].ends;
 }
 
-/* --- the launcher's control socket -------------------------------------------------------------------------------- */
+/* --- the launcher's control socket ----------------------------------------------------------------------- */
 static bool all_ready(const struct helpers *h)
 {
 	for (unsigned i = 0; i < HELPER_COUNT; i++)
@@ -540,7 +544,9 @@ static void on_control(uv_poll_t *poll, int status, int events)
 			struct cmsghdr align;
 		} control;
 		struct iovec iov = { &m, sizeof(m) };
-		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+		struct msghdr msg = { .msg_iov = &iov,
+				      .msg_iovlen = 1,
+				      .msg_control = control.buf,
 				      .msg_controllen = sizeof(control.buf) };
 		ssize_t n = recvmsg(h->control, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
@@ -555,7 +561,8 @@ static void on_control(uv_poll_t *poll, int status, int events)
 			uv_stop(h->engine->loop);
 			return;
 		}
-		if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(int)))
+		if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+		    c->cmsg_len == CMSG_LEN(sizeof(int)))
 			memcpy(&fd, CMSG_DATA(c), sizeof(fd));
 		if (n == sizeof(m) && fd >= 0)
 			take_channel(h, &m, fd);
@@ -617,7 +624,7 @@ int helpers_wait_ready(struct helpers *h, int ms)
 	return all_ready(h) ? 0 : -ETIMEDOUT;
 }
 
-/* --- monitors ------------------------------------------------------------------------------------------------------ */
+/* --- monitors -------------------------------------------------------------------------------------------- */
 static void monitor_report(struct monitor_link *m, const struct req_monitor_exited *msg)
 {
 	void (*exited)(void *, const struct req_monitor_exited *) = TAKE_PTR(m->exited);

@@ -1,5 +1,6 @@
-/* helper_client.h - the controller's side of the capability protocol: pipelined over all helpers, matched by id, each call
- * with a deadline. Only in tasks (task.h). A helper that restarts fails its calls in flight; later ones use the new channel. */
+/* helper_client.h - the controller's side of the capability protocol: pipelined over all helpers, matched by id, each
+ * call with a deadline. Only in tasks (task.h). A helper that restarts fails its calls in flight; later ones use the
+ * new channel. */
 #ifndef POSTERN_HELPER_CLIENT_H
 #define POSTERN_HELPER_CLIENT_H
 
@@ -27,19 +28,23 @@ int helpers_create(struct engine *e, int control, struct helpers **ret);
 int helpers_wait_ready(struct helpers *h, int ms);
 
 /* Sends; the request's fds are borrowed until this returns. Never NULL: errors come from helper_wait. */
-struct pending *helper_submit(struct engine *e, enum op op, const void *req, const struct call_ctx *ctx, int deadline_ms);
-/* Parks until the answer. 0 and *ret_rep filled (owning its fds), or -errno with err set ("idmap map: ...: Operation not
- * permitted (rule ...)", status 500, or 403 for -EPERM and -EACCES by a rule). Frees p. ret_stage (STAGE_MAX bytes) may be NULL. */
+struct pending *helper_submit(struct engine *e, enum op op, const void *req, const struct call_ctx *ctx,
+			      int deadline_ms);
+/* Parks until the answer. 0 and *ret_rep filled (owning its fds), or -errno with err set ("idmap map: ...: Operation
+ * not permitted (rule ...)", status 500, or 403 for -EPERM and -EACCES by a rule). Frees p. ret_stage (STAGE_MAX bytes)
+ * may be NULL. */
 int helper_wait(struct pending *p, void *ret_rep, struct err *err, char *ret_stage);
 /* Nobody waits any more: the answer's fds are closed, a failure is logged. For acts that only give something up. */
 void helper_detach(struct pending *p);
 /* How often a helper's channel was lost: what it held (tickets, ranges) is gone when this has changed. */
 unsigned helper_generation(struct engine *e, enum helper_id id);
-/* Submits and waits. An act that gives something up is asked for again without the client when that has left meanwhile. */
-int helper_call(struct engine *e, enum op op, const void *req, void *ret_rep, const struct call_ctx *ctx, struct err *err);
+/* Submits and waits. An act that gives something up is asked for again without the client when that has left meanwhile.
+ */
+int helper_call(struct engine *e, enum op op, const void *req, void *ret_rep, const struct call_ctx *ctx,
+		struct err *err);
 
-/* A monitor's channel (from spawn CREATE or CONNECT): exited() runs once, in the loop, at the EXITED message or when the channel
- * ends before one (msg NULL). Takes the fd. */
+/* A monitor's channel (from spawn CREATE or CONNECT): exited() runs once, in the loop, at the EXITED message or when
+ * the channel ends before one (msg NULL). Takes the fd. */
 struct monitor_link;
 int monitor_link_create(struct engine *e, int channel, void (*exited)(void *data, const struct req_monitor_exited *msg),
 			void *data, struct monitor_link **ret);

@@ -1,8 +1,8 @@
 /* main.c - posternd, the controller: API, state and the scheduling of helper calls, without any privilege.
  *
- * Fds: 3 control socket of the launcher (each helper's channel comes over it), 4 the listening socket of the API, 5 policy,
- * 6 the state directory. One thread and one loop. After setup it cannot execute anything, open no socket, and no file but
- * below its state directory (and a few that describe the host). Containers do not end with it. */
+ * Fds: 3 control socket of the launcher (each helper's channel comes over it), 4 the listening socket of the API, 5
+ * policy, 6 the state directory. One thread and one loop. After setup it cannot execute anything, open no socket, and
+ * no file but below its state directory (and a few that describe the host). Containers do not end with it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
@@ -50,24 +50,26 @@ struct posternd {
 /* Beside the base list of sandbox.c. No execve, no ptrace, no socket, no kill, no clone: the thread pool of libuv is
  * never used. listen: uv_listen asks it again for the socket that it is given. */
 static const int syscalls[] = {
-	SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_eventfd2, SYS_pipe2, SYS_timerfd_create, SYS_timerfd_settime,
-	SYS_inotify_init1, SYS_inotify_add_watch, SYS_inotify_rm_watch,
+	/* clang-format off */
+	SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_eventfd2, SYS_pipe2, SYS_timerfd_create,
+	SYS_timerfd_settime, SYS_inotify_init1, SYS_inotify_add_watch, SYS_inotify_rm_watch,
 	SYS_accept4, SYS_listen, SYS_shutdown, SYS_getpeername, SYS_setsockopt,
 	SYS_openat, SYS_faccessat, SYS_getdents64, SYS_readlinkat, SYS_getcwd, SYS_statfs, SYS_fstatfs,
-	SYS_unlinkat, SYS_mkdirat, SYS_renameat, SYS_renameat2, SYS_ftruncate, SYS_fallocate, SYS_fsync, SYS_fdatasync,
-	SYS_fchmod, SYS_fchown, SYS_utimensat, SYS_fadvise64, SYS_memfd_create, SYS_dup3, SYS_copy_file_range, SYS_sendfile,
-	SYS_uname, SYS_sysinfo, SYS_sched_getaffinity, SYS_sched_yield, SYS_getrlimit, SYS_prlimit64, SYS_getrusage,
-	SYS_getppid, SYS_clock_getres, SYS_mincore,
+	SYS_unlinkat, SYS_mkdirat, SYS_renameat, SYS_renameat2, SYS_ftruncate, SYS_fallocate, SYS_fsync,
+	SYS_fdatasync, SYS_fchmod, SYS_fchown, SYS_utimensat, SYS_fadvise64, SYS_memfd_create, SYS_dup3,
+	SYS_copy_file_range, SYS_sendfile, SYS_uname, SYS_sysinfo, SYS_sched_getaffinity, SYS_sched_yield,
+	SYS_getrlimit, SYS_prlimit64, SYS_getrusage, SYS_getppid, SYS_clock_getres, SYS_mincore,
 #ifdef SYS_open
-	SYS_open, SYS_stat, SYS_lstat, SYS_access, SYS_unlink, SYS_mkdir, SYS_rmdir, SYS_readlink, SYS_rename, SYS_epoll_wait,
-	SYS_chmod, SYS_time,
+	SYS_open, SYS_stat, SYS_lstat, SYS_access, SYS_unlink, SYS_mkdir, SYS_rmdir, SYS_readlink, SYS_rename,
+	SYS_epoll_wait, SYS_chmod, SYS_time,
 #endif
 #ifdef SYS_faccessat2
 	SYS_faccessat2,
 #endif
+	/* clang-format on */
 };
 
-/* --- options --------------------------------------------------------------------------------------------------------------- */
+/* --- options --------------------------------------------------------------------------------------------- */
 static const char *option(const char *arg, const char *name)
 {
 	size_t n = strlen(name);
@@ -92,7 +94,7 @@ static int parse(int argc, char **argv, struct engine *e)
 	return e->state_path && e->data_root && e->socket_path ? 0 : -EINVAL;
 }
 
-/* --- fences ------------------------------------------------------------------------------------------------------------------ */
+/* --- fences ---------------------------------------------------------------------------------------------- */
 static int lock_files(int state_dir)
 {
 	enum { READ = LANDLOCK_ACCESS_FS_READ_FILE, LIST = LANDLOCK_ACCESS_FS_READ_DIR };
@@ -136,7 +138,7 @@ static void raise_limits(void)
 	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------------------ */
 static void end_task(void *arg)
 {
 	struct posternd *p = arg;
@@ -186,8 +188,8 @@ static void start_task(void *arg)
 	log_info("listens on %s", p->e.socket_path);
 }
 
-/* libseccomp asks the kernel what it can do when it is first used: that must be before our own filter. The default filter
- * for the default capabilities is what nearly every start needs. */
+/* libseccomp asks the kernel what it can do when it is first used: that must be before our own filter. The default
+ * filter for the default capabilities is what nearly every start needs. */
 static void warm_up(void)
 {
 	cJSON *merged = cJSON_CreateObject();
@@ -241,7 +243,8 @@ int main(int argc, char **argv)
 	log_init("posternd", LOG_LEVEL_INFO);
 	signal(SIGPIPE, SIG_IGN);
 	if (parse(argc, argv, &p.e) < 0) {
-		fprintf(stderr, "usage (by postern-launcher only): posternd --state=PATH --data-root=PATH --socket=PATH\n");
+		fprintf(stderr,
+			"usage (by postern-launcher only): posternd --state=PATH --data-root=PATH --socket=PATH\n");
 		return 2;
 	}
 	raise_limits();

@@ -67,15 +67,17 @@ static void create(struct http_request *r)
 
 static void list(struct http_request *r)
 {
-	static const char *const known[] = { "ancestor", "before", "expose", "exited", "health", "id", "isolation", "is-task", "label",
-					     "name", "network", "publish", "since", "status", "volume", NULL };
+	static const char *const known[] = { "ancestor",  "before",  "expose", "exited", "health",  "id",
+					     "isolation", "is-task", "label",  "name",	 "network", "publish",
+					     "since",	  "status",  "volume", NULL };
 	struct err err = { 0 };
 	cJSON *filters = NULL, *array = NULL;
 	int64_t limit = 0;
 
-	if (filters_parse(http_query(r, "filters"), known, &filters, &err) == 0 && query_int(r, "limit", 0, &limit, &err) == 0)
-		array = container_list(http_engine(r), http_query_bool(r, "all", false), limit, http_query_bool(r, "size", false),
-				       filters, &err);
+	if (filters_parse(http_query(r, "filters"), known, &filters, &err) == 0 &&
+	    query_int(r, "limit", 0, &limit, &err) == 0)
+		array = container_list(http_engine(r), http_query_bool(r, "all", false), limit,
+				       http_query_bool(r, "size", false), filters, &err);
 	if (array)
 		http_reply_json(r, 200, array);
 	else
@@ -130,8 +132,8 @@ static void stop(struct http_request *r)
 	struct container *c = route_container(r);
 	struct call_ctx ctx = http_call_ctx(r);
 	struct err err = { 0 };
-	int64_t timeout;
-	int signal, status;
+	int64_t timeout = 0;
+	int signal = 0, status;
 
 	if (!c)
 		return;
@@ -147,8 +149,8 @@ static void restart(struct http_request *r)
 	struct container *c = route_container(r);
 	struct call_ctx ctx = http_call_ctx(r);
 	struct err err = { 0 };
-	int64_t timeout;
-	int signal, status;
+	int64_t timeout = 0;
+	int signal = 0, status;
 
 	if (!c)
 		return;
@@ -218,17 +220,20 @@ static void remove_container(struct http_request *r)
 
 	if (!c)
 		return;
-	reply_done(r, container_remove(c, http_query_bool(r, "force", false), http_query_bool(r, "v", false), &ctx, &err), &err);
+	reply_done(r,
+		   container_remove(c, http_query_bool(r, "force", false), http_query_bool(r, "v", false), &ctx, &err),
+		   &err);
 	container_put(c);
 }
 
-/* --- prune --------------------------------------------------------------------------------------------------------------- */
+/* --- prune ----------------------------------------------------------------------------------------------- */
 static bool prunable(const struct container *c, const cJSON *filters, int64_t until_ns)
 {
 	cJSON *merged;
 	bool yes;
 
-	if (c->cleaning || (c->row.status != STATUS_CREATED && c->row.status != STATUS_EXITED && c->row.status != STATUS_DEAD))
+	if (c->cleaning ||
+	    (c->row.status != STATUS_CREATED && c->row.status != STATUS_EXITED && c->row.status != STATUS_DEAD))
 		return false;
 	if (until_ns && c->row.created_ns > until_ns)
 		return false;
@@ -245,7 +250,7 @@ static int64_t layer_size(struct container *c, const struct call_ctx *ctx)
 	struct req_layer_size req = { .what = LAYER_CONTAINER };
 	struct rep_layer_size rep;
 
-	strcpy(req.name, c->row.id);
+	memcpy(req.name, c->row.id, sizeof(c->row.id));
 	return helper_call(c->e, OP_LAYER_SIZE, &req, &rep, ctx, NULL) == 0 ? (int64_t)rep.size : 0;
 }
 

@@ -38,7 +38,8 @@ void route_resize(struct http_request *r)
 {
 	struct container *c = route_container(r);
 	const char *h = http_query(r, "h"), *w = http_query(r, "w");
-	struct req_monitor_resize req = { .rows = h ? (uint32_t)atoi(h) & 0xffff : 0, .columns = w ? (uint32_t)atoi(w) & 0xffff : 0 };
+	struct req_monitor_resize req = { .rows = h ? (uint32_t)atoi(h) & 0xffff : 0,
+					  .columns = w ? (uint32_t)atoi(w) & 0xffff : 0 };
 	struct err err = { 0 };
 
 	if (!c)
@@ -70,7 +71,9 @@ static bool reached(const struct container *c, enum condition condition, unsigne
 
 void route_wait(struct http_request *r)
 {
-	static const char *const names[] = { [NOT_RUNNING] = "not-running", [NEXT_EXIT] = "next-exit", [REMOVED] = "removed" };
+	static const char *const names[] = {
+		[NOT_RUNNING] = "not-running", [NEXT_EXIT] = "next-exit", [REMOVED] = "removed"
+	};
 	const char *text = http_query(r, "condition");
 	enum condition condition = NOT_RUNNING;
 	struct container *c;

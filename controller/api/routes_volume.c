@@ -31,7 +31,8 @@ static int list_row(void *data, struct volume_row *row)
 	struct listing *l = data;
 	cJSON *labels = cJSON_Parse(row->labels);
 	const cJSON *dangling = cJSON_GetArrayItem(filters_get(l->filters, "dangling"), 0);
-	bool wants = dangling && (strcmp(dangling->valuestring, "true") == 0 || strcmp(dangling->valuestring, "1") == 0);
+	bool wants =
+		dangling && (strcmp(dangling->valuestring, "true") == 0 || strcmp(dangling->valuestring, "1") == 0);
 
 	if (name_matches(l->filters, row->name) && filters_match(l->filters, "driver", "local") &&
 	    filters_match_labels(l->filters, "label", labels) &&
@@ -94,7 +95,8 @@ static int check_create(const cJSON *body, struct err *err)
 	if (driver[0] && strcmp(driver, "local") != 0)
 		return err_set(err, 404, "error looking up volume plugin %s: plugin \"%s\" not found", driver, driver);
 	if (cJSON_GetArraySize(json_get(body, "DriverOpts")) > 0)
-		return err_set(err, 400, "options of the local driver are not supported: use a bind mount that policy allows");
+		return err_set(err, 400,
+			       "options of the local driver are not supported: use a bind mount that policy allows");
 	return 0;
 }
 
@@ -130,7 +132,7 @@ static void remove_volume(struct http_request *r)
 		http_reply_empty(r, 204);
 }
 
-/* --- prune --------------------------------------------------------------------------------------------------------------- */
+/* --- prune ----------------------------------------------------------------------------------------------- */
 struct pruning {
 	struct engine *e;
 	const cJSON *filters;
@@ -167,7 +169,8 @@ static void prune(struct http_request *r)
 	}
 	all = cJSON_GetArrayItem(filters_get(filters, "all"), 0);
 	/* Before 1.42 named volumes went as well. */
-	p.all = http_version(r) < 142 || (all && (strcmp(all->valuestring, "true") == 0 || strcmp(all->valuestring, "1") == 0));
+	p.all = http_version(r) < 142 ||
+		(all && (strcmp(all->valuestring, "true") == 0 || strcmp(all->valuestring, "1") == 0));
 	p.filters = filters;
 	p.names = cJSON_CreateArray();
 	state_volume_each(p.e->state, candidate, &p);

@@ -38,7 +38,7 @@ struct attach {
 	size_t in_len; /* packet that waits for the monitor; 0: none */
 };
 
-/* --- detach keys -------------------------------------------------------------------------------------------------------- */
+/* --- detach keys ----------------------------------------------------------------------------------------- */
 int detach_keys_parse(const char *text, struct detach_keys *ret, struct err *err)
 {
 	static const char control[] = "@abcdefghijklmnopqrstuvwxyz[\\]^_";
@@ -82,7 +82,7 @@ size_t detach_keys_filter(struct detach_keys *k, const uint8_t *in, size_t n, ui
 	return len;
 }
 
-/* --- waiting for the monitor's stream ------------------------------------------------------------------------------------- */
+/* --- waiting for the monitor's stream -------------------------------------------------------------------- */
 static void on_stream(uv_poll_t *poll, int status, int events)
 {
 	struct attach *a = poll->data;
@@ -118,7 +118,7 @@ static int watch(struct attach *a, struct engine *e)
 	return 0;
 }
 
-/* --- moving bytes -------------------------------------------------------------------------------------------------------------- */
+/* --- moving bytes ---------------------------------------------------------------------------------------- */
 /* 1: all for now; 0: the container's output has ended; -1: the client has gone. */
 static int move_output(struct attach *a)
 {
@@ -233,7 +233,8 @@ static bool logs_gone(void *data)
 
 static int replay_logs(struct attach *a, struct container *c)
 {
-	struct log_options o = { .out = http_query_bool(a->r, "stdout", false), .err = http_query_bool(a->r, "stderr", false),
+	struct log_options o = { .out = http_query_bool(a->r, "stdout", false),
+				 .err = http_query_bool(a->r, "stderr", false),
 				 .tail = -1 };
 	struct logs_sink s = { .r = a->r, .client = a->client };
 	struct sink to = { .data = &s, .write = write_logs, .gone = logs_gone, .framed = a->framed };
@@ -287,8 +288,8 @@ void attach_serve(struct http_request *r, struct container *c)
 		http_reply_error(r, &err);
 		return;
 	}
-	a.client = http_hijack(r, a.framed && http_version(r) >= 142 ? "application/vnd.docker.multiplexed-stream" :
-								      "application/vnd.docker.raw-stream");
+	a.client = http_hijack(r, a.framed && http_version(r) >= 142 ? "application/vnd.docker.multiplexed-stream"
+								     : "application/vnd.docker.raw-stream");
 	if (!a.client)
 		return;
 	container_emit(c, "attach", NULL, NULL);

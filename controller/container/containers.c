@@ -18,7 +18,7 @@
 #include "events.h"
 #include "internal.h"
 
-/* --- finding --------------------------------------------------------------------------------------------------------- */
+/* --- finding --------------------------------------------------------------------------------------------- */
 struct container *container_by_id(struct engine *e, const char *id)
 {
 	struct container *c;
@@ -120,7 +120,7 @@ uint64_t ticket_new(struct containers *cs)
 	return cs->next_ticket++;
 }
 
-/* --- status and watching ------------------------------------------------------------------------------------------------ */
+/* --- status and watching --------------------------------------------------------------------------------- */
 bool container_is_running(const struct container *c)
 {
 	return c->row.status == STATUS_RUNNING || c->row.status == STATUS_PAUSED;
@@ -171,7 +171,7 @@ struct call_ctx container_ctx(const struct container *c)
 	return (struct call_ctx){ .client = -1, .container = c->raw_id };
 }
 
-/* --- configuration -------------------------------------------------------------------------------------------------------- */
+/* --- configuration --------------------------------------------------------------------------------------- */
 cJSON *container_config(const struct container *c)
 {
 	cJSON *o = cJSON_Parse(c->row.config);
@@ -196,7 +196,7 @@ int container_mounts(const cJSON *merged, struct spec_mounts *ret, struct err *e
 	return r;
 }
 
-/* --- files ------------------------------------------------------------------------------------------------------------------ */
+/* --- files ----------------------------------------------------------------------------------------------- */
 int container_open_log(const struct container *c, int flags)
 {
 	char path[256];
@@ -235,7 +235,7 @@ void container_delete_files(struct engine *e, const char *id)
 		log_warn("container %.12s: its directory stays: %s", id, strerror(errno));
 }
 
-/* --- events and times ----------------------------------------------------------------------------------------------------------- */
+/* --- events and times ------------------------------------------------------------------------------------ */
 void container_emit(struct container *c, const char *action, const char *key, const char *value)
 {
 	cJSON *attributes = cJSON_CreateObject();
@@ -267,7 +267,7 @@ void time_rfc3339(int64_t ns, char ret[40])
 	size_t n;
 
 	if (ns <= 0) {
-		strcpy(ret, "0001-01-01T00:00:00Z");
+		snprintf(ret, 40, "0001-01-01T00:00:00Z");
 		return;
 	}
 	gmtime_r(&s, &tm);
@@ -277,10 +277,10 @@ void time_rfc3339(int64_t ns, char ret[40])
 		while (ret[n - 1] == '0')
 			n--;
 	}
-	strcpy(ret + n, "Z");
+	memcpy(ret + n, "Z", 2);
 }
 
-/* --- users of images ------------------------------------------------------------------------------------------------------------ */
+/* --- users of images ------------------------------------------------------------------------------------- */
 int user_cache_get(struct containers *cs, const char *image, const char *name, struct rep_layer_user *ret)
 {
 	for (unsigned i = 0; i < USER_CACHE_MAX; i++) {
@@ -304,7 +304,7 @@ void user_cache_put(struct containers *cs, const char *image, const char *name, 
 	u->user = *user;
 }
 
-/* --- for others ------------------------------------------------------------------------------------------------------------------- */
+/* --- for others ------------------------------------------------------------------------------------------ */
 unsigned containers_using_image(struct engine *e, const char *image_id, unsigned *ret_running, char ret_one[65])
 {
 	struct container *c;

@@ -23,17 +23,21 @@ static int check_name(struct engine *e, const char *name, struct err *err)
 	struct container *other;
 
 	if (strlen(name) < 2 || strlen(name) > NAME_MAX_LEN || !name_valid(name, strlen(name)))
-		return err_set(err, 400, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
+		return err_set(err, 400, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+			       name);
 	other = container_by_name(e, name);
 	if (other)
 		return err_set(err, 409,
-			       "Conflict. The container name \"/%s\" is already in use by container \"%s\". You have to remove "
-			       "(or rename) that container to be able to reuse that name.", name, other->row.id);
+			       "Conflict. The container name \"/%s\" is already in use by container \"%s\". You have "
+			       "to remove "
+			       "(or rename) that container to be able to reuse that name.",
+			       name, other->row.id);
 	return 0;
 }
 
 /* Host paths are looked up now, so that what cannot be is refused here and not at the start. */
-static int check_sources(struct engine *e, const struct spec_mounts *mounts, const struct call_ctx *ctx, struct err *err)
+static int check_sources(struct engine *e, const struct spec_mounts *mounts, const struct call_ctx *ctx,
+			 struct err *err)
 {
 	struct req_lookup_open *req = calloc(1, sizeof(*req));
 	struct req_mount_drop drop = { 0 };
@@ -265,7 +269,7 @@ int container_rename(struct container *c, const char *name, struct err *err)
 	return 0;
 }
 
-/* --- remove ----------------------------------------------------------------------------------------------------------------- */
+/* --- remove ---------------------------------------------------------------------------------------------- */
 static int end_run(struct container *c, bool force, const struct call_ctx *ctx, struct err *err)
 {
 	while (c->row.status == STATUS_STARTING || c->cleaning)
@@ -273,17 +277,22 @@ static int end_run(struct container *c, bool force, const struct call_ctx *ctx, 
 	if (!container_is_running(c))
 		return 0;
 	if (!force)
-		return err_set(err, 409,
-			       c->row.status == STATUS_PAUSED ?
-				       "cannot remove container \"/%s\": container is paused and must be unpaused first" :
-				       "cannot remove container \"/%s\": container is running: stop the container before removing "
-				       "or force remove", c->row.name);
+		return err_set(
+			err, 409,
+			c->row.status == STATUS_PAUSED
+				? "cannot remove container \"/%s\": container is paused and must be unpaused first"
+				: "cannot remove container \"/%s\": container is running: stop the container before "
+				  "removing "
+				  "or force remove",
+			c->row.name);
 	if (container_kill(c, 9, ctx, err) < 0 && container_is_running(c))
 		return -1;
 	while (c->cleaning)
 		container_watch(c, -1);
-	return container_is_running(c) ? err_set(err, 500, "cannot remove container \"/%s\": could not kill: it does not end",
-						 c->row.name) : 0;
+	return container_is_running(c)
+		       ? err_set(err, 500, "cannot remove container \"/%s\": could not kill: it does not end",
+				 c->row.name)
+		       : 0;
 }
 
 int container_remove(struct container *c, bool force, bool volumes, const struct call_ctx *ctx, struct err *err)

@@ -30,11 +30,11 @@ struct listener {
 struct events {
 	struct event ring[EVENTS_RING];
 	uint64_t count; /* events that ever were; number n is in ring[n % EVENTS_RING] */
-	TAILQ_HEAD(, listener) listeners;
+	TAILQ_HEAD(listener_head, listener) listeners;
 };
 
-static const char *const known[] = { "config", "container", "daemon", "event", "image", "label", "network", "node", "plugin",
-				     "scope", "secret", "service", "type", "volume", NULL };
+static const char *const known[] = { "config", "container", "daemon", "event",	 "image", "label",  "network", "node",
+				     "plugin", "scope",	    "secret", "service", "type",  "volume", NULL };
 
 int events_create(struct engine *e)
 {
@@ -65,7 +65,8 @@ void events_emit(struct engine *e, const char *type, const char *action, const c
 	cJSON_AddStringToObject(o, "Action", action);
 	actor = cJSON_AddObjectToObject(o, "Actor");
 	cJSON_AddStringToObject(actor, "ID", id);
-	cJSON_AddItemToObject(actor, "Attributes", attributes ? cJSON_Duplicate(attributes, true) : cJSON_CreateObject());
+	cJSON_AddItemToObject(actor, "Attributes",
+			      attributes ? cJSON_Duplicate(attributes, true) : cJSON_CreateObject());
 	cJSON_AddStringToObject(o, "scope", "local");
 	json_add_int(o, "time", ev->time_ns / 1000000000);
 	json_add_int(o, "timeNano", ev->time_ns);
@@ -96,9 +97,11 @@ static bool matches_object(const cJSON *filters, const char *key, const cJSON *e
 	cJSON_ArrayForEach(v, values) {
 		size_t len = strlen(v->valuestring);
 
-		if (len && strncmp(id, v->valuestring, len) == 0 && (!image || strcmp(text_of(event, "Type"), "image") == 0))
+		if (len && strncmp(id, v->valuestring, len) == 0 &&
+		    (!image || strcmp(text_of(event, "Type"), "image") == 0))
 			return true;
-		if (strcmp(name, v->valuestring) == 0 || (image && len && strncmp(name, v->valuestring, len) == 0 && name[len] == ':'))
+		if (strcmp(name, v->valuestring) == 0 ||
+		    (image && len && strncmp(name, v->valuestring, len) == 0 && name[len] == ':'))
 			return true;
 	}
 	return false;
@@ -123,9 +126,10 @@ static bool matches(const cJSON *filters, const cJSON *event)
 	const cJSON *actor = cJSON_GetObjectItemCaseSensitive(event, "Actor");
 
 	return filters_match(filters, "type", text_of(event, "Type")) && filters_match(filters, "scope", "local") &&
-	       matches_action(filters, text_of(event, "Action")) && matches_object(filters, "container", event, false) &&
-	       matches_object(filters, "volume", event, false) && matches_object(filters, "network", event, false) &&
-	       matches_object(filters, "daemon", event, false) && matches_object(filters, "image", event, true) &&
+	       matches_action(filters, text_of(event, "Action")) &&
+	       matches_object(filters, "container", event, false) && matches_object(filters, "volume", event, false) &&
+	       matches_object(filters, "network", event, false) && matches_object(filters, "daemon", event, false) &&
+	       matches_object(filters, "image", event, true) &&
 	       filters_match_labels(filters, "label", cJSON_GetObjectItemCaseSensitive(actor, "Attributes"));
 }
 
@@ -141,7 +145,8 @@ static int send_events(struct http_request *r, const cJSON *filters, int64_t sin
 			*next = evs->count - EVENTS_RING;
 		ev = &evs->ring[(*next)++ % EVENTS_RING];
 		/* Clients cut the end to whole seconds: a whole second means all of it. */
-		if (ev->time_ns < since || (until && ev->time_ns > until + (until % SECOND ? 0 : SECOND - 1)) || !matches(filters, ev->o))
+		if (ev->time_ns < since || (until && ev->time_ns > until + (until % SECOND ? 0 : SECOND - 1)) ||
+		    !matches(filters, ev->o))
 			continue;
 		/* While we wait for a slow client the ring may move on: send a copy. */
 		cJSON *copy = cJSON_Duplicate(ev->o, true);

@@ -108,7 +108,8 @@ static cJSON *graph_driver(struct container *c)
 
 static cJSON *endpoint_json(void)
 {
-	static const char *const empty[] = { "NetworkID", "EndpointID", "Gateway", "IPAddress", "IPv6Gateway", "GlobalIPv6Address" };
+	static const char *const empty[] = { "NetworkID", "EndpointID",	 "Gateway",
+					     "IPAddress", "IPv6Gateway", "GlobalIPv6Address" };
 	cJSON *o = cJSON_CreateObject();
 
 	cJSON_AddNullToObject(o, "IPAMConfig");
@@ -142,8 +143,9 @@ static cJSON *networks_json(const cJSON *host)
 
 static cJSON *network_settings(struct container *c, const cJSON *host)
 {
-	static const char *const texts[] = { "Bridge", "SandboxID", "SandboxKey", "LinkLocalIPv6Address", "EndpointID", "Gateway",
-					     "GlobalIPv6Address", "IPAddress", "IPv6Gateway", "MacAddress" };
+	static const char *const texts[] = { "Bridge",	    "SandboxID", "SandboxKey",	      "LinkLocalIPv6Address",
+					     "EndpointID",  "Gateway",	 "GlobalIPv6Address", "IPAddress",
+					     "IPv6Gateway", "MacAddress" };
 	static const char *const numbers[] = { "LinkLocalIPv6PrefixLen", "GlobalIPv6PrefixLen", "IPPrefixLen" };
 	cJSON *n = cJSON_CreateObject();
 	char path[64];
@@ -228,7 +230,7 @@ cJSON *container_inspect(struct container *c, bool size, struct err *err)
 	return o;
 }
 
-/* --- a row of the list ----------------------------------------------------------------------------------------------------- */
+/* --- a row of the list ----------------------------------------------------------------------------------- */
 /* As Docker's units.HumanDuration. */
 static void human_duration(int64_t ns, char *ret, size_t size)
 {
@@ -306,7 +308,8 @@ static void command_text(const cJSON *config, char *ret, size_t size)
 
 cJSON *container_summary(struct container *c, const cJSON *merged, bool size)
 {
-	const cJSON *config = json_get(merged, "Config"), *host = json_get(merged, "HostConfig"), *labels = json_get(config, "Labels");
+	const cJSON *config = json_get(merged, "Config"), *host = json_get(merged, "HostConfig"),
+		    *labels = json_get(config, "Labels");
 	cJSON *o = cJSON_CreateObject(), *names = cJSON_AddArrayToObject(o, "Names"), *part;
 	char text[2048];
 

@@ -28,7 +28,7 @@ enum {
 	KILL_WAIT_MS = 10000,
 };
 
-/* --- states (states.c) ------------------------------------------------------------------------------------------- */
+/* --- states (states.c) ----------------------------------------------------------------------------------- */
 enum container_event {
 	EVENT_START, /* start was asked */
 	EVENT_STARTED,
@@ -47,7 +47,7 @@ int container_status_by_name(const char *name);
 /* The status that follows, or -1 when the event cannot happen in `from`. */
 int container_next_status(enum container_status from, enum container_event ev);
 
-/* --- one container ------------------------------------------------------------------------------------------------ */
+/* --- one container --------------------------------------------------------------------------------------- */
 /* Somebody who wants the streams of a container before its program runs; lives on the stack of a task. */
 struct attacher {
 	TAILQ_ENTRY(attacher) next;
@@ -79,8 +79,8 @@ struct container {
 	bool gone; /* removed; only references are left */
 	unsigned exits; /* runs that have ended since the controller started */
 	unsigned restarts;
-	TAILQ_HEAD(, attacher) attachers;
-	TAILQ_HEAD(, watch) watches;
+	TAILQ_HEAD(attacher_head, attacher) attachers;
+	TAILQ_HEAD(watch_head, watch) watches;
 };
 
 bool container_is_running(const struct container *c); /* or paused */
@@ -103,7 +103,7 @@ int container_open_log(const struct container *c, int flags);
 int container_open_exit(const struct container *c, int flags);
 void container_log_path(const struct container *c, char *ret, size_t size);
 
-/* --- all containers ------------------------------------------------------------------------------------------------ */
+/* --- all containers -------------------------------------------------------------------------------------- */
 /* A ready, mapped pair of namespaces. */
 struct slot {
 	int userns, netns;
@@ -142,7 +142,7 @@ uint64_t ticket_new(struct containers *cs);
 /* adjective_noun that is free. */
 void container_name_generate(struct engine *e, char *ret, size_t size);
 
-/* --- acts (tasks only) ------------------------------------------------------------------------------------------------ */
+/* --- acts (tasks only) ----------------------------------------------------------------------------------- */
 /* docker create. name NULL: a generated one. *ret is a reference. warnings: texts for the answer. */
 int container_create(struct engine *e, const cJSON *body, const char *name, const struct call_ctx *ctx, cJSON *warnings,
 		     struct container **ret, struct err *err);
@@ -165,7 +165,7 @@ int container_attach(struct container *c, uint32_t streams, bool (*gone)(void *)
 void container_serve_attachers(struct container *c);
 void container_fail_attachers(struct container *c);
 
-/* --- inside ------------------------------------------------------------------------------------------------------------- */
+/* --- inside ---------------------------------------------------------------------------------------------- */
 /* Called by the monitor link. */
 void container_exited(void *data, const struct req_monitor_exited *msg);
 /* After the end of a run: row, event, waiters, then cgroup and range back. */
@@ -182,7 +182,7 @@ void pool_refill(struct engine *e);
 int user_cache_get(struct containers *cs, const char *image, const char *name, struct rep_layer_user *ret);
 void user_cache_put(struct containers *cs, const char *image, const char *name, const struct rep_layer_user *user);
 
-/* --- views (inspect.c, list.c) -------------------------------------------------------------------------------------------- */
+/* --- views (inspect.c, list.c) --------------------------------------------------------------------------- */
 cJSON *container_inspect(struct container *c, bool size, struct err *err);
 /* One row of GET /containers/json. */
 cJSON *container_summary(struct container *c, const cJSON *merged, bool size);

@@ -17,17 +17,17 @@
 #include "../task.h"
 #include "internal.h"
 
-/* --- signals ----------------------------------------------------------------------------------------------------------- */
+/* --- signals --------------------------------------------------------------------------------------------- */
 static const struct {
 	const char *name;
 	int number;
 } signals[] = {
-	{ "HUP", 1 },	  { "INT", 2 },	    { "QUIT", 3 },   { "ILL", 4 },     { "TRAP", 5 },	{ "ABRT", 6 },	{ "IOT", 6 },
-	{ "BUS", 7 },	  { "FPE", 8 },	    { "KILL", 9 },   { "USR1", 10 },   { "SEGV", 11 },	{ "USR2", 12 },	{ "PIPE", 13 },
-	{ "ALRM", 14 },	  { "TERM", 15 },   { "STKFLT", 16 }, { "CHLD", 17 },  { "CLD", 17 },	{ "CONT", 18 },	{ "STOP", 19 },
-	{ "TSTP", 20 },	  { "TTIN", 21 },   { "TTOU", 22 },  { "URG", 23 },    { "XCPU", 24 },	{ "XFSZ", 25 },
-	{ "VTALRM", 26 }, { "PROF", 27 },   { "WINCH", 28 }, { "IO", 29 },     { "POLL", 29 },	{ "PWR", 30 },	{ "SYS", 31 },
-	{ "RTMIN", 34 },  { "RTMAX", 64 },
+	{ "HUP", 1 },	{ "INT", 2 },	{ "QUIT", 3 },	{ "ILL", 4 },	  { "TRAP", 5 },    { "ABRT", 6 },
+	{ "IOT", 6 },	{ "BUS", 7 },	{ "FPE", 8 },	{ "KILL", 9 },	  { "USR1", 10 },   { "SEGV", 11 },
+	{ "USR2", 12 }, { "PIPE", 13 }, { "ALRM", 14 }, { "TERM", 15 },	  { "STKFLT", 16 }, { "CHLD", 17 },
+	{ "CLD", 17 },	{ "CONT", 18 }, { "STOP", 19 }, { "TSTP", 20 },	  { "TTIN", 21 },   { "TTOU", 22 },
+	{ "URG", 23 },	{ "XCPU", 24 }, { "XFSZ", 25 }, { "VTALRM", 26 }, { "PROF", 27 },   { "WINCH", 28 },
+	{ "IO", 29 },	{ "POLL", 29 }, { "PWR", 30 },	{ "SYS", 31 },	  { "RTMIN", 34 },  { "RTMAX", 64 },
 };
 
 int signal_by_name(const char *name)
@@ -48,7 +48,7 @@ int signal_by_name(const char *name)
 	return -1;
 }
 
-/* --- the end of a run ------------------------------------------------------------------------------------------------------- */
+/* --- the end of a run ------------------------------------------------------------------------------------ */
 /* Asks again while the kernel is still taking the container apart; -ENOENT is what we want. */
 static void retry_busy(struct engine *e, enum op op, const void *req, const struct call_ctx *ctx, struct pending *first)
 {
@@ -224,7 +224,7 @@ void container_exited(void *data, const struct req_monitor_exited *msg)
 		container_put(c);
 }
 
-/* --- asking for an end --------------------------------------------------------------------------------------------------------- */
+/* --- asking for an end ----------------------------------------------------------------------------------- */
 /* Waits until the run with number `run` has ended; false after ms. */
 static bool wait_exit(struct container *c, unsigned run, int64_t ms)
 {
@@ -286,7 +286,8 @@ int container_kill(struct container *c, int signal, const struct call_ctx *ctx, 
 	while (c->row.status == STATUS_STARTING)
 		container_watch(c, -1);
 	if (!container_is_running(c))
-		return err_set(err, 409, "cannot kill container: %s: container %s is not running", c->row.name, c->row.id);
+		return err_set(err, 409, "cannot kill container: %s: container %s is not running", c->row.name,
+			       c->row.id);
 	if ((signal == 9 ? kill_all(c, &own, err) : send_signal(c, signal, &own, err)) < 0)
 		return -1;
 	snprintf(number, sizeof(number), "%d", signal);
@@ -358,7 +359,8 @@ int container_pause(struct container *c, bool pause, const struct call_ctx *ctx,
 	if (!container_is_running(c))
 		return err_set(err, 409, "Container %s is not running", c->row.id);
 	if (container_next_status(c->row.status, pause ? EVENT_PAUSE : EVENT_UNPAUSE) < 0)
-		return err_set(err, 409, pause ? "Container %s is already paused" : "Container %s is not paused", c->row.id);
+		return err_set(err, 409, pause ? "Container %s is already paused" : "Container %s is not paused",
+			       c->row.id);
 	memcpy(req.container, c->raw_id, ID_BYTES);
 	if (helper_call(c->e, OP_CGROUP_FREEZE, &req, NULL, &own, err) < 0)
 		return -1;
@@ -369,7 +371,7 @@ int container_pause(struct container *c, bool pause, const struct call_ctx *ctx,
 	return 0;
 }
 
-/* --- attaching ------------------------------------------------------------------------------------------------------------------- */
+/* --- attaching ------------------------------------------------------------------------------------------- */
 static struct attacher *unasked(struct container *c)
 {
 	struct attacher *a;
@@ -420,8 +422,9 @@ void container_fail_attachers(struct container *c)
 
 int container_attach(struct container *c, uint32_t streams, bool (*gone)(void *), void *data)
 {
-	struct attacher a = { .task = task_self(), .streams = streams, .stream = -EBADF,
-			      .serial = ticket_new(c->e->containers) };
+	struct attacher a = {
+		.task = task_self(), .streams = streams, .stream = -EBADF, .serial = ticket_new(c->e->containers)
+	};
 
 	container_ref(c);
 	TAILQ_INSERT_TAIL(&c->attachers, &a, next);

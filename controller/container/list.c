@@ -15,8 +15,8 @@ struct wanted {
 	cJSON *ancestors; /* image ids in hex; NULL: not asked */
 };
 
-/* Docker takes a regular expression; here it is a part of the name, with ^ and $ at its ends: a client's pattern must not
- * cost us time. */
+/* Docker takes a regular expression; here it is a part of the name, with ^ and $ at its ends: a client's pattern must
+ * not cost us time. */
 static bool name_like(const char *name, const char *pattern)
 {
 	char text[NAME_MAX_LEN + 4];
@@ -86,8 +86,9 @@ static bool matches_volume(struct engine *e, const cJSON *filters, const cJSON *
 	if (container_mounts(merged, &mounts, NULL) >= 0)
 		cJSON_ArrayForEach(v, values)
 			for (size_t i = 0; i < mounts.n && !found; i++)
-				found = mounts.v[i].type <= SPEC_VOLUME && (strcmp(mounts.v[i].target, v->valuestring) == 0 ||
-									    strcmp(mounts.v[i].source, v->valuestring) == 0);
+				found = mounts.v[i].type <= SPEC_VOLUME &&
+					(strcmp(mounts.v[i].target, v->valuestring) == 0 ||
+					 strcmp(mounts.v[i].source, v->valuestring) == 0);
 	spec_mounts_finish(&mounts);
 	return found;
 }
@@ -111,9 +112,9 @@ static bool matches(struct container *c, const cJSON *merged, const struct wante
 	if (w->since_ns && c->row.created_ns <= w->since_ns)
 		return false;
 	return ancestor && matches_id(f, c) && matches_name(f, c) && matches_exited(f, c) &&
-	       filters_match(f, "status", container_status_name(c->row.status)) && filters_match_labels(f, "label", labels) &&
-	       filters_match(f, "is-task", "false") && filters_match(f, "health", "none") && matches_network(f, merged) &&
-	       matches_volume(c->e, f, merged);
+	       filters_match(f, "status", container_status_name(c->row.status)) &&
+	       filters_match_labels(f, "label", labels) && filters_match(f, "is-task", "false") &&
+	       filters_match(f, "health", "none") && matches_network(f, merged) && matches_volume(c->e, f, merged);
 }
 
 static int resolve_container(struct engine *e, const cJSON *filters, const char *key, int64_t *ret, struct err *err)

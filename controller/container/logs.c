@@ -1,8 +1,8 @@
 /* logs.c - docker logs: reads the json-file log that the monitor writes.
  *
  * A line is {"log":"...","stream":"stdout","time":"..."}; the text inside is the container's: hostile, but the JSON
- * around it is our monitor's. A line that is not of that form is left out. Following: inotify (uv_fs_event) says when the
- * file has grown, the container's exit when it is complete. */
+ * around it is our monitor's. A line that is not of that form is left out. Following: inotify (uv_fs_event) says when
+ * the file has grown, the container's exit when it is complete. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -35,15 +35,17 @@ struct reader {
 	bool past; /* `until` was reached */
 };
 
-/* --- one line ---------------------------------------------------------------------------------------------------------- */
+/* --- one line -------------------------------------------------------------------------------------------- */
 static int hex4(const char *s)
 {
 	int v = 0;
 
 	for (int i = 0; i < 4; i++) {
 		char ch = s[i];
-		int d = ch >= '0' && ch <= '9' ? ch - '0' : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 :
-			ch >= 'A' && ch <= 'F' ? ch - 'A' + 10 : -1;
+		int d = ch >= '0' && ch <= '9'	 ? ch - '0'
+			: ch >= 'a' && ch <= 'f' ? ch - 'a' + 10
+			: ch >= 'A' && ch <= 'F' ? ch - 'A' + 10
+						 : -1;
 
 		if (d < 0)
 			return -1;
@@ -153,7 +155,7 @@ static int parse_line(char *p, char *end, struct line *ret)
 	return 0;
 }
 
-/* --- output -------------------------------------------------------------------------------------------------------------- */
+/* --- output ---------------------------------------------------------------------------------------------- */
 static int flush(struct reader *r)
 {
 	size_t n = r->out_len;
@@ -214,7 +216,8 @@ static int send_line(struct reader *r, char *start, char *end)
 		n = timestamp(l.time, stamp, sizeof(stamp));
 	if (r->to->framed) {
 		uint32_t len = (uint32_t)(l.len + (size_t)n);
-		const char head[8] = { (char)l.stream, 0, 0, 0, (char)(len >> 24), (char)(len >> 16), (char)(len >> 8), (char)len };
+		const char head[8] = { (char)l.stream,	 0,	   0, 0, (char)(len >> 24), (char)(len >> 16),
+				       (char)(len >> 8), (char)len };
 
 		if (put(r, head, sizeof(head)) < 0)
 			return -1;
@@ -222,7 +225,7 @@ static int send_line(struct reader *r, char *start, char *end)
 	return put(r, stamp, (size_t)n) < 0 ? -1 : put(r, l.text, l.len);
 }
 
-/* --- the file ------------------------------------------------------------------------------------------------------------- */
+/* --- the file -------------------------------------------------------------------------------------------- */
 /* Sends every whole line from r->at on, until the end of the file. */
 static int read_lines(struct reader *r)
 {
@@ -332,21 +335,25 @@ static int follow(struct container *c, struct reader *r)
 int logs_send(struct container *c, const struct log_options *o, const struct sink *to)
 {
 	_cleanup_close_ int fd = container_open_log(c, O_RDONLY);
-	_cleanup_free_ char *in = malloc(LINE_MAX_BYTES), *out = malloc(OUT_BYTES);
-	struct reader r = { .o = o, .to = to, .fd = fd, .in = in, .out = out };
+	struct reader r = { .o = o, .to = to, .fd = fd };
 	int status;
 
-	if (fd < 0 || !in || !out)
+	if (fd < 0)
 		return fd == -ENOENT ? 0 : -1;
+	r.in = malloc(LINE_MAX_BYTES + OUT_BYTES);
+	if (!r.in)
+		return -1;
+	r.out = r.in + LINE_MAX_BYTES;
 	if (o->tail >= 0)
 		r.at = find_tail(&r, o->tail);
 	status = read_lines(&r);
 	if (status == 0 && o->follow && container_is_running(c))
 		status = follow(c, &r);
+	free(r.in);
 	return status;
 }
 
-/* --- the route --------------------------------------------------------------------------------------------------------------- */
+/* --- the route ------------------------------------------------------------------------------------------- */
 static int write_body(void *data, const void *bytes, size_t n)
 {
 	return http_write(data, bytes, n);
@@ -363,8 +370,11 @@ static int parse_options(struct http_request *r, struct log_options *ret, struct
 	char *end;
 
 	*ret = (struct log_options){
-		.out = http_query_bool(r, "stdout", false), .err = http_query_bool(r, "stderr", false),
-		.timestamps = http_query_bool(r, "timestamps", false), .follow = http_query_bool(r, "follow", false), .tail = -1,
+		.out = http_query_bool(r, "stdout", false),
+		.err = http_query_bool(r, "stderr", false),
+		.timestamps = http_query_bool(r, "timestamps", false),
+		.follow = http_query_bool(r, "follow", false),
+		.tail = -1,
 	};
 	if (!ret->out && !ret->err)
 		return err_set(err, 400, "Bad parameters: you must choose at least one stream");
@@ -383,8 +393,10 @@ static int parse_options(struct http_request *r, struct log_options *ret, struct
 void logs_serve(struct http_request *r, struct container *c)
 {
 	cJSON *merged = container_config(c);
-	const char *driver = json_text(json_get(json_get(merged, "HostConfig"), "LogConfig"), "Type", "json-file", NULL);
-	bool tty = json_bool(json_get(merged, "Config"), "Tty", false, NULL), none = driver && strcmp(driver, "none") == 0;
+	const char *driver =
+		json_text(json_get(json_get(merged, "HostConfig"), "LogConfig"), "Type", "json-file", NULL);
+	bool tty = json_bool(json_get(merged, "Config"), "Tty", false, NULL),
+	     none = driver && strcmp(driver, "none") == 0;
 	struct sink to = { .data = r, .write = write_body, .gone = client_gone, .framed = !tty };
 	struct log_options o;
 	struct err err = { 0 };
@@ -396,8 +408,9 @@ void logs_serve(struct http_request *r, struct container *c)
 		http_reply_error(r, &err);
 		return;
 	}
-	http_begin(r, 200, !tty && http_version(r) >= 142 ? "application/vnd.docker.multiplexed-stream" :
-							     "application/vnd.docker.raw-stream");
+	http_begin(r, 200,
+		   !tty && http_version(r) >= 142 ? "application/vnd.docker.multiplexed-stream"
+						  : "application/vnd.docker.raw-stream");
 	if (logs_send(c, &o, &to) == 0)
 		http_end(r);
 }

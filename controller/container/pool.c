@@ -27,10 +27,11 @@ int slot_make(struct engine *e, struct slot *ret, const struct call_ctx *ctx, st
 	struct req_netns_create create;
 	struct rep_netns_create made;
 	struct req_idmap_map map;
-	struct rep_idmap_map mapped;
+	struct rep_idmap_map mapped = { 0 };
 	int r;
 
 	message_init(&desc(OP_NETNS_CREATE)->req, &create);
+	message_init(&desc(OP_NETNS_CREATE)->rep, &made);
 	r = helper_call(e, OP_NETNS_CREATE, &create, &made, ctx, err);
 	if (r < 0)
 		return r;

@@ -1,7 +1,8 @@
 /* recover.c - after a start of the controller: rows against the kernel.
  *
- * A row and the kernel may differ by one step. Whoever has a monitor lives on; whoever has none has ended, and its exit file
- * says how; a cgroup, a monitor or a directory that no row stands for is the rest of a step that was cut off and goes. */
+ * A row and the kernel may differ by one step. Whoever has a monitor lives on; whoever has none has ended, and its exit
+ * file says how; a cgroup, a monitor or a directory that no row stands for is the rest of a step that was cut off and
+ * goes. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -61,8 +62,9 @@ static void recover_running(struct container *c)
 		return;
 	r = monitor_call(c->monitor, OP_MONITOR_STATE, &req, &state, NULL);
 	if (r == 0 && state.exited && !c->exit_seen && container_is_running(c)) {
-		c->exit = (struct req_monitor_exited){ .exited = 1, .code = state.code, .signal = state.signal,
-						       .time_ns = state.time_ns };
+		c->exit = (struct req_monitor_exited){
+			.exited = 1, .code = state.code, .signal = state.signal, .time_ns = state.time_ns
+		};
 		c->exit_seen = true;
 		container_finish_run(c);
 		return;

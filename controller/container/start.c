@@ -44,7 +44,7 @@ static int plan_read(struct plan *p, struct err *err)
 	return 0;
 }
 
-/* --- first wave: what depends on nothing -------------------------------------------------------------------------------- */
+/* --- first wave: what depends on nothing ----------------------------------------------------------------- */
 static void submit_user(struct plan *p)
 {
 	struct req_layer_user *req;
@@ -94,7 +94,7 @@ static void submit_rootfs(struct plan *p)
 	free(req);
 }
 
-/* --- spec and filter ------------------------------------------------------------------------------------------------------ */
+/* --- spec and filter ------------------------------------------------------------------------------------- */
 static int make_seccomp(struct plan *p, struct err *err)
 {
 	const char *profile;
@@ -104,7 +104,8 @@ static int make_seccomp(struct plan *p, struct err *err)
 
 	if (spec_seccomp_unconfined(p->merged, &profile))
 		return 0;
-	if (spec_caps(p->merged, ~UINT64_C(0), &caps, err) < 0 || seccomp_filter(profile, caps, &filter, &bytes, err) < 0)
+	if (spec_caps(p->merged, ~UINT64_C(0), &caps, err) < 0 ||
+	    seccomp_filter(profile, caps, &filter, &bytes, err) < 0)
 		return -1;
 	p->seccomp = memfd_sealed("seccomp", filter, bytes);
 	return p->seccomp < 0 ? err_set(err, 500, "seccomp filter: %s", strerror(-p->seccomp)) : 0;
@@ -113,9 +114,16 @@ static int make_seccomp(struct plan *p, struct err *err)
 static int make_spec(struct plan *p, struct err *err)
 {
 	struct spec_input in = {
-		.merged = p->merged, .id = p->c->row.id, .name = p->c->row.name,
-		.uid = p->user.uid, .gid = p->user.gid, .groups = p->user.groups.v, .ngroups = p->user.groups.n,
-		.home = p->user.home, .mounts = &p->mounts, .cgroups_path = p->c->row.id,
+		.merged = p->merged,
+		.id = p->c->row.id,
+		.name = p->c->row.name,
+		.uid = p->user.uid,
+		.gid = p->user.gid,
+		.groups = p->user.groups.v,
+		.ngroups = p->user.groups.n,
+		.home = p->user.home,
+		.mounts = &p->mounts,
+		.cgroups_path = p->c->row.id,
 		.caps_allowed = ~UINT64_C(0), /* spawn holds the policy and refuses */
 	};
 	char *text;
@@ -147,11 +155,12 @@ static int open_files(struct plan *p, struct err *err)
 	return p->exit_file < 0 ? err_set(err, 500, "exit file: %s", strerror(-p->exit_file)) : 0;
 }
 
-/* --- cgroup and devices ------------------------------------------------------------------------------------------------------ */
+/* --- cgroup and devices ---------------------------------------------------------------------------------- */
 static void warn_unsupported(const struct plan *p)
 {
-	static const char *const limit[] = { "memory", "memory swap", "memory reservation", "pids", "cpu quota", "cpu period",
-					     "cpu shares", "blkio weight", "cpuset cpus", "cpuset mems" };
+	static const char *const limit[] = { "memory",	    "memory swap", "memory reservation", "pids",
+					     "cpu quota",   "cpu period",  "cpu shares",	 "blkio weight",
+					     "cpuset cpus", "cpuset mems" };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(limit); i++)
 		if (p->cgroup.unsupported & (UINT64_C(1) << i))
@@ -174,7 +183,7 @@ static int take_cgroup(struct plan *p, struct err *err)
 	return 0;
 }
 
-/* --- the process ------------------------------------------------------------------------------------------------------------------ */
+/* --- the process ----------------------------------------------------------------------------------------- */
 static const char *go_error(int err)
 {
 	static char text[128];
@@ -210,8 +219,10 @@ static void runtime_error(const struct plan *p, int status, const char *stage, s
 		snprintf(what, sizeof(what), "%s%s%s", stage, stage[0] ? ": " : "", go_error(-status));
 	err->status = 500;
 	snprintf(err->message, sizeof(err->message),
-		 "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: "
-		 "unable to start container process: error during container init: %s: unknown", what);
+		 "failed to create task for container: failed to create shim task: OCI runtime create failed: runc "
+		 "create failed: "
+		 "unable to start container process: error during container init: %s: unknown",
+		 what);
 }
 
 static int spawn_create(struct plan *p, struct err *err)
@@ -274,7 +285,7 @@ static int spawn_start(struct plan *p, struct err *err)
 	return -1;
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------------------------ */
+/* --- the whole ------------------------------------------------------------------------------------------- */
 static int plan_run(struct plan *p, struct err *err)
 {
 	struct engine *e = p->e;
@@ -413,7 +424,8 @@ static void not_started(struct container *c, struct err *err)
 	char code[16];
 
 	c->row.exit_code = 128;
-	if (strcasestr(err->message, "executable file not found") || strcasestr(err->message, "no such file or directory"))
+	if (strcasestr(err->message, "executable file not found") ||
+	    strcasestr(err->message, "no such file or directory"))
 		c->row.exit_code = 127;
 	if (strcasestr(err->message, "permission denied") || strcasestr(err->message, "is a directory"))
 		c->row.exit_code = 126;

@@ -17,10 +17,13 @@ void bind_error(const struct spec_mount *m, int status, const struct err *failur
 	const char *what = device ? "device" : m->type == SPEC_VOLUME ? "volume" : "bind source path";
 
 	if (status == -ENOENT && device)
-		err_set(err, 500, "error gathering device information while adding custom device \"%s\": no such file or directory",
+		err_set(err, 500,
+			"error gathering device information while adding custom device \"%s\": no such file or "
+			"directory",
 			m->source);
 	else if (status == -ENOENT && m->type == SPEC_BIND)
-		err_set(err, 400, "invalid mount config for type \"bind\": bind source path does not exist: %s", m->source);
+		err_set(err, 400, "invalid mount config for type \"bind\": bind source path does not exist: %s",
+			m->source);
 	else if (status == -EPERM || status == -EACCES)
 		err_set(err, 403, "%s \"%s\" is not allowed%s: %s", what, m->source,
 			m->readonly || device ? "" : " (writable)", failure->message);
@@ -54,8 +57,9 @@ int plan_submit_sources(struct plan *p, struct err *err)
 		b->source = ticket_new(p->e->containers);
 		req->ticket = b->source;
 		req->what = b->m->type == SPEC_DEVICE ? LOOKUP_DEVICE : LOOKUP_BIND;
-		req->writable = b->m->type == SPEC_DEVICE ? !b->m->device_access || strchr(b->m->device_access, 'w') != NULL
-							   : !b->m->readonly;
+		req->writable = b->m->type == SPEC_DEVICE
+					? !b->m->device_access || strchr(b->m->device_access, 'w') != NULL
+					: !b->m->readonly;
 		snprintf(req->path, sizeof(req->path), "%s", b->m->source);
 		b->open = helper_submit(p->e, OP_LOOKUP_OPEN, req, &p->ctx, 0);
 	}
@@ -100,8 +104,11 @@ static void submit_owner(struct plan *p, unsigned n)
 {
 	struct bind *b = &p->binds[n];
 	struct req_idmap_owner req = {
-		.base = p->slot.base, .run_uid = p->user.uid, .run_gid = p->user.gid,
-		.owner_uid = b->found.uid, .owner_gid = b->found.gid,
+		.base = p->slot.base,
+		.run_uid = p->user.uid,
+		.run_gid = p->user.gid,
+		.owner_uid = b->found.uid,
+		.owner_gid = b->found.gid,
 	};
 
 	for (unsigned i = 0; i < n; i++) {
@@ -130,8 +137,8 @@ static void submit_bind(struct plan *p, struct bind *b)
 int plan_map_binds(struct plan *p, struct err *err)
 {
 	if (p->nbinds && (p->user.uid >= MAP_SIZE || p->user.gid >= MAP_SIZE))
-		return err_set(err, 400, "uid %u or gid %u is outside the container's range of %u ids", p->user.uid, p->user.gid,
-			       MAP_SIZE);
+		return err_set(err, 400, "uid %u or gid %u is outside the container's range of %u ids", p->user.uid,
+			       p->user.gid, MAP_SIZE);
 	for (unsigned i = 0; i < p->nbinds; i++)
 		if (p->binds[i].m->type == SPEC_BIND && !p->binds[i].found.unmapped)
 			submit_owner(p, i);

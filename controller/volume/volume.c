@@ -52,8 +52,10 @@ int volume_ensure(struct engine *e, const char *name, const cJSON *labels, bool 
 		return err_set(err, 500, "volume %s: %s", name, strerror(-r));
 	if (strlen(name) < 2 || strlen(name) > NAME_MAX_LEN || !name_valid(name, strlen(name)))
 		return err_set(err, 400,
-			       "create %s: \"%s\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\""
-			       " are allowed. If you intended to pass a host directory, use absolute path", name, name);
+			       "create %s: \"%s\" includes invalid characters for a local volume name, only "
+			       "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\""
+			       " are allowed. If you intended to pass a host directory, use absolute path",
+			       name, name);
 	snprintf(req.name, sizeof(req.name), "%s", name);
 	r = helper_call(e, OP_LAYER_CREATE, &req, NULL, ctx, err);
 	if (r < 0 && r != -EEXIST)

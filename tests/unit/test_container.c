@@ -18,7 +18,7 @@
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/protocol/call.h"
 
-/* --- tables ---------------------------------------------------------------------------------------------------------------- */
+/* --- tables ---------------------------------------------------------------------------------------------- */
 static void test_states(void)
 {
 	static const struct {
@@ -26,12 +26,18 @@ static void test_states(void)
 		enum container_event ev;
 		enum container_status to;
 	} good[] = {
-		{ STATUS_CREATED, EVENT_START, STATUS_STARTING },	   { STATUS_CREATED, EVENT_REMOVE, STATUS_REMOVING },
-		{ STATUS_STARTING, EVENT_STARTED, STATUS_RUNNING },	   { STATUS_STARTING, EVENT_NOT_STARTED, STATUS_CREATED },
-		{ STATUS_STARTING, EVENT_RESTART_FAILED, STATUS_EXITED },  { STATUS_RUNNING, EVENT_PAUSE, STATUS_PAUSED },
-		{ STATUS_RUNNING, EVENT_EXIT, STATUS_EXITED },		   { STATUS_PAUSED, EVENT_UNPAUSE, STATUS_RUNNING },
-		{ STATUS_PAUSED, EVENT_EXIT, STATUS_EXITED },		   { STATUS_EXITED, EVENT_START, STATUS_STARTING },
-		{ STATUS_EXITED, EVENT_REMOVE, STATUS_REMOVING },	   { STATUS_REMOVING, EVENT_REMOVE_FAILED, STATUS_DEAD },
+		{ STATUS_CREATED, EVENT_START, STATUS_STARTING },
+		{ STATUS_CREATED, EVENT_REMOVE, STATUS_REMOVING },
+		{ STATUS_STARTING, EVENT_STARTED, STATUS_RUNNING },
+		{ STATUS_STARTING, EVENT_NOT_STARTED, STATUS_CREATED },
+		{ STATUS_STARTING, EVENT_RESTART_FAILED, STATUS_EXITED },
+		{ STATUS_RUNNING, EVENT_PAUSE, STATUS_PAUSED },
+		{ STATUS_RUNNING, EVENT_EXIT, STATUS_EXITED },
+		{ STATUS_PAUSED, EVENT_UNPAUSE, STATUS_RUNNING },
+		{ STATUS_PAUSED, EVENT_EXIT, STATUS_EXITED },
+		{ STATUS_EXITED, EVENT_START, STATUS_STARTING },
+		{ STATUS_EXITED, EVENT_REMOVE, STATUS_REMOVING },
+		{ STATUS_REMOVING, EVENT_REMOVE_FAILED, STATUS_DEAD },
 		{ STATUS_DEAD, EVENT_REMOVE, STATUS_REMOVING },
 	};
 	unsigned allowed = 0;
@@ -140,7 +146,7 @@ static void test_detach_keys(void)
 	CU_ASSERT_EQUAL(detach_keys_parse("a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a", &k, NULL), -1);
 }
 
-/* --- logs --------------------------------------------------------------------------------------------------------------------- */
+/* --- logs ------------------------------------------------------------------------------------------------ */
 static char collected[1 << 20];
 static size_t ncollected;
 
@@ -219,7 +225,8 @@ static void test_logs(void)
 		CU_ASSERT_EQUAL(write(fd, path, sizeof(path)), (ssize_t)sizeof(path));
 	CU_ASSERT_EQUAL(write(fd, "\n", 1), 1);
 	CU_ASSERT_EQUAL(write(fd, log_text, strlen(log_text)), (ssize_t)strlen(log_text));
-	CU_ASSERT_STRING_EQUAL(read_log(&c, all, false), "one\n\"two\" <\xf0\x9f\x98\x80\npartone\n\"two\" <\xf0\x9f\x98\x80\npart");
+	CU_ASSERT_STRING_EQUAL(read_log(&c, all, false),
+			       "one\n\"two\" <\xf0\x9f\x98\x80\npartone\n\"two\" <\xf0\x9f\x98\x80\npart");
 	close(fd);
 	container_delete_files(&e, c.row.id);
 	unlinkat(e.state_dir, "containers", AT_REMOVEDIR);
@@ -227,7 +234,7 @@ static void test_logs(void)
 	CU_ASSERT_EQUAL(rmdir(dir), 0);
 }
 
-/* --- the client of helpers ---------------------------------------------------------------------------------------------------------- */
+/* --- the client of helpers ------------------------------------------------------------------------------- */
 static struct engine engine;
 static int control, helper; /* our ends: the launcher's and the helper's */
 
@@ -275,7 +282,8 @@ static void reply_list(int fd, uint32_t id, unsigned n)
 	int fds[1];
 
 	rep->containers.n = n;
-	CU_ASSERT_EQUAL(message_encode(&op_desc(OP_CGROUP_LIST)->rep, rep, out.body, sizeof(out.body), &len, fds, 1, &nfds), 0);
+	CU_ASSERT_EQUAL(
+		message_encode(&op_desc(OP_CGROUP_LIST)->rep, rep, out.body, sizeof(out.body), &len, fds, 1, &nfds), 0);
 	CU_ASSERT_EQUAL(frame_send(fd, &h, &out, sizeof(out.h) + len, NULL, 0, 0), 0);
 	free(rep);
 }
