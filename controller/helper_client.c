@@ -220,7 +220,7 @@ static struct pending *find_call(struct remote *p, uint32_t id)
 {
 	struct pending *call;
 
-	TAILQ_FOREACH(call, &p->inflight, of_peer)
+	for (call = TAILQ_FIRST(&p->inflight); call; call = TAILQ_NEXT(call, of_peer))
 		if (call->id == id)
 			return call;
 	return NULL;

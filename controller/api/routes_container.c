@@ -258,7 +258,7 @@ static struct container *next_prunable(struct engine *e, const cJSON *filters, i
 {
 	struct container *c;
 
-	TAILQ_FOREACH(c, &e->containers->all, next)
+	for (c = TAILQ_FIRST(&e->containers->all); c; c = TAILQ_NEXT(c, next))
 		if (prunable(c, filters, until_ns) && !cJSON_GetObjectItemCaseSensitive(failed, c->row.id))
 			return container_ref(c);
 	return NULL;

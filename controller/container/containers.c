@@ -23,7 +23,7 @@ struct container *container_by_id(struct engine *e, const char *id)
 {
 	struct container *c;
 
-	TAILQ_FOREACH(c, &e->containers->all, next)
+	for (c = TAILQ_FIRST(&e->containers->all); c; c = TAILQ_NEXT(c, next))
 		if (strcmp(c->row.id, id) == 0)
 			return c;
 	return NULL;
@@ -35,7 +35,7 @@ struct container *container_by_name(struct engine *e, const char *name)
 
 	if (name[0] == '/')
 		name++;
-	TAILQ_FOREACH(c, &e->containers->all, next)
+	for (c = TAILQ_FIRST(&e->containers->all); c; c = TAILQ_NEXT(c, next))
 		if (strcmp(c->row.name, name) == 0)
 			return c;
 	return NULL;
@@ -50,7 +50,7 @@ struct container *container_find(struct engine *e, const char *ref, struct err *
 		c = container_by_name(e, ref);
 	if (c)
 		return container_ref(c);
-	TAILQ_FOREACH(c, &e->containers->all, next) {
+	for (c = TAILQ_FIRST(&e->containers->all); c; c = TAILQ_NEXT(c, next)) {
 		if (len == 0 || strncmp(c->row.id, ref, len) != 0)
 			continue;
 		if (found) {
@@ -130,7 +130,7 @@ void container_changed(struct container *c)
 {
 	struct watch *w;
 
-	TAILQ_FOREACH(w, &c->watches, next)
+	for (w = TAILQ_FIRST(&c->watches); w; w = TAILQ_NEXT(w, next))
 		task_wake(w->task);
 }
 
@@ -310,7 +310,7 @@ unsigned containers_using_image(struct engine *e, const char *image_id, unsigned
 	struct container *c;
 	unsigned n = 0, running = 0;
 
-	TAILQ_FOREACH(c, &e->containers->all, next) {
+	for (c = TAILQ_FIRST(&e->containers->all); c; c = TAILQ_NEXT(c, next)) {
 		bool runs = container_is_running(c) || c->row.status == STATUS_STARTING;
 
 		if (strcmp(c->row.image_id, image_id) != 0)
@@ -331,7 +331,7 @@ unsigned containers_using_volume(struct engine *e, const char *volume, char ret_
 	struct container *c;
 	unsigned n = 0;
 
-	TAILQ_FOREACH(c, &e->containers->all, next) {
+	for (c = TAILQ_FIRST(&e->containers->all); c; c = TAILQ_NEXT(c, next)) {
 		struct spec_mounts mounts = { 0 };
 		cJSON *merged;
 		bool uses = false;
@@ -355,7 +355,7 @@ void containers_count(struct engine *e, unsigned *ret_running, unsigned *ret_pau
 	struct container *c;
 
 	*ret_running = *ret_paused = *ret_stopped = 0;
-	TAILQ_FOREACH(c, &e->containers->all, next) {
+	for (c = TAILQ_FIRST(&e->containers->all); c; c = TAILQ_NEXT(c, next)) {
 		if (c->row.status == STATUS_PAUSED)
 			++*ret_paused;
 		else if (c->row.status == STATUS_RUNNING)

@@ -78,7 +78,7 @@ static int make_volumes(struct engine *e, cJSON *merged, const struct spec_mount
 	for (size_t i = 0; i < mounts->n; i++) {
 		const struct spec_mount *m = &mounts->v[i];
 		bool anonymous = !m->source || !m->source[0];
-		char name[ID_HEX + 1];
+		char name[ID_HEX + 1] = "";
 
 		if (m->type != SPEC_VOLUME)
 			continue;

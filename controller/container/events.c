@@ -71,7 +71,7 @@ void events_emit(struct engine *e, const char *type, const char *action, const c
 	json_add_int(o, "time", ev->time_ns / 1000000000);
 	json_add_int(o, "timeNano", ev->time_ns);
 	e->events->count++;
-	TAILQ_FOREACH(l, &e->events->listeners, next)
+	for (l = TAILQ_FIRST(&e->events->listeners); l; l = TAILQ_NEXT(l, next))
 		task_wake(l->task);
 }
 

@@ -376,7 +376,7 @@ static struct attacher *unasked(struct container *c)
 {
 	struct attacher *a;
 
-	TAILQ_FOREACH(a, &c->attachers, next)
+	for (a = TAILQ_FIRST(&c->attachers); a; a = TAILQ_NEXT(a, next))
 		if (!a->asked)
 			return a;
 	return NULL;
@@ -395,7 +395,7 @@ void container_serve_attachers(struct container *c)
 		a->asked = true;
 		r = monitor_call(c->monitor, OP_MONITOR_ATTACH, &req, &rep, NULL);
 		/* Its client may have left while we waited. */
-		TAILQ_FOREACH(a, &c->attachers, next)
+		for (a = TAILQ_FIRST(&c->attachers); a; a = TAILQ_NEXT(a, next))
 			if (a->serial == serial)
 				break;
 		if (!a && r == 0)
@@ -414,7 +414,7 @@ void container_fail_attachers(struct container *c)
 {
 	struct attacher *a;
 
-	TAILQ_FOREACH(a, &c->attachers, next) {
+	for (a = TAILQ_FIRST(&c->attachers); a; a = TAILQ_NEXT(a, next)) {
 		a->failed = true;
 		task_wake(a->task);
 	}

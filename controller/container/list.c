@@ -169,7 +169,7 @@ cJSON *container_list(struct engine *e, bool all, int64_t limit, bool size, cons
 	all = all || limit > 0 || filters_get(filters, "status") || filters_get(filters, "exited");
 	found = calloc(e->containers->n + 1, sizeof(*found));
 	array = cJSON_CreateArray();
-	TAILQ_FOREACH_REVERSE(c, &e->containers->all, container_head, next) {
+	for (c = TAILQ_LAST(&e->containers->all, container_head); c; c = TAILQ_PREV(c, container_head, next)) {
 		cJSON *merged;
 
 		if (!found || (!all && !container_is_running(c)) || (limit > 0 && n >= (uint64_t)limit))

@@ -93,7 +93,7 @@ static void refill(void *arg)
 
 	while (cs->npool < POOL_TARGET) {
 		struct err err = { 0 };
-		struct slot s;
+		struct slot s = { .userns = -EBADF, .netns = -EBADF };
 
 		if (slot_make(e, &s, NULL, &err) < 0) {
 			log_warn("no ready namespaces: %s", err.message); /* the next start tries again */
