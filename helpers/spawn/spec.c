@@ -198,11 +198,11 @@ static int parse_rlimits(struct parse *p, const cJSON *process)
 			e = get_number(p, v, "hard", 0, 18446744073709551616.0, &hard);
 		if (e < 0)
 			return e;
-		for (size_t i = 0; name && i < ARRAY_SIZE(rlimit_names); i++)
+		for (size_t i = 0; name && soft >= 0 && hard >= 0 && i < ARRAY_SIZE(rlimit_names); i++)
 			if (strcmp(name, rlimit_names[i].name) == 0)
 				*r = (struct plan_rlimit){ rlimit_names[i].resource, rlimit_names[i].name, limit_of(soft),
 							   limit_of(hard) };
-		if (!r->name || soft < 0 || hard < 0 || r->soft > r->hard)
+		if (!r->name || r->soft > r->hard)
 			return bad(p, "rlimits");
 	}
 	return 0;
