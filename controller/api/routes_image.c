@@ -254,8 +254,9 @@ static void run_load(struct http_request *r)
 	int result;
 
 	result = load(r, &progress, said, &err);
-	cJSON_ArrayForEach(line, said)
+	cJSON_ArrayForEach(line, said) {
 		write_line(r, "stream", line->valuestring);
+	}
 	if (result < 0)
 		write_error(r, &err);
 	cJSON_Delete(said);

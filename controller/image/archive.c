@@ -206,7 +206,7 @@ static int set_layer(struct plan_image *p, unsigned i, const struct tar_index *t
 {
 	const struct tar_entry *entry = tar_index_find(t, name);
 
-	if (!entry || entry->size == 0) /* length 0 would mean the rest of the file */
+	if (!p->layers || i >= p->nlayers || !entry || entry->size == 0) /* length 0: to the end of the file */
 		return err_set(err, 400, "invalid archive: layer %.200s is missing", name);
 	p->layers[i].offset = entry->offset;
 	p->layers[i].length = entry->size;
@@ -261,7 +261,7 @@ static int read_docker_image(int fd, const struct tar_index *t, const cJSON *ite
 	p = text ? add_image(plan, err) : NULL;
 	if (!p || plan_image_config(text, len, p, err) < 0)
 		return -1;
-	if (cJSON_GetArraySize(layers) != (int)p->nlayers)
+	if (!layers || cJSON_GetArraySize(layers) != (int)p->nlayers)
 		return err_set(err, 400, "invalid manifest, layers length mismatch: expected %u, got %d", p->nlayers,
 			       cJSON_GetArraySize(layers));
 	cJSON_ArrayForEach(v, layers)
@@ -317,7 +317,7 @@ static int read_oci_manifest(int fd, const struct tar_index *t, const cJSON *man
 	p = text ? add_image(plan, err) : NULL;
 	if (!p || plan_image_config(text, len, p, err) < 0)
 		return -1;
-	if (cJSON_GetArraySize(layers) != (int)p->nlayers)
+	if (!layers || cJSON_GetArraySize(layers) != (int)p->nlayers)
 		return err_set(err, 400, "invalid manifest, layers length mismatch: expected %u, got %d", p->nlayers,
 			       cJSON_GetArraySize(layers));
 	cJSON_ArrayForEach(v, layers)

@@ -1,6 +1,7 @@
 /* changes.c - Dockerfile instructions that an import applies to its image's config (moby, builder/dockerfile).
  *
  * Hostile input: the text, which a client wrote. Only the instructions that change a config are known. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -98,20 +99,30 @@ static int change_workdir(cJSON *config, const char *name, char *args, struct er
 	return change_text(config, name, args, err);
 }
 
-static void set_env(cJSON *env, const char *assignment)
+/* "NAME=VALUE", in the place of an earlier one of that name. */
+static int set_env(cJSON *env, const char *name, const char *value)
 {
-	size_t n = strcspn(assignment, "=") + 1;
+	size_t n = strlen(name), size = n + strlen(value) + 2;
+	char *text = malloc(size);
 	const cJSON *v;
+	cJSON *item;
 	int i = 0;
 
+	if (!text)
+		return -1;
+	snprintf(text, size, "%s=%s", name, value);
+	item = cJSON_CreateString(text);
 	cJSON_ArrayForEach(v, env) {
-		if (cJSON_IsString(v) && strncmp(v->valuestring, assignment, n) == 0) {
-			cJSON_ReplaceItemInArray(env, i, cJSON_CreateString(assignment));
-			return;
-		}
+		if (cJSON_IsString(v) && strncmp(v->valuestring, text, n + 1) == 0)
+			break;
 		i++;
 	}
-	cJSON_AddItemToArray(env, cJSON_CreateString(assignment));
+	if (v)
+		cJSON_ReplaceItemInArray(env, i, item);
+	else
+		cJSON_AddItemToArray(env, item);
+	free(text);
+	return 0;
 }
 
 /* "K=V K2=V2" for ENV and LABEL; "K V" is the old form. */
@@ -136,16 +147,10 @@ static int change_pairs(cJSON *config, const char *name, char *args, struct err 
 			*eq = '\0';
 			value = eq + 1;
 		}
-		if (env) {
-			_cleanup_free_ char *both = malloc(strlen(word) + strlen(value) + 2);
-
-			if (!both)
-				return err_set(err, 500, "out of memory");
-			strcat(strcat(strcpy(both, word), "="), value);
-			set_env(to, both);
-		} else {
+		if (!env)
 			put(to, word, cJSON_CreateString(value));
-		}
+		else if (set_env(to, word, value) < 0)
+			return err_set(err, 500, "out of memory");
 	}
 	return 0;
 }
@@ -158,11 +163,13 @@ static int change_set(cJSON *config, const char *name, char *args, struct err *e
 	const cJSON *v;
 	char *word;
 
-	cJSON_ArrayForEach(v, list)
+	cJSON_ArrayForEach(v, list) {
 		put(to, v->valuestring, cJSON_CreateObject());
-	cJSON_Delete(list);
-	if (list)
+	}
+	if (list) {
+		cJSON_Delete(list);
 		return 0;
+	}
 	while ((word = next_word(&args))) {
 		char port[32];
 
@@ -172,7 +179,7 @@ static int change_set(cJSON *config, const char *name, char *args, struct err *e
 		}
 		if (strlen(word) > 16 || strspn(word, "0123456789-") == 0)
 			return err_set(err, 400, "Invalid containerPort: %.64s", word);
-		strcat(strcpy(port, word), strchr(word, '/') ? "" : "/tcp");
+		snprintf(port, sizeof(port), "%s%s", word, strchr(word, '/') ? "" : "/tcp");
 		put(to, port, cJSON_CreateObject());
 	}
 	return 0;

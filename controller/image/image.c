@@ -68,7 +68,7 @@ int image_find(struct engine *e, const char *ref, struct image *ret, struct err 
 	if (state_image_get(e->state, id, &row) < 0)
 		return err_set(err, 500, "state: image %.12s cannot be read", id);
 	memset(ret, 0, sizeof(*ret));
-	strcpy(ret->id, row.id);
+	memcpy(ret->id, row.id, sizeof(ret->id));
 	r = store_chain(&row, &n, ret->layers, err);
 	ret->config = r < 0 ? NULL : cJSON_Parse(row.config);
 	image_row_finish(&row);

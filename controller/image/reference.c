@@ -160,7 +160,7 @@ static int match_id(void *data, struct image_row *row)
 
 	if (strncmp(row->id, s->wanted, strlen(s->wanted)) != 0)
 		return 0;
-	strcpy(s->found, row->id);
+	memcpy(s->found, row->id, sizeof(s->found));
 	s->n++;
 	return 0;
 }
@@ -180,7 +180,7 @@ static int match_short(void *data, const char *ref, const char *image_id)
 		return 0;
 	if (strcmp(s->found, image_id) != 0)
 		s->n++;
-	strcpy(s->found, image_id);
+	snprintf(s->found, sizeof(s->found), "%s", image_id);
 	snprintf(s->tag, sizeof(s->tag), "%s", ref);
 	return 0;
 }
@@ -212,7 +212,7 @@ int image_resolve(struct engine *e, const char *text, char ret_id[65], char ret_
 	const char *id = digest ? text + 7 : text;
 	char name[IMAGE_REF_MAX];
 	struct search s = { 0 };
-	struct reference ref;
+	struct reference ref = { 0 };
 	bool named = false;
 	int r = -ENOENT;
 
@@ -236,8 +236,8 @@ int image_resolve(struct engine *e, const char *text, char ret_id[65], char ret_
 		return err_set(err, 404, "No such image: %s", named ? name : text);
 	if (r < 0)
 		return err_set(err, 500, "state: %s", strerror(-r));
-	strcpy(ret_id, s.found);
+	memcpy(ret_id, s.found, sizeof(s.found));
 	if (ret_tag)
-		strcpy(ret_tag, s.tag);
+		memcpy(ret_tag, s.tag, sizeof(s.tag));
 	return 0;
 }

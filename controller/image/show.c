@@ -117,7 +117,7 @@ static cJSON *summary(const struct list *l, const struct image_row *row, const c
 		cJSON_AddItemToArray(digests, cJSON_CreateString("<none>@<none>"));
 	}
 	cJSON_AddNumberToObject(o, "Containers", -1);
-	cJSON_AddNumberToObject(o, "Created", (double)(created / 1000000000));
+	json_add_int(o, "Created", created / 1000000000);
 	add_digest(o, "Id", row->id);
 	cJSON_AddItemToObject(o, "Labels", labels ? cJSON_Duplicate(labels, 1) : cJSON_CreateNull());
 	cJSON_AddStringToObject(o, "ParentId", "");
@@ -343,7 +343,7 @@ cJSON *show_history(struct engine *e, const char *id, struct err *err)
 		cJSON *o = cJSON_CreateObject();
 
 		cJSON_AddStringToObject(o, "Comment", text_of(step, "comment"));
-		cJSON_AddNumberToObject(o, "Created", (double)(created_of(step) / 1000000000));
+		json_add_int(o, "Created", created_of(step) / 1000000000);
 		cJSON_AddStringToObject(o, "CreatedBy", text_of(step, "created_by"));
 		if (last)
 			add_digest(o, "Id", id);

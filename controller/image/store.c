@@ -151,8 +151,9 @@ static int unpack_layers(struct engine *e, const struct call_ctx *ctx, const str
 static int write_rows(struct engine *e, const struct plan_image *p, int64_t size, struct err *err)
 {
 	struct image_row row = { .config = p->config, .created_ns = time_now_ns(), .size = size };
-	_cleanup_free_ char *layers = malloc((ID_HEX + 1) * p->nlayers + 1);
+	char *layers = malloc((ID_HEX + 1) * p->nlayers + 1);
 	size_t n = 0;
+	int r;
 
 	if (!layers)
 		return err_set(err, 500, "out of memory");
@@ -163,8 +164,10 @@ static int write_rows(struct engine *e, const struct plan_image *p, int64_t size
 		n += ID_HEX;
 	}
 	row.layers = layers;
-	strcpy(row.id, p->id);
-	return state_failed(err, state_image_put(e->state, &row));
+	memcpy(row.id, p->id, sizeof(row.id));
+	r = state_image_put(e->state, &row);
+	free(layers);
+	return state_failed(err, r);
 }
 
 int store_image(struct engine *e, const struct call_ctx *ctx, const struct plan_image *p, int archive,
@@ -189,7 +192,7 @@ int store_tag(struct engine *e, const char *ref, const char *id, char *ret_old, 
 	if (state_failed(err, state_tag_put(e->state, ref, id)) < 0)
 		return -1;
 	if (ret_old)
-		strcpy(ret_old, old);
+		memcpy(ret_old, old, sizeof(old));
 	store_event(e, "tag", id, ref);
 	return 0;
 }
@@ -287,7 +290,7 @@ static int remove_layer(struct engine *e, const struct call_ctx *ctx, const char
 	row.size = PENDING;
 	if (state_failed(err, state_layer_put(e->state, &row)) < 0)
 		return -1;
-	strcpy(req.name, chain);
+	snprintf(req.name, sizeof(req.name), "%s", chain);
 	r = helper_wait(helper_submit(e, OP_LAYER_REMOVE, &req, ctx, HELPER_DEADLINE_MS), &rep, err, NULL);
 	if (r < 0 && r != -ENOENT)
 		return -1;

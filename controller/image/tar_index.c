@@ -170,65 +170,92 @@ static int read_pax(struct reader *r, char *text, size_t n)
 /* Headers about the next entry: 'x' pax, 'L' and 'K' GNU's long name and link. */
 static int read_extension(struct reader *r, char type, uint64_t size)
 {
-	_cleanup_free_ char *text = NULL;
+	char *text;
+	int e;
 
 	if (size > LONG_MAX_BYTES)
 		return bad(r, "header too long");
 	text = malloc(size + 1);
 	if (!text)
 		return bad(r, "out of memory");
-	if (read_at(r, r->at, text, size) < 0)
-		return -1;
+	e = read_at(r, r->at, text, size);
 	text[size] = '\0';
-	if (type == 'x')
-		return read_pax(r, text, size);
-	return take(r, type == 'L' ? &r->path : &r->link, text, strlen(text));
+	if (e == 0 && type == 'x')
+		e = read_pax(r, text, size);
+	else if (e == 0)
+		e = take(r, type == 'L' ? &r->path : &r->link, text, strlen(text));
+	free(text);
+	return e;
+}
+
+/* Fresh text: what an extension said, else what the header has room for. */
+static char *name_of(const struct reader *r, const struct header *h)
+{
+	bool prefix = memcmp(h->magic, "ustar", 6) == 0 && h->prefix[0];
+	char text[sizeof(h->prefix) + sizeof(h->name) + 2];
+
+	if (r->path)
+		return strdup(r->path);
+	snprintf(text, sizeof(text), "%.155s%s%.100s", prefix ? h->prefix : "", prefix ? "/" : "", h->name);
+	return strdup(text);
+}
+
+/* A hard link names an entry, a symbolic link starts where it stands. */
+static char *target_of(const struct header *h, char *name, const char *target)
+{
+	char *slash = strrchr(name, '/');
+
+	if (h->type == '1' || !slash || target[0] == '/')
+		return clean("", target);
+	*slash = '\0';
+	return clean(name, target);
+}
+
+static int grow(struct reader *r)
+{
+	struct tar_index *t = r->index;
+	size_t room = r->room ? 2 * r->room : 64;
+	struct tar_entry *more;
+
+	if (t->n < r->room)
+		return 0;
+	more = reallocarray(t->v, room, sizeof(*more));
+	if (!more)
+		return -1;
+	t->v = more;
+	r->room = room;
+	return 0;
 }
 
 static int add_entry(struct reader *r, const struct header *h, uint64_t size)
 {
-	_cleanup_free_ char *raw = r->path ? strdup(r->path) : NULL, *target = r->link ? strdup(r->link) : NULL;
+	bool link = h->type == '1' || h->type == '2';
 	struct tar_index *t = r->index;
 	struct tar_entry entry = { .offset = r->at, .size = size };
-	char *slash;
+	char *name = name_of(r, h), *target = r->link ? strdup(r->link) : strndup(h->link, sizeof(h->link));
+	int e = 0;
 
-	if (!raw) {
-		bool prefix = memcmp(h->magic, "ustar", 6) == 0 && h->prefix[0];
-
-		raw = malloc(sizeof(h->prefix) + sizeof(h->name) + 2);
-		if (raw)
-			sprintf(raw, "%.155s%s%.100s", prefix ? h->prefix : "", prefix ? "/" : "", h->name);
+	if (name && target)
+		r->names += strlen(name) + strlen(target);
+	if (!name || !target || grow(r) < 0)
+		e = bad(r, "out of memory");
+	else if (t->n == IMAGE_ENTRIES_MAX || r->names > IMAGE_NAMES_MAX)
+		e = bad(r, "too many entries");
+	if (e == 0) {
+		entry.name = clean("", name);
+		entry.link = link ? target_of(h, name, target) : NULL;
+		if (!entry.name || (link && !entry.link))
+			e = bad(r, "out of memory");
 	}
-	if (!target)
-		target = strndup(h->link, sizeof(h->link));
-	if (!raw || !target)
-		return bad(r, "out of memory");
-	r->names += strlen(raw) + strlen(target);
-	if (t->n == IMAGE_ENTRIES_MAX || r->names > IMAGE_NAMES_MAX)
-		return bad(r, "too many entries");
-	if (t->n == r->room) {
-		size_t room = r->room ? 2 * r->room : 64;
-		struct tar_entry *more = reallocarray(t->v, room, sizeof(*more));
-
-		if (!more)
-			return bad(r, "out of memory");
-		t->v = more;
-		r->room = room;
-	}
-	entry.name = clean("", raw);
-	if (entry.name && (h->type == '1' || h->type == '2')) {
-		/* A hard link names an entry, a symbolic link starts where it stands. */
-		slash = strrchr(raw, '/');
-		if (slash)
-			*slash = '\0';
-		entry.link = clean(h->type == '2' && slash && target[0] != '/' ? raw : "", target);
-	}
-	if (!entry.name || ((h->type == '1' || h->type == '2') && !entry.link)) {
+	if (e == 0) {
+		t->v[t->n++] = entry;
+	} else {
 		free(entry.name);
-		return bad(r, "out of memory");
+		free(entry.link);
 	}
-	t->v[t->n++] = entry;
-	return 0;
+	free(name);
+	free(target);
+	return e;
 }
 
 static int next_entry(struct reader *r, const struct header *h)
@@ -297,7 +324,8 @@ int tar_index_read(int fd, uint64_t size, struct tar_index *ret, struct err *err
 		tar_index_finish(&index);
 		return -1;
 	}
-	qsort(index.v, index.n, sizeof(*index.v), compare);
+	if (index.n)
+		qsort(index.v, index.n, sizeof(*index.v), compare);
 	*ret = index;
 	return 0;
 }
@@ -330,9 +358,10 @@ static const struct tar_entry *find_last(const struct tar_index *t, const char *
 
 const struct tar_entry *tar_index_find(const struct tar_index *t, const char *name)
 {
-	_cleanup_free_ char *wanted = clean("", name);
+	char *wanted = clean("", name);
 	const struct tar_entry *found = wanted ? find_last(t, wanted) : NULL;
 
+	free(wanted);
 	for (unsigned links = 0; found && found->link; links++)
 		found = links < LINKS_MAX ? find_last(t, found->link) : NULL;
 	return found;

@@ -24,13 +24,23 @@ struct state {
 /* 0 or -errno for an SQLite result code. */
 int sqlite_errno(int rc);
 
-/* Binds by `types` (one letter per parameter: 't' const char *, NULL allowed; 'i' int64_t; 'd' int) and steps once.
- * 1: there is a row, read it and end with query_end; 0: done; or -errno. After 0 and -errno the query is ended. */
-int query_step(struct state *s, enum query q, sqlite3_stmt **ret, const char *types, ...);
+/* Values for the ?1, ?2 ... of a statement, in order; a text may be NULL. */
+struct param {
+	enum { PARAM_END, PARAM_TEXT, PARAM_NUMBER } type;
+	const char *text;
+	int64_t number;
+};
+#define T(value) { .type = PARAM_TEXT, .text = (value) }
+#define I(value) { .type = PARAM_NUMBER, .number = (int64_t)(value) }
+#define PARAMS(...) (const struct param[]){ __VA_ARGS__, { .type = PARAM_END } }
+
+/* Binds and steps once. 1: there is a row, read it and end with query_end; 0: done; or -errno. After 0 and -errno the
+ * query is ended. params may be NULL. */
+int query_step(struct state *s, enum query q, sqlite3_stmt **ret, const struct param *params);
 void query_end(sqlite3_stmt *st);
 /* For statements without rows: 0 or -errno. */
-int query_run(struct state *s, enum query q, const char *types, ...);
+int query_run(struct state *s, enum query q, const struct param *params);
 /* As query_run; -ENOENT when no row was changed. */
-int query_change(struct state *s, enum query q, const char *types, ...);
+int query_change(struct state *s, enum query q, const struct param *params);
 
 #endif

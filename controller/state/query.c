@@ -2,7 +2,6 @@
 #include "internal.h"
 
 #include <errno.h>
-#include <stdarg.h>
 
 #include "../../helpers/base/cleanup.h"
 
@@ -50,28 +49,28 @@ static const char *const queries[] = {
 _Static_assert(ARRAY_SIZE(queries) == QUERY_COUNT, "a query without a statement");
 
 /* The caller's strings outlive the step, so they are not copied; query_end forgets them. */
-static int bind(sqlite3_stmt *st, const char *types, va_list args)
+static int bind(sqlite3_stmt *st, const struct param *params)
 {
 	int rc = SQLITE_OK;
 
-	for (int i = 1; *types && rc == SQLITE_OK; types++, i++) {
-		if (*types == 't')
-			rc = sqlite3_bind_text(st, i, va_arg(args, const char *), -1, SQLITE_STATIC);
-		else if (*types == 'i')
-			rc = sqlite3_bind_int64(st, i, va_arg(args, int64_t));
+	for (int i = 0; params && params[i].type != PARAM_END && rc == SQLITE_OK; i++) {
+		if (params[i].type == PARAM_TEXT)
+			rc = sqlite3_bind_text(st, i + 1, params[i].text, -1, SQLITE_STATIC);
 		else
-			rc = sqlite3_bind_int(st, i, va_arg(args, int));
+			rc = sqlite3_bind_int64(st, i + 1, params[i].number);
 	}
 	return rc;
 }
 
 void query_end(sqlite3_stmt *st)
 {
+	if (!st)
+		return;
 	sqlite3_reset(st);
 	sqlite3_clear_bindings(st);
 }
 
-static int step(struct state *s, enum query q, sqlite3_stmt **ret, const char *types, va_list args)
+int query_step(struct state *s, enum query q, sqlite3_stmt **ret, const struct param *params)
 {
 	sqlite3_stmt *st;
 	int rc = SQLITE_OK;
@@ -80,7 +79,7 @@ static int step(struct state *s, enum query q, sqlite3_stmt **ret, const char *t
 		rc = sqlite3_prepare_v3(s->db, queries[q], -1, SQLITE_PREPARE_PERSISTENT, &s->cache[q], NULL);
 	st = s->cache[q];
 	if (rc == SQLITE_OK)
-		rc = bind(st, types, args);
+		rc = bind(st, params);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW) {
@@ -91,40 +90,20 @@ static int step(struct state *s, enum query q, sqlite3_stmt **ret, const char *t
 	return sqlite_errno(rc);
 }
 
-int query_step(struct state *s, enum query q, sqlite3_stmt **ret, const char *types, ...)
+int query_run(struct state *s, enum query q, const struct param *params)
 {
-	va_list args;
-	int e;
+	sqlite3_stmt *st = NULL;
+	int e = query_step(s, q, &st, params);
 
-	va_start(args, types);
-	e = step(s, q, ret, types, args);
-	va_end(args);
-	return e;
-}
-
-int query_run(struct state *s, enum query q, const char *types, ...)
-{
-	sqlite3_stmt *st;
-	va_list args;
-	int e;
-
-	va_start(args, types);
-	e = step(s, q, &st, types, args);
-	va_end(args);
 	if (e == 1)
 		query_end(st);
 	return e < 0 ? e : 0;
 }
 
-int query_change(struct state *s, enum query q, const char *types, ...)
+int query_change(struct state *s, enum query q, const struct param *params)
 {
-	sqlite3_stmt *st;
-	va_list args;
-	int e;
+	int e = query_run(s, q, params);
 
-	va_start(args, types);
-	e = step(s, q, &st, types, args);
-	va_end(args);
 	if (e < 0)
 		return e;
 	return sqlite3_changes(s->db) > 0 ? 0 : -ENOENT;

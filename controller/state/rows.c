@@ -37,23 +37,25 @@ void container_row_finish(struct container_row *row)
 
 int state_container_insert(struct state *s, const struct container_row *row)
 {
-	return query_run(s, QUERY_CONTAINER_INSERT, "tttttiiiddtdiiid", row->id, row->name, row->image_id,
-			 row->image_ref, row->config, row->created_ns, row->started_ns, row->finished_ns,
-			 (int)row->status, row->exit_code, row->error, (int)row->oom_killed, (int64_t)row->base,
-			 (int64_t)row->pid, (int64_t)row->cgroup_id, (int)row->auto_remove);
+	return query_run(s, QUERY_CONTAINER_INSERT,
+			 PARAMS(T(row->id), T(row->name), T(row->image_id), T(row->image_ref), T(row->config),
+				I(row->created_ns), I(row->started_ns), I(row->finished_ns), I(row->status),
+				I(row->exit_code), T(row->error), I(row->oom_killed), I(row->base), I(row->pid),
+				I(row->cgroup_id), I(row->auto_remove)));
 }
 
 int state_container_update(struct state *s, const struct container_row *row)
 {
-	return query_change(s, QUERY_CONTAINER_UPDATE, "ttiiiddtdiiid", row->id, row->name, row->created_ns,
-			    row->started_ns, row->finished_ns, (int)row->status, row->exit_code, row->error,
-			    (int)row->oom_killed, (int64_t)row->base, (int64_t)row->pid, (int64_t)row->cgroup_id,
-			    (int)row->auto_remove);
+	return query_change(s, QUERY_CONTAINER_UPDATE,
+			    PARAMS(T(row->id), T(row->name), I(row->created_ns), I(row->started_ns),
+				   I(row->finished_ns), I(row->status), I(row->exit_code), T(row->error),
+				   I(row->oom_killed), I(row->base), I(row->pid), I(row->cgroup_id),
+				   I(row->auto_remove)));
 }
 
 int state_container_delete(struct state *s, const char *id)
 {
-	return query_change(s, QUERY_CONTAINER_DELETE, "t", id);
+	return query_change(s, QUERY_CONTAINER_DELETE, PARAMS(T(id)));
 }
 
 static int read_container(sqlite3_stmt *st, struct container_row *row)
@@ -89,7 +91,7 @@ int state_container_each(struct state *s, int (*f)(void *data, struct container_
 	int e;
 
 	for (;;) {
-		e = query_step(s, QUERY_CONTAINER_NEXT, &st, "i", seq);
+		e = query_step(s, QUERY_CONTAINER_NEXT, &st, PARAMS(I(seq)));
 		if (e <= 0)
 			return e;
 		seq = sqlite3_column_int64(st, 0);
@@ -114,7 +116,8 @@ void image_row_finish(struct image_row *row)
 
 int state_image_put(struct state *s, const struct image_row *row)
 {
-	return query_run(s, QUERY_IMAGE_PUT, "tttii", row->id, row->config, row->layers, row->created_ns, row->size);
+	return query_run(s, QUERY_IMAGE_PUT,
+			 PARAMS(T(row->id), T(row->config), T(row->layers), I(row->created_ns), I(row->size)));
 }
 
 static int read_image(sqlite3_stmt *st, struct image_row *row)
@@ -134,7 +137,7 @@ int state_image_get(struct state *s, const char *id, struct image_row *ret)
 {
 	struct image_row row;
 	sqlite3_stmt *st;
-	int e = query_step(s, QUERY_IMAGE_GET, &st, "t", id);
+	int e = query_step(s, QUERY_IMAGE_GET, &st, PARAMS(T(id)));
 
 	if (e <= 0)
 		return e < 0 ? e : -ENOENT;
@@ -147,7 +150,7 @@ int state_image_get(struct state *s, const char *id, struct image_row *ret)
 
 int state_image_delete(struct state *s, const char *id)
 {
-	return query_change(s, QUERY_IMAGE_DELETE, "t", id);
+	return query_change(s, QUERY_IMAGE_DELETE, PARAMS(T(id)));
 }
 
 int state_image_each(struct state *s, int (*f)(void *data, struct image_row *row), void *data)
@@ -158,7 +161,7 @@ int state_image_each(struct state *s, int (*f)(void *data, struct image_row *row
 	int e;
 
 	for (;;) {
-		e = query_step(s, QUERY_IMAGE_NEXT, &st, "i", seq);
+		e = query_step(s, QUERY_IMAGE_NEXT, &st, PARAMS(I(seq)));
 		if (e <= 0)
 			return e;
 		seq = sqlite3_column_int64(st, 0);
@@ -176,18 +179,18 @@ int state_image_each(struct state *s, int (*f)(void *data, struct image_row *row
 /* --- tags -------------------------------------------------------------------------------------------------------- */
 int state_tag_put(struct state *s, const char *ref, const char *image_id)
 {
-	return query_run(s, QUERY_TAG_PUT, "tt", ref, image_id);
+	return query_run(s, QUERY_TAG_PUT, PARAMS(T(ref), T(image_id)));
 }
 
 int state_tag_delete(struct state *s, const char *ref)
 {
-	return query_change(s, QUERY_TAG_DELETE, "t", ref);
+	return query_change(s, QUERY_TAG_DELETE, PARAMS(T(ref)));
 }
 
 int state_tag_get(struct state *s, const char *ref, char ret_id[65])
 {
 	sqlite3_stmt *st;
-	int e = query_step(s, QUERY_TAG_GET, &st, "t", ref);
+	int e = query_step(s, QUERY_TAG_GET, &st, PARAMS(T(ref)));
 
 	if (e <= 0)
 		return e < 0 ? e : -ENOENT;
@@ -208,9 +211,9 @@ int state_tag_each(struct state *s, const char *image_id, int (*f)(void *data, c
 		char *next;
 
 		if (image_id)
-			e = query_step(s, QUERY_TAG_NEXT_OF_IMAGE, &st, "tt", ref, image_id);
+			e = query_step(s, QUERY_TAG_NEXT_OF_IMAGE, &st, PARAMS(T(ref), T(image_id)));
 		else
-			e = query_step(s, QUERY_TAG_NEXT, &st, "t", ref);
+			e = query_step(s, QUERY_TAG_NEXT, &st, PARAMS(T(ref)));
 		if (e <= 0)
 			break;
 		e = take_text(st, 0, &next);
@@ -229,7 +232,7 @@ int state_tag_each(struct state *s, const char *image_id, int (*f)(void *data, c
 /* --- layers ------------------------------------------------------------------------------------------------------ */
 int state_layer_put(struct state *s, const struct layer_row *row)
 {
-	return query_run(s, QUERY_LAYER_PUT, "ttti", row->chain_id, row->diff_id, row->parent, row->size);
+	return query_run(s, QUERY_LAYER_PUT, PARAMS(T(row->chain_id), T(row->diff_id), T(row->parent), I(row->size)));
 }
 
 static void read_layer(sqlite3_stmt *st, struct layer_row *row)
@@ -243,7 +246,7 @@ static void read_layer(sqlite3_stmt *st, struct layer_row *row)
 int state_layer_get(struct state *s, const char *chain_id, struct layer_row *ret)
 {
 	sqlite3_stmt *st;
-	int e = query_step(s, QUERY_LAYER_GET, &st, "t", chain_id);
+	int e = query_step(s, QUERY_LAYER_GET, &st, PARAMS(T(chain_id)));
 
 	if (e <= 0)
 		return e < 0 ? e : -ENOENT;
@@ -254,7 +257,7 @@ int state_layer_get(struct state *s, const char *chain_id, struct layer_row *ret
 
 int state_layer_delete(struct state *s, const char *chain_id)
 {
-	return query_change(s, QUERY_LAYER_DELETE, "t", chain_id);
+	return query_change(s, QUERY_LAYER_DELETE, PARAMS(T(chain_id)));
 }
 
 int state_layer_each(struct state *s, int (*f)(void *data, const struct layer_row *row), void *data)
@@ -265,7 +268,7 @@ int state_layer_each(struct state *s, int (*f)(void *data, const struct layer_ro
 	int e;
 
 	for (;;) {
-		e = query_step(s, QUERY_LAYER_NEXT, &st, "i", seq);
+		e = query_step(s, QUERY_LAYER_NEXT, &st, PARAMS(I(seq)));
 		if (e <= 0)
 			return e;
 		seq = sqlite3_column_int64(st, 0);
@@ -287,7 +290,8 @@ void volume_row_finish(struct volume_row *row)
 
 int state_volume_put(struct state *s, const struct volume_row *row)
 {
-	return query_run(s, QUERY_VOLUME_PUT, "ttid", row->name, row->labels, row->created_ns, (int)row->anonymous);
+	return query_run(s, QUERY_VOLUME_PUT,
+			 PARAMS(T(row->name), T(row->labels), I(row->created_ns), I(row->anonymous)));
 }
 
 static int read_volume(sqlite3_stmt *st, struct volume_row *row)
@@ -306,7 +310,7 @@ int state_volume_get(struct state *s, const char *name, struct volume_row *ret)
 {
 	struct volume_row row;
 	sqlite3_stmt *st;
-	int e = query_step(s, QUERY_VOLUME_GET, &st, "t", name);
+	int e = query_step(s, QUERY_VOLUME_GET, &st, PARAMS(T(name)));
 
 	if (e <= 0)
 		return e < 0 ? e : -ENOENT;
@@ -319,7 +323,7 @@ int state_volume_get(struct state *s, const char *name, struct volume_row *ret)
 
 int state_volume_delete(struct state *s, const char *name)
 {
-	return query_change(s, QUERY_VOLUME_DELETE, "t", name);
+	return query_change(s, QUERY_VOLUME_DELETE, PARAMS(T(name)));
 }
 
 int state_volume_each(struct state *s, int (*f)(void *data, struct volume_row *row), void *data)
@@ -330,7 +334,7 @@ int state_volume_each(struct state *s, int (*f)(void *data, struct volume_row *r
 	int e;
 
 	for (;;) {
-		e = query_step(s, QUERY_VOLUME_NEXT, &st, "i", seq);
+		e = query_step(s, QUERY_VOLUME_NEXT, &st, PARAMS(I(seq)));
 		if (e <= 0)
 			return e;
 		seq = sqlite3_column_int64(st, 0);

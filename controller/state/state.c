@@ -149,12 +149,12 @@ void state_close(struct state *s)
 
 int state_begin(struct state *s)
 {
-	return query_run(s, QUERY_BEGIN, "");
+	return query_run(s, QUERY_BEGIN, NULL);
 }
 
 int state_commit(struct state *s)
 {
-	int e = query_run(s, QUERY_COMMIT, "");
+	int e = query_run(s, QUERY_COMMIT, NULL);
 
 	if (e < 0)
 		state_rollback(s);
@@ -164,5 +164,5 @@ int state_commit(struct state *s)
 void state_rollback(struct state *s)
 {
 	if (!sqlite3_get_autocommit(s->db))
-		query_run(s, QUERY_ROLLBACK, "");
+		query_run(s, QUERY_ROLLBACK, NULL);
 }

@@ -30,7 +30,7 @@ struct container_row {
 	char *name; /* without slash */
 	char image_id[65]; /* config digest, hex */
 	char *image_ref; /* as the user gave it */
-	char *config; /* JSON: the create body as accepted, image defaults merged: {"Config","HostConfig","NetworkingConfig"} */
+	char *config; /* JSON: the create body with image defaults merged: {"Config","HostConfig","NetworkingConfig"} */
 	int64_t created_ns, started_ns, finished_ns;
 	enum container_status status;
 	int exit_code;

@@ -186,7 +186,7 @@ static int enter_parent(struct extract *x, char *path, const char **ret_name)
 			return fail(x, fd, fd == -ELOOP ? "symlink in path" : "path");
 		close_fd(x->parent);
 		x->parent = fd;
-		strcpy(x->parent_path, parent);
+		snprintf(x->parent_path, sizeof(x->parent_path), "%s", parent);
 	}
 	return 0;
 }
@@ -473,7 +473,7 @@ int extract_entry(struct extract *x, struct archive *a, struct archive_entry *en
 	if (!*path)
 		return archive_entry_filetype(entry) == AE_IFDIR && !archive_entry_hardlink(entry) ?
 			       make_dir(x, NULL, "", /* opaque= */ false, entry) : fail(x, -EINVAL, "path");
-	strcpy(whole, path);
+	memcpy(whole, path, strlen(path) + 1);
 	e = enter_parent(x, path, &name);
 	if (e < 0)
 		return e;

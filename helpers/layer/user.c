@@ -121,7 +121,7 @@ static int find_user(char *passwd, const struct wanted *w, struct rep_layer_user
 		ret->uid = (uint32_t)uid;
 		ret->gid = (uint32_t)gid;
 		if (*f[5] && text_valid(f[5], strlen(f[5])) && strlen(f[5]) < sizeof(ret->home))
-			strcpy(ret->home, f[5]);
+			snprintf(ret->home, sizeof(ret->home), "%s", f[5]);
 		snprintf(ret_name, 257, "%.256s", f[0]);
 		return 0;
 	}
@@ -172,13 +172,13 @@ static int find_groups(char *group, const struct wanted *w, const char *name, st
 
 int user_find(const int *layers, size_t n, const char *user, struct rep_layer_user *ret, struct result *why)
 {
-	_cleanup_free_ char *passwd = NULL, *group = NULL;
+	char *passwd = NULL, *group = NULL;
 	char name[257] = "";
 	struct wanted w;
 	int e;
 
 	memset(ret, 0, sizeof(*ret));
-	strcpy(ret->home, "/");
+	snprintf(ret->home, sizeof(ret->home), "/");
 	e = parse_wanted(user, &w, why);
 	if (e < 0)
 		return e;
@@ -186,10 +186,13 @@ int user_find(const int *layers, size_t n, const char *user, struct rep_layer_us
 	if (e < 0)
 		return result_fail(why, e, "passwd");
 	e = find_user(passwd, &w, ret, name, why);
+	free(passwd);
 	if (e < 0)
 		return e;
 	e = read_file(layers, n, "group", &group);
 	if (e < 0)
 		return result_fail(why, e, "group file");
-	return find_groups(group, &w, name, ret, why);
+	e = find_groups(group, &w, name, ret, why);
+	free(group);
+	return e;
 }
