@@ -1,6 +1,5 @@
 /* seccomp_profile.c - a seccomp profile in Docker's JSON format, read into libseccomp's rules. A profile is a client's text
  * and hostile: bounded, every number checked. seccomp_rule_add(3); the format is that of moby/profiles. */
-#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,18 +9,6 @@
 #include "../../helpers/base/cleanup.h"
 #include "internal.h"
 #include "seccomp.h"
-
-const struct new_call new_calls[] = {
-	{ "uretprobe", 335, true },	   { "cachestat", 451, false },		{ "fchmodat2", 452, false },
-	{ "map_shadow_stack", 453, false }, { "futex_wake", 454, false },		{ "futex_wait", 455, false },
-	{ "futex_requeue", 456, false },   { "statmount", 457, false },		{ "listmount", 458, false },
-	{ "lsm_get_self_attr", 459, false }, { "lsm_set_self_attr", 460, false }, { "lsm_list_modules", 461, false },
-	{ "mseal", 462, false },	   { "setxattrat", 463, false },	{ "getxattrat", 464, false },
-	{ "listxattrat", 465, false },	   { "removexattrat", 466, false },	{ "open_tree_attr", 467, false },
-	{ "file_getattr", 468, false },	   { "file_setattr", 469, false },
-};
-const size_t n_new_calls = ARRAY_SIZE(new_calls);
-static_assert(ARRAY_SIZE(new_calls) <= SECCOMP_NEW_MAX, "more new calls than there is room for");
 
 #ifdef __aarch64__
 static const char native_arch[] = "arm64"; /* as includes and excludes call it */
@@ -117,11 +104,7 @@ static int add_arch(struct seccomp_rules *r, const cJSON *v, struct err *err)
 		return 0;
 	if (e || r->narches == SECCOMP_ARCHES_MAX)
 		return bad(err, "this machine cannot have architecture", text_of(v));
-	/* x32 is x86_64 with a bit in the number: the kernel knows no architecture of its own for it. */
-	if (token == SCMP_ARCH_X32)
-		r->x32 = true;
-	else
-		r->arches[r->narches++] = token;
+	r->arches[r->narches++] = token;
 	return 0;
 }
 
@@ -194,7 +177,7 @@ static bool applies(const cJSON *rule, uint64_t caps)
 }
 
 /* --- rules ------------------------------------------------------------------------------------------------------------------------ */
-static int parse_args(const cJSON *list, struct scmp_arg_cmp ret[6], unsigned *ret_n, struct err *err)
+static int parse_args(const cJSON *list, struct scmp_arg_cmp ret[SECCOMP_ARGS_MAX], unsigned *ret_n, struct err *err)
 {
 	static const struct {
 		const char *name;
@@ -214,7 +197,7 @@ static int parse_args(const cJSON *list, struct scmp_arg_cmp ret[6], unsigned *r
 
 		for (i = 0; i < ARRAY_SIZE(ops) && strcmp(op, ops[i].name); i++)
 			;
-		if (n == 6 || i == ARRAY_SIZE(ops))
+		if (n == SECCOMP_ARGS_MAX || i == ARRAY_SIZE(ops))
 			return bad(err, "bad argument rule", op);
 		if (number(e, "index", 0, 5, &index, err) || number(e, "value", 0, UINT64_C(1) << 53, &value, err) ||
 		    number(e, "valueTwo", 0, UINT64_C(1) << 53, &two, err))
@@ -225,7 +208,7 @@ static int parse_args(const cJSON *list, struct scmp_arg_cmp ret[6], unsigned *r
 	return 0;
 }
 
-/* Conditions on the same argument cannot be one rule for libseccomp; each becomes one of its own, as runc does it. */
+/* Several conditions on one argument: each is a rule of its own then, as in runc (which profiles are written for). */
 static bool repeats_argument(const struct scmp_arg_cmp *args, unsigned n)
 {
 	unsigned seen = 0, i;
@@ -238,50 +221,79 @@ static bool repeats_argument(const struct scmp_arg_cmp *args, unsigned n)
 	return false;
 }
 
-static int add_new(struct seccomp_rules *r, size_t i, uint32_t act, unsigned nargs, struct err *err)
+static int add_own(struct seccomp_rules *r, const char *name, uint32_t act, const struct scmp_arg_cmp *args, unsigned nargs,
+		   struct err *err)
 {
+	struct own_rule *own = &r->own[r->nown];
+	size_t i;
+
+	for (i = 0; i < r->nown && !nargs; i++)
+		if (!r->own[i].nargs && !strcmp(r->own[i].name, name))
+			return 0; /* the first one holds, as in libseccomp */
+	if (r->nown == SECCOMP_OWN_MAX)
+		return err_set(err, 400, "seccomp: more than %d rules with conditions", SECCOMP_OWN_MAX);
+	*own = (struct own_rule){ .name = name, .action = act, .nargs = nargs };
 	if (nargs)
-		return err_set(err, 400, "seccomp: arguments of %s cannot be checked here", new_calls[i].name);
-	if (r->has_new[i] && r->new_action[i] != act)
-		return err_set(err, 400, "seccomp: two different actions for %s", new_calls[i].name);
-	r->has_new[i] = true;
-	r->new_action[i] = act;
+		memcpy(own->args, args, nargs * sizeof(*args));
+	r->nown++;
 	return 0;
 }
 
+static bool has_own(const struct seccomp_rules *r, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < r->nown; i++)
+		if (!strcmp(r->own[i].name, name))
+			return true;
+	return false;
+}
+
+/* A rule for one call. Those with conditions are collected in the first pass, the others, which come after them, in the
+ * second: whoever narrows a call that is allowed elsewhere in the profile means it. */
 static int add_call(struct seccomp_rules *r, const char *name, uint32_t act, const struct scmp_arg_cmp *args, unsigned nargs,
-		    bool applicable, struct err *err)
+		    bool first_pass, struct err *err)
 {
 	bool one_by_one = repeats_argument(args, nargs);
 	unsigned i;
-	size_t n;
-	int nr, e = 0;
+	int e;
 
-	for (n = 0; n < n_new_calls && strcmp(name, new_calls[n].name); n++)
-		;
-	nr = n < n_new_calls ? (int)new_calls[n].number : seccomp_syscall_resolve_name(name);
+	if (first_pass != (nargs > 0))
+		return 0;
+	if (nargs && !one_by_one)
+		return add_own(r, name, act, args, nargs, err);
+	for (i = 0; i < nargs; i++)
+		if (add_own(r, name, act, &args[i], 1, err))
+			return -1;
+	if (nargs)
+		return 0;
+	if (seccomp_is_new(name) || has_own(r, name))
+		return add_own(r, name, act, NULL, 0, err);
+	if (act == r->default_action)
+		return 0;
+	if (++r->nrules > SECCOMP_RULES_MAX)
+		return err_set(err, 400, "seccomp: more than %d rules", SECCOMP_RULES_MAX);
+	e = seccomp_rule_add_array(r->ctx, act, seccomp_number(SCMP_ARCH_NATIVE, name), 0, NULL);
+	return e ? err_set(err, 400, "seccomp: rule for %.64s: %s", name, strerror(-e)) : 0;
+}
+
+static int add_name(struct seccomp_rules *r, const char *name, uint32_t act, const struct scmp_arg_cmp *args, unsigned nargs,
+		    bool applicable, bool first_pass, struct err *err)
+{
+	int nr = seccomp_number(SCMP_ARCH_NATIVE, name);
+
 	/* Names that are newer than the library, or of nothing at all: left out, as Docker does. */
 	if (nr == __NR_SCMP_ERROR)
 		return 0;
 	if (nr >= SECCOMP_UNIFIED_FIRST && (uint32_t)nr > r->last)
 		r->last = (uint32_t)nr;
-	if (!applicable || act == r->default_action)
-		return 0;
-	if (++r->nrules > SECCOMP_RULES_MAX)
-		return err_set(err, 400, "seccomp: more than %d rules", SECCOMP_RULES_MAX);
-	if (n < n_new_calls)
-		return add_new(r, n, act, nargs, err);
-	if (!one_by_one)
-		e = seccomp_rule_add_array(r->ctx, act, nr, nargs, args);
-	for (i = 0; one_by_one && !e && i < nargs; i++)
-		e = seccomp_rule_add_array(r->ctx, act, nr, 1, &args[i]);
-	return e ? err_set(err, 400, "seccomp: rule for %.64s: %s", name, strerror(-e)) : 0;
+	return applicable ? add_call(r, name, act, args, nargs, first_pass, err) : 0;
 }
 
-static int add_rule(struct seccomp_rules *r, const cJSON *rule, uint64_t caps, struct err *err)
+static int add_rule(struct seccomp_rules *r, const cJSON *rule, uint64_t caps, bool first_pass, struct err *err)
 {
 	const cJSON *names = json_get(rule, "names"), *name = json_get(rule, "name"), *e;
-	struct scmp_arg_cmp args[6];
+	struct scmp_arg_cmp args[SECCOMP_ARGS_MAX];
 	unsigned nargs = 0;
 	uint32_t act;
 	bool use = applies(rule, caps);
@@ -292,10 +304,10 @@ static int add_rule(struct seccomp_rules *r, const cJSON *rule, uint64_t caps, s
 		return err_set(err, 400, "both 'name' and 'names' were specified in the seccomp profile, use either 'name' or 'names'");
 	if (action(rule, "action", "errnoRet", &act, err) || parse_args(json_get(rule, "args"), args, &nargs, err))
 		return -1;
-	if (name && add_call(r, text_of(name), act, args, nargs, use, err))
+	if (name && add_name(r, text_of(name), act, args, nargs, use, first_pass, err))
 		return -1;
 	cJSON_ArrayForEach(e, names)
-		if (add_call(r, text_of(e), act, args, nargs, use, err))
+		if (add_name(r, text_of(e), act, args, nargs, use, first_pass, err))
 			return -1;
 	return 0;
 }
@@ -303,6 +315,7 @@ static int add_rule(struct seccomp_rules *r, const cJSON *rule, uint64_t caps, s
 static int read_profile(struct seccomp_rules *r, const cJSON *profile, uint64_t caps, struct err *err)
 {
 	const cJSON *e;
+	int pass;
 
 	if (!cJSON_IsObject(profile))
 		return bad(err, "not", "an object");
@@ -314,25 +327,22 @@ static int read_profile(struct seccomp_rules *r, const cJSON *profile, uint64_t 
 		return err_set(err, 500, "seccomp: out of memory");
 	if (add_arches(r, profile, err))
 		return -1;
-	cJSON_ArrayForEach(e, json_get(profile, "syscalls"))
-		if (add_rule(r, e, caps, err))
-			return -1;
+	for (pass = 1; pass <= 2; pass++)
+		cJSON_ArrayForEach(e, json_get(profile, "syscalls"))
+			if (add_rule(r, e, caps, pass == 1, err))
+				return -1;
 	return 0;
 }
 
 int seccomp_rules_init(struct seccomp_rules *ret, const char *profile, size_t len, uint64_t caps, struct err *err)
 {
 	struct err why = { 0 };
-	cJSON *json;
-	int e;
 
 	*ret = (struct seccomp_rules){ .last = SECCOMP_UNIFIED_FIRST - 1 };
-	json = json_parse(profile, len, &why);
-	if (!json)
+	ret->profile = json_parse(profile, len, &why);
+	if (!ret->profile)
 		return err_set(err, 400, "Decoding seccomp profile failed: %.256s", why.message);
-	e = read_profile(ret, json, caps, err);
-	cJSON_Delete(json);
-	return e;
+	return read_profile(ret, ret->profile, caps, err);
 }
 
 void seccomp_rules_finish(struct seccomp_rules *r)
@@ -340,4 +350,6 @@ void seccomp_rules_finish(struct seccomp_rules *r)
 	if (r->ctx)
 		seccomp_release(r->ctx);
 	r->ctx = NULL;
+	cJSON_Delete(r->profile);
+	r->profile = NULL;
 }

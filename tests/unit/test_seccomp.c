@@ -240,6 +240,15 @@ static void test_custom(void)
 				    "{\"names\":[\"chmod\",\"fchmodat\",\"fchmodat2\",\"no_such_call\"],\"action\":\"SCMP_ACT_ERRNO\","
 				    "\"errnoRet\":13},{\"name\":\"kill\",\"action\":\"SCMP_ACT_ERRNO\",\"args\":["
 				    "{\"index\":1,\"value\":9,\"op\":\"SCMP_CMP_EQ\"},{\"index\":1,\"value\":15,\"op\":\"SCMP_CMP_EQ\"}]}]}";
+	static const char narrow[] = "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"kill\",\"close\"],"
+				     "\"action\":\"SCMP_ACT_LOG\"},{\"name\":\"kill\",\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":13,"
+				     "\"args\":[{\"index\":1,\"value\":9,\"op\":\"SCMP_CMP_EQ\"}]},"
+				     "{\"names\":[\"kill\",\"close\"],\"action\":\"SCMP_ACT_ERRNO\"}]}";
+	static const struct call narrowed[] = {
+		{ "kill 9", SYS_kill, { 1 << 30, 9 }, EACCES },
+		{ "kill 10", SYS_kill, { 1 << 30, 10 }, ESRCH },
+		{ "close", SYS_close, { -1 }, EBADF },
+	};
 	static const struct call calls[] = {
 		{ "fchmodat", SYS_fchmodat, { -1, 0 }, EACCES },
 		{ "fchmodat2", SYS_fchmodat2, { -1, 0 }, EACCES },
@@ -263,7 +272,47 @@ static void test_custom(void)
 	};
 
 	check_calls(allow, 0, calls, ARRAY_SIZE(calls));
+	check_calls(narrow, 0, narrowed, ARRAY_SIZE(narrowed));
 	check_calls(deny, 0, denied, ARRAY_SIZE(denied));
+}
+
+/* Every comparison, on both halves of an argument: lseek's offset is 64 bits wide. EACCES where the rule holds. */
+static void test_comparisons(void)
+{
+	static const struct {
+		const char *op, *value, *two;
+		long holds[3], fails[3];
+	} cases[] = {
+		{ "EQ", "4294967301", "0", { 4294967301, 4294967301, 4294967301 }, { 5, 4294967300, 8589934597 } },
+		{ "NE", "4294967301", "0", { 5, 4294967300, 8589934597 }, { 4294967301, 4294967301, 4294967301 } },
+		{ "GT", "4294967301", "0", { 4294967302, 8589934592, -1 }, { 4294967301, 4294967300, 6 } },
+		{ "GE", "4294967301", "0", { 4294967301, 8589934592, -1 }, { 4294967300, 6, 0 } },
+		{ "LT", "4294967301", "0", { 4294967300, 6, 0 }, { 4294967301, 8589934592, -1 } },
+		{ "LE", "4294967301", "0", { 4294967301, 6, 0 }, { 4294967302, 8589934592, -1 } },
+		{ "MASKED_EQ", "4294967297", "4294967299", { 4294967297, 4294967299, 12884901889 }, { 1, 4294967298, 4294967296 } },
+	};
+	size_t i, k;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct call calls[6] = { 0 };
+		char profile[512];
+
+		snprintf(profile, sizeof(profile),
+			 "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"name\":\"lseek\",\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":13,"
+			 "\"args\":[{\"index\":0,\"value\":1000,\"op\":\"SCMP_CMP_GT\"},{\"index\":1,\"value\":%s,\"valueTwo\":%s,\"op\":\"SCMP_CMP_%s\"},"
+			 "{\"index\":2,\"value\":7,\"op\":\"SCMP_CMP_EQ\"}]}]}",
+			 cases[i].value, cases[i].two, cases[i].op);
+		for (k = 0; k < 3; k++) {
+			calls[k] = (struct call){ cases[i].op, SYS_lseek, { 5000, cases[i].holds[k], 7 }, EACCES };
+			calls[3 + k] = (struct call){ cases[i].op, SYS_lseek, { 5000, cases[i].fails[k], 7 }, EBADF };
+		}
+		check_calls(profile, 0, calls, ARRAY_SIZE(calls));
+		/* The conditions before and after count as well. */
+		calls[0].args[0] = 1000;
+		calls[1].args[2] = 8;
+		calls[0].expect = calls[1].expect = EBADF;
+		check_calls(profile, 0, calls, 2);
+	}
 }
 
 static void test_bad_profiles(void)
@@ -282,8 +331,6 @@ static void test_bad_profiles(void)
 		RULE("{\"names\":[\"read\"],\"action\":\"SCMP_ACT_LOG\",\"args\":[{\"index\":6,\"value\":0,\"op\":\"SCMP_CMP_EQ\"}]}"),
 		RULE("{\"names\":[\"read\"],\"action\":\"SCMP_ACT_LOG\",\"args\":[{\"index\":0,\"value\":0,\"op\":\"==\"}]}"),
 		RULE("{\"names\":[\"read\"],\"action\":\"SCMP_ACT_LOG\",\"args\":[{\"index\":0,\"value\":1e300,\"op\":\"SCMP_CMP_EQ\"}]}"),
-		RULE("{\"names\":[\"mseal\"],\"action\":\"SCMP_ACT_LOG\",\"args\":[{\"index\":0,\"value\":0,\"op\":\"SCMP_CMP_EQ\"}]}"),
-		RULE("{\"names\":[\"mseal\"],\"action\":\"SCMP_ACT_LOG\"},{\"names\":[\"mseal\"],\"action\":\"SCMP_ACT_ERRNO\"}"),
 	};
 	const void *filter = NULL;
 	size_t bytes, i;
@@ -316,6 +363,14 @@ static void test_bounds(void)
 	sprintf(text + n, "]}]}");
 	CU_ASSERT_EQUAL(seccomp_filter(text, 0, &filter, &bytes, &err), -1);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "more than"));
+	n = (size_t)sprintf(text, "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[");
+	for (i = 0; i <= SECCOMP_OWN_MAX; i++)
+		n += (size_t)sprintf(text + n, "%s{\"action\":\"SCMP_ACT_LOG\",\"names\":[\"read\"],\"args\":[{\"index\":0,"
+				     "\"op\":\"SCMP_CMP_EQ\",\"value\":%zu}]}", i ? "," : "", i);
+	sprintf(text + n, "]}");
+	err = (struct err){ 0 };
+	CU_ASSERT_EQUAL(seccomp_filter(text, 0, &filter, &bytes, &err), -1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "conditions"));
 	memset(large, ' ', SECCOMP_PROFILE_MAX + 1);
 	large[SECCOMP_PROFILE_MAX + 1] = '\0';
 	err.status = 0;
@@ -455,6 +510,7 @@ int main(void)
 	CU_ADD_TEST(s, test_capabilities);
 	CU_ADD_TEST(s, test_32_bit);
 	CU_ADD_TEST(s, test_custom);
+	CU_ADD_TEST(s, test_comparisons);
 	CU_ADD_TEST(s, test_bad_profiles);
 	CU_ADD_TEST(s, test_bounds);
 	CU_ADD_TEST(s, test_cache);
