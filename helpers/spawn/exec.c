@@ -1,8 +1,8 @@
 /* exec.c - from root of the container to the program: ids, capabilities, filter, exec. capabilities(7), seccomp(2).
  *
  * With no_new_privs the filter comes last, so that it need not allow what we do. Without it, installing asks for
- * CAP_SYS_ADMIN in our user namespace: it comes before that goes, and must allow setresuid, capset, prctl, stat and execve,
- * as every profile made for containers does. */
+ * CAP_SYS_ADMIN in our user namespace: it comes before that goes, and must allow setresuid, capset, prctl, stat and
+ * execve, as every profile made for containers does. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -58,7 +58,8 @@ int exec_lookup(const char *name, const char *const *env, char *ret, size_t size
 	for (;;) {
 		size_t n = strcspn(path, ":");
 
-		if (text_format(ret, size, "%.*s/%s", n ? (int)n : 1, n ? path : ".", name) == 0 && check_executable(ret) == 0)
+		if (text_format(ret, size, "%.*s/%s", n ? (int)n : 1, n ? path : ".", name) == 0 &&
+		    check_executable(ret) == 0)
 			return 0;
 		if (!path[n])
 			return -ENOENT;
@@ -99,7 +100,8 @@ static int set_caps(const struct plan *p)
 	if (syscall(SYS_capset, &header, data) < 0)
 		return -errno;
 	for (unsigned cap = 0; cap < 64; cap++)
-		if ((p->caps[PLAN_AMBIENT] & CAP_BIT(cap)) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+		if ((p->caps[PLAN_AMBIENT] & CAP_BIT(cap)) &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
 			return -errno;
 	return 0;
 }
@@ -111,8 +113,8 @@ static int become_user(struct init *in)
 
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return init_fail(in, -errno, "capabilities");
-	if ((setgroups(p->ngroups, p->groups) < 0 && (errno != EPERM || p->ngroups)) || setresgid(p->gid, p->gid, p->gid) < 0 ||
-	    setresuid(p->uid, p->uid, p->uid) < 0)
+	if ((setgroups(p->ngroups, p->groups) < 0 && (errno != EPERM || p->ngroups)) ||
+	    setresgid(p->gid, p->gid, p->gid) < 0 || setresuid(p->uid, p->uid, p->uid) < 0)
 		return init_fail(in, -errno, "user");
 	e = set_caps(p);
 	return e < 0 ? init_fail(in, e, "capabilities") : 0;

@@ -165,7 +165,7 @@ static int set_names(struct init *in)
 	return 0;
 }
 
-/* --- standard input, output, error -------------------------------------------------------------------------------------- */
+/* --- standard input, output, error --- */
 /* A pipe that belongs to the program's user, so that it can open /dev/stdout again. */
 static int make_pipe(struct init *in, int *ret_read, int *ret_write)
 {
@@ -217,8 +217,10 @@ static int stdio_take(struct init *in, const int own[3])
 
 static int prepare(struct init *in)
 {
-	int own[3], theirs[3], keep[1] = { in->control }, e;
+	int own[3] = { -EBADF, -EBADF, -EBADF }, theirs[3] = { -EBADF, -EBADF, -EBADF };
+	const int keep[1] = { in->control };
 	size_t n;
+	int e;
 
 	if ((e = join_cgroups(in)) < 0 || (e = write_label(in)) < 0 || (e = become_root(in)) < 0 ||
 	    (e = set_oom_score(in)) < 0 || (e = set_names(in)) < 0)

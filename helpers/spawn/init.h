@@ -37,7 +37,7 @@ void init_main(struct init *in) __attribute__((noreturn));
 /* Notes the stage (printf) and returns err. */
 int init_fail(struct init *in, int err, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* rootfs.c: mounts everything below a private stage; in->root is the new root then. 0 or -errno with the stage noted. */
+/* rootfs.c: mounts everything below a private stage; in->root is the new root then. 0 or -errno. */
 int rootfs_build(struct init *in);
 /* Makes in->root the root of the mount namespace; nothing of the host's is left. */
 int rootfs_enter(struct init *in);
@@ -52,8 +52,8 @@ int target_make(int root, const char *path, bool dir);
 int exec_program(struct init *in);
 /* The file that args[0] means: itself when it has a slash, else looked up in PATH of env. -ENOENT, -EACCES, -EISDIR. */
 int exec_lookup(const char *name, const char *const *env, char *ret, size_t size);
-/* reaper.c: runs as process 1 beside the program, whose exit status becomes its own. Returns in the child, which is to be
- * the program; -errno in the parent when there is no child. */
+/* reaper.c: runs as process 1 beside the program, whose exit status becomes its own. Returns in the child, which is to
+ * be the program; -errno in the parent when there is no child. */
 int reaper_split(void);
 
 #endif

@@ -32,8 +32,8 @@ static void put_date(char *out, size_t size, int64_t second)
 
 	day = in_year - (153 * month + 2) / 5 + 1;
 	month = month < 10 ? month + 3 : month - 9;
-	snprintf(out, size, "%04d-%02d-%02dT%02d:%02d:%02d", (int)(year + era * 400 + (month <= 2)) % 10000, (int)month, (int)day,
-		 rest / 3600, rest / 60 % 60, rest % 60);
+	snprintf(out, size, "%04d-%02d-%02dT%02d:%02d:%02d", (int)(year + era * 400 + (month <= 2)) % 10000, (int)month,
+		 (int)day, rest / 3600, rest / 60 % 60, rest % 60);
 }
 
 void jsonlog_time(struct jsonlog *l, int64_t ns)
@@ -94,6 +94,12 @@ static size_t utf8_len(const unsigned char *s, size_t n)
 	return len;
 }
 
+static char *put(char *out, const char *s, size_t n)
+{
+	memcpy(out, s, n);
+	return out + n;
+}
+
 static char *put_escape(char *out, unsigned char c)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -134,27 +140,17 @@ static char *put_text(char *out, const char *s, size_t n)
 			i++;
 		} else {
 			size_t len = utf8_len((const unsigned char *)s + i, n - i);
+			bool end = len == 3 && memcmp(s + i, "\xe2\x80", 2) == 0 &&
+				   ((unsigned char)s[i + 2] & 0xfe) == 0xa8;
 
-			if (len == 3 && c == 0xe2 && (unsigned char)s[i + 1] == 0x80 && ((unsigned char)s[i + 2] & 0xfe) == 0xa8) {
-				memcpy(out, s[i + 2] & 1 ? "\\u2029" : "\\u2028", 6); /* line ends to JavaScript */
-				out += 6;
-			} else if (len) {
-				memcpy(out, s + i, len);
-				out += len;
-			} else {
-				memcpy(out, "\\ufffd", 6);
-				out += 6;
-			}
+			if (end) /* line ends to JavaScript */
+				out = put(out, s[i + 2] & 1 ? "\\u2029" : "\\u2028", 6);
+			else
+				out = len ? put(out, s + i, len) : put(out, "\\ufffd", 6);
 			i += len ? len : 1;
 		}
 	}
 	return out;
-}
-
-static char *put(char *out, const char *s, size_t n)
-{
-	memcpy(out, s, n);
-	return out + n;
 }
 
 static void entry(struct jsonlog *l, const struct log_stream *s, const char *line, size_t n, bool newline)

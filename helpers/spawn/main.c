@@ -1,8 +1,8 @@
 /* main.c - postern-spawn: makes containers' first processes and finds them again.
  *
  * Its one power is an effective uid that owns every container's user namespace, inside the range namespace: over the
- * host it has none. It has no no_new_privs, filter or Landlock domain because containers would inherit them. It does little
- * itself: everything of one container happens in a process of that container's own (monitor.c, init.c).
+ * host it has none. It has no no_new_privs, filter or Landlock domain because containers would inherit them. It does
+ * little itself: everything of one container happens in a process of that container's own (monitor.c, init.c).
  *
  * fds: 7 directory for the monitors' sockets, 8 the range namespace. */
 #include <errno.h>
@@ -24,8 +24,8 @@
 
 enum { FD_SOCKETS = FD_OWN, FD_RANGE };
 
-/* Each object is the kernel's answer, not the controller's word. Sealed mounts need no proof: what they allow is fixed, and
- * another container's could only be one that this engine's controller may start anyway. */
+/* Each object is the kernel's answer, not the controller's word. Sealed mounts need no proof: what they allow is fixed,
+ * and another container's could only be one that this engine's controller may start anyway. */
 static int prove(struct request *r, const struct req_spawn_create *q)
 {
 	struct table *t = r->helper->ctx;
@@ -43,7 +43,8 @@ static int prove(struct request *r, const struct req_spawn_create *q)
 	return e < 0 ? request_fail(r, e, "cgroup") : 0;
 }
 
-static int fork_monitor(struct request *r, const struct req_spawn_create *q, int channel[2], int controller[2], pid_t *ret_pid)
+static int fork_monitor(struct request *r, const struct req_spawn_create *q, int channel[2], int controller[2],
+			pid_t *ret_pid)
 {
 	pid_t pid = fork();
 
@@ -73,8 +74,8 @@ static int run_create(struct request *r)
 	const struct policy_spawn *policy = r->helper->policy;
 	const struct req_spawn_create *q = r->req;
 	struct table *t = r->helper->ctx;
-	int channel[2], controller[2], pidfd, e;
-	struct entry *entry;
+	int channel[2], controller[2], pidfd = -EBADF, e;
+	struct entry *entry = NULL;
 	pid_t pid = -1;
 
 	e = table_make_way(t, q->container);
@@ -122,7 +123,7 @@ static int run_start(struct request *r)
 	return e ? table_ask(t, e, r, OP_MONITOR_START, -1, -EBADF) : request_fail(r, -ESRCH, "container");
 }
 
-/* By pidfd: never another process. The effective uid owns the namespace of the target and of all that it makes below. */
+/* By pidfd: never another process. The effective uid owns the namespace of the target and those below it. */
 static int run_signal(struct request *r)
 {
 	const struct req_spawn_signal *q = r->req;
@@ -153,9 +154,8 @@ static int run_list(struct request *r)
 	struct rep_spawn_list *rep = r->rep;
 	struct table *t = r->helper->ctx;
 	uint32_t skip = q->skip;
-	struct entry *e;
 
-	TAILQ_FOREACH(e, &t->entries, next) {
+	for (struct entry *e = TAILQ_FIRST(&t->entries); e; e = TAILQ_NEXT(e, next)) {
 		if (!e->socket[0] || e->exited)
 			continue;
 		if (skip > 0) {
@@ -169,8 +169,8 @@ static int run_list(struct request *r)
 	return 0;
 }
 
-/* The directory is the working directory from now on: socket addresses have 108 bytes. It belongs to the effective uid or,
- * as files go by the file-system uid, to our own. */
+/* The directory is the working directory from now on: socket addresses have 108 bytes. It belongs to the effective uid
+ * or, as files go by the file-system uid, to our own. */
 static int enter_sockets(void)
 {
 	if (fchdir(FD_SOCKETS) == 0 && faccessat(AT_FDCWD, ".", W_OK | X_OK, AT_EACCESS) == 0)
@@ -191,7 +191,7 @@ static int start(struct helper *h)
 }
 
 static const struct handler handlers[] = {
-	{ OP_SPAWN_CREATE, run_create }, { OP_SPAWN_START, run_start },	    { OP_SPAWN_SIGNAL, run_signal },
+	{ OP_SPAWN_CREATE, run_create },   { OP_SPAWN_START, run_start }, { OP_SPAWN_SIGNAL, run_signal },
 	{ OP_SPAWN_CONNECT, run_connect }, { OP_SPAWN_LIST, run_list },
 };
 

@@ -87,8 +87,10 @@ static void close_others(const struct launch *l)
 	int keep[FRAME_FDS_MAX + 16];
 	size_t n = 0;
 
-	n = keep_some(keep, n, (const int[]){ l->channel, l->controller, q->spec, q->seccomp, q->userns, q->netns, q->cgroup,
-					      q->upper, q->log, q->exit }, 10);
+	n = keep_some(keep, n,
+		      (const int[]){ l->channel, l->controller, q->spec, q->seccomp, q->userns, q->netns, q->cgroup,
+				     q->upper, q->log, q->exit },
+		      10);
 	n = keep_some(keep, n, q->cgroup_v1.fd, q->cgroup_v1.n);
 	n = keep_some(keep, n, q->layers.fd, q->layers.n);
 	n = keep_some(keep, n, q->binds.fd, q->binds.n);
@@ -185,7 +187,8 @@ static int read_spec(struct monitor *m, const struct launch *l, struct plan *pla
 	return 0;
 }
 
-static int clone_init(struct monitor *m, const struct launch *l, const struct plan *plan, const struct sock_fprog *filter)
+static int clone_init(struct monitor *m, const struct launch *l, const struct plan *plan,
+		      const struct sock_fprog *filter)
 {
 	struct clone_args args = {
 		.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | CLONE_INTO_CGROUP,
@@ -208,7 +211,10 @@ static int clone_init(struct monitor *m, const struct launch *l, const struct pl
 	if (pid == 0) {
 		static struct init in;
 
-		in = (struct init){ .plan = plan, .req = l->req, .seccomp = *filter, .control = pair[1],
+		in = (struct init){ .plan = plan,
+				    .req = l->req,
+				    .seccomp = *filter,
+				    .control = pair[1],
 				    .in_cgroup = args.flags & CLONE_INTO_CGROUP };
 		close_fd(pair[0]);
 		close_fd(m->listener);
@@ -227,7 +233,8 @@ static int clone_init(struct monitor *m, const struct launch *l, const struct pl
 	return 0;
 }
 
-/* What base's list has for helpers and a monitor must not: it shares its uid with spawn and netns. Of ioctls it needs one. */
+/* What base's list has for helpers and a monitor must not: it shares its uid with spawn and netns. Of ioctls it needs
+ * one. */
 static int filter_signals(void)
 {
 	struct sock_filter code[] = {
@@ -252,8 +259,8 @@ static int lock_down(struct monitor *m)
 	int e, abi;
 
 	setgroups(0, NULL); /* the shared cgroup group; EPERM where nothing is mapped */
-	/* PR_SET_PDEATHSIG is sent with our rights (signal(7)): over the container's own namespace this one is kept, though no
-	 * call that could use it is left. */
+	/* PR_SET_PDEATHSIG is sent with our rights (signal(7)): over the container's own namespace this one is kept,
+	 * though no call that could use it is left. */
 	e = sandbox_caps_set(CAP_BIT(CAP_KILL));
 	if (e == 0 && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0))
 		e = -errno;
@@ -282,7 +289,7 @@ static int become_monitor(struct monitor *m, const struct launch *l)
 	return lock_down(m);
 }
 
-/* --- what happens ------------------------------------------------------------------------------------------------------- */
+/* --- what happens --- */
 /* Spawn asks right after its fork; what failed before that is still to be told. */
 static void await_question(struct monitor *m)
 {
@@ -314,7 +321,9 @@ static size_t report_receive(int sock, struct init_report *ret, int fds[3], ssiz
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = { ret, sizeof(*ret) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf)
+	};
 	struct cmsghdr *c;
 	size_t n;
 
@@ -364,8 +373,8 @@ static void control_receive(struct monitor *m)
 static void write_exit(struct monitor *m)
 {
 	char line[160];
-	int n = snprintf(line, sizeof(line), "{\"exited\":1,\"code\":%u,\"signal\":%u,\"time_ns\":%llu}\n", m->state.code,
-			 m->state.signal, (unsigned long long)m->state.time_ns);
+	int n = snprintf(line, sizeof(line), "{\"exited\":1,\"code\":%u,\"signal\":%u,\"time_ns\":%llu}\n",
+			 m->state.code, m->state.signal, (unsigned long long)m->state.time_ns);
 
 	fd_write_all(m->exit_file, line, (size_t)n);
 }
@@ -466,7 +475,7 @@ void monitor_main(const struct launch *l)
 		done(m, OP_MONITOR_ADOPT, e);
 	else
 		loop(m);
-	/* Whatever the init still is, it ends with the socket and with us; nothing is left when spawn hears of our end. */
+	/* Whatever the init still is, it ends with the socket and with us; nothing is left when spawn hears of it. */
 	close_fd(m->control);
 	if (m->pid > 0 && m->pidfd >= 0) {
 		siginfo_t info;

@@ -1,8 +1,8 @@
 /* monitor.h - a container's monitor: parent of its init, keeper of its streams; one thread, one poll loop.
  *
  * It is a fork of spawn that has joined the container's user and network namespace. Once the init is cloned it has no
- * capability but CAP_KILL there (so that its own death kills the init), no file system, and a filter without kill, ptrace,
- * exec and sockets: what it can do to the host is to write to the log and exit files that it was given. */
+ * capability but CAP_KILL there (so that its own death kills the init), no file system, and a filter without kill,
+ * ptrace, exec and sockets: what it can do to the host is to write to the log and exit files that it was given. */
 #ifndef POSTERN_SPAWN_MONITOR_H
 #define POSTERN_SPAWN_MONITOR_H
 
@@ -59,7 +59,8 @@ void stdio_take(struct stdio *s, const int *fds, size_t n); /* as the init sends
 /* One more stream: its other end is *ret_fd. 0, -EMFILE or -errno. */
 int stdio_attach(struct stdio *s, uint32_t streams, int64_t now_ms, int *ret_fd);
 int stdio_resize(struct stdio *s, unsigned rows, unsigned columns); /* -ENOTTY */
-/* Adds what to wait for; returns how many. At most 3 + CLIENTS_MAX. *timeout_ms is lowered where a client must be checked. */
+/* Adds what to wait for; returns how many. At most 3 + CLIENTS_MAX. *timeout_ms is lowered where a client must be
+ * checked. */
 size_t stdio_polls(struct stdio *s, struct pollfd *p, int64_t now_ms, int *timeout_ms);
 /* Moves what can be moved. */
 void stdio_serve(struct stdio *s, const struct pollfd *p, size_t n, int64_t now_ms);

@@ -59,7 +59,8 @@ int cgroup_prove(const struct table *t, int dir, const uint8_t *id, bool v2)
 		return -errno;
 	hex_encode(id, ID_BYTES, hex);
 	at = (size_t)n;
-	if (at == sizeof(path) || at < ID_HEX + 1 || memcmp(path + at - ID_HEX, hex, ID_HEX) != 0 || path[at - ID_HEX - 1] != '/')
+	if (at == sizeof(path) || at < ID_HEX + 1 || memcmp(path + at - ID_HEX, hex, ID_HEX) != 0 ||
+	    path[at - ID_HEX - 1] != '/')
 		return -EPERM;
 	if (!v2)
 		return 0;
@@ -84,8 +85,8 @@ int monitor_connect(const struct table *t, const char *name, int *ret_channel, p
 		return e;
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
 		return -errno;
-	/* Of whoever listened. In our directory only spawn's uid can have made a socket; its monitors live in our cgroup,
-	 * where no container's process can go. */
+	/* Of whoever listened. In our directory only spawn's uid can have made a socket; its monitors live in our
+	 * cgroup, where no container's process can go. */
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
 		return -errno;
 	if (cred.pid <= 0 || (cred.uid != getuid() && cred.uid != geteuid()))

@@ -2,7 +2,7 @@
  *
  * Layers, upper directory and binds come as sealed mount fds: what they allow is settled, and nothing here relies on a
  * flag that we set. A tmpfs over /proc of the copied host tree is the stage; nothing that is done here is seen outside.
- * Mounts go by fd to fd (move_mount(2) with both paths empty); names are only resolved by target.c, below the new root. */
+ * Mounts go by fd to fd (move_mount(2) with both paths empty); only target.c resolves names, below the new root. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -40,7 +40,7 @@ static int move_to(int mount_fd, int target, bool dir)
 	return sys_move_mount(mount_fd, "", target, "", EMPTY_BOTH);
 }
 
-/* --- stage and overlay -------------------------------------------------------------------------------------------- */
+/* --- stage and overlay --- */
 static int stage_make(struct init *in)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
@@ -65,8 +65,8 @@ static int attach(struct init *in, int fd, const char *name)
 }
 
 /* One mount(2): its option page holds all LAYERS_MAX names on every kernel, where fsconfig(2) takes 255 bytes and
- * lowerdir+ needs 6.7. The names are our own, relative to the stage, so nothing needs escaping and the container's mount
- * table shows no path of the host. */
+ * lowerdir+ needs 6.7. The names are our own, relative to the stage, so nothing needs escaping and the container's
+ * mount table shows no path of the host. */
 static int overlay_mount(struct init *in)
 {
 	char options[2048] = "userxattr,index=off,upperdir=u/upper,workdir=u/work,lowerdir=", name[16];
@@ -91,7 +91,7 @@ static int overlay_mount(struct init *in)
 	return in->root < 0 ? init_fail(in, -errno, "overlay") : 0;
 }
 
-/* --- the spec's mounts --------------------------------------------------------------------------------------------- */
+/* --- the spec's mounts --- */
 static int fs_make(const char *type, const char *source, uint64_t attrs, const char *const *options, size_t n)
 {
 	_cleanup_close_ int fs = sys_fsopen(type, FSOPEN_CLOEXEC);
@@ -124,12 +124,8 @@ static const struct {
 	const char *type;
 	bool plain_target; /* the target's path must hold no symbolic link: masks and labels count on the place */
 } fs_types[] = {
-	[PLAN_BIND] = { NULL, false },
-	[PLAN_PROC] = { "proc", true },
-	[PLAN_SYSFS] = { "sysfs", true },
-	[PLAN_TMPFS] = { "tmpfs", false },
-	[PLAN_DEVPTS] = { "devpts", false },
-	[PLAN_MQUEUE] = { "mqueue", false },
+	[PLAN_BIND] = { NULL, false },	       [PLAN_PROC] = { "proc", true },	    [PLAN_SYSFS] = { "sysfs", true },
+	[PLAN_TMPFS] = { "tmpfs", false },     [PLAN_DEVPTS] = { "devpts", false }, [PLAN_MQUEUE] = { "mqueue", false },
 	[PLAN_CGROUP2] = { "cgroup2", false },
 };
 _Static_assert(ARRAY_SIZE(fs_types) == PLAN_FS_COUNT, "a file system without a row");
@@ -167,7 +163,7 @@ static int dev_fill(struct init *in)
 	static const struct {
 		const char *name, *to;
 	} links[] = {
-		{ "ptmx", "pts/ptmx" }, { "fd", "/proc/self/fd" }, { "stdin", "/proc/self/fd/0" },
+		{ "ptmx", "pts/ptmx" },		 { "fd", "/proc/self/fd" },	  { "stdin", "/proc/self/fd/0" },
 		{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" }, { "core", "/proc/kcore" },
 	};
 	char path[32];
@@ -242,7 +238,7 @@ static int files_mount(struct init *in)
 	return 0;
 }
 
-/* --- hiding ---------------------------------------------------------------------------------------------------------- */
+/* --- hiding --- */
 static int mask_one(struct init *in, const char *path)
 {
 	_cleanup_close_ int target = target_open(in->root, path), cover = -EBADF;
@@ -253,7 +249,8 @@ static int mask_one(struct init *in, const char *path)
 	if (target < 0 || fstat(target, &st) < 0)
 		return target < 0 ? target : -errno;
 	if (S_ISDIR(st.st_mode))
-		cover = fs_make("tmpfs", "tmpfs", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+		cover = fs_make("tmpfs", "tmpfs",
+				MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
 				(const char *const[]){ "size=4k", "mode=755" }, 2);
 	else
 		cover = sys_open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -316,7 +313,8 @@ static int sysctls_write(struct init *in)
 		_cleanup_close_ int fd = -EBADF;
 
 		snprintf(path, sizeof(path), "sys/%s", s->key);
-		fd = sys_openat2(proc, path, O_WRONLY | O_CLOEXEC, 0, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+		fd = sys_openat2(proc, path, O_WRONLY | O_CLOEXEC, 0,
+				 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 		if (fd < 0)
 			return init_fail(in, fd, "sysctl %s", s->key);
 		if (write(fd, s->value, strlen(s->value)) < 0)

@@ -1,8 +1,8 @@
 /* serve.c - the monitor's side of its channels: a small dispatch over the ops of OPS_MONITOR.
  *
- * Two kinds of peer: spawn (which started it, or found its socket again after a restart and could open it: the directory
- * is spawn's alone) and controllers, whose channels come from spawn. Only spawn may START and ADOPT. What is malformed ends
- * the channel. Nothing here waits for a peer. */
+ * Two kinds of peer: spawn (which started it, or found its socket again after a restart and could open it: the
+ * directory is spawn's alone) and controllers, whose channels come from spawn. Only spawn may START and ADOPT. What is
+ * malformed ends the channel. Nothing here waits for a peer. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -41,8 +41,8 @@ static void reply(struct monitor *m, struct monitor_channel *c, const struct fra
 	if (status < 0) {
 		memcpy(head.stage, m->stage, sizeof(head.stage));
 		memcpy(head.rule, m->rule, sizeof(head.rule));
-	} else if (message_encode(&op_desc(to->op)->rep, rep, frame.body + sizeof(head), sizeof(frame.body) - sizeof(head), &len,
-				  frame.fds, FRAME_FDS_MAX, &nfds) < 0) {
+	} else if (message_encode(&op_desc(to->op)->rep, rep, frame.body + sizeof(head),
+				  sizeof(frame.body) - sizeof(head), &len, frame.fds, FRAME_FDS_MAX, &nfds) < 0) {
 		channel_end(c);
 		return;
 	}
@@ -51,7 +51,7 @@ static void reply(struct monitor *m, struct monitor_channel *c, const struct fra
 		channel_end(c);
 }
 
-/* --- ops: 0, -errno, or DEFER ---------------------------------------------------------------------------------------- */
+/* --- ops: 0, -errno, or DEFER --- */
 enum { DEFER = 1 };
 
 static int run_attach(struct monitor *m, const void *q, void *p, int64_t now_ms)

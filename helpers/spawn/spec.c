@@ -1,7 +1,7 @@
 /* spec.c - see spec.h. OCI runtime specification 1.x, config.md and config-linux.md.
  *
- * Unknown members are ignored as the specification demands; what is known is checked whole: no wrong type, range, path or
- * option passes. Namespaces, devices, seccomp and cgroups come as fds, not from here. */
+ * Unknown members are ignored as the specification demands; what is known is checked whole: no wrong type, range, path
+ * or option passes. Namespaces, devices, seccomp and cgroups come as fds, not from here. */
 #include "spec.h"
 
 #include <cjson/cJSON.h>
@@ -92,7 +92,8 @@ static int get_number(struct parse *p, const cJSON *o, const char *key, double m
 
 	if (!v)
 		return 0;
-	if (!cJSON_IsNumber(v) || !(v->valuedouble >= min && v->valuedouble <= max) || v->valuedouble != floor(v->valuedouble))
+	if (!cJSON_IsNumber(v) || !(v->valuedouble >= min && v->valuedouble <= max) ||
+	    v->valuedouble != floor(v->valuedouble))
 		return bad(p, key);
 	*ret = v->valuedouble;
 	return 0;
@@ -139,7 +140,7 @@ static int get_texts(struct parse *p, const cJSON *o, const char *key, bool path
 	return 0;
 }
 
-/* --- process ---------------------------------------------------------------------------------------------------- */
+/* --- process --- */
 static int parse_caps(struct parse *p, const cJSON *process)
 {
 	static const char *const keys[] = { "bounding", "effective", "permitted", "inheritable", "ambient" };
@@ -170,12 +171,22 @@ static const struct {
 	const char *name;
 	int resource;
 } rlimit_names[] = {
-	{ "RLIMIT_AS", RLIMIT_AS }, { "RLIMIT_CORE", RLIMIT_CORE }, { "RLIMIT_CPU", RLIMIT_CPU },
-	{ "RLIMIT_DATA", RLIMIT_DATA }, { "RLIMIT_FSIZE", RLIMIT_FSIZE }, { "RLIMIT_LOCKS", RLIMIT_LOCKS },
-	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK }, { "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE }, { "RLIMIT_NICE", RLIMIT_NICE },
-	{ "RLIMIT_NOFILE", RLIMIT_NOFILE }, { "RLIMIT_NPROC", RLIMIT_NPROC }, { "RLIMIT_RSS", RLIMIT_RSS },
-	{ "RLIMIT_RTPRIO", RLIMIT_RTPRIO }, { "RLIMIT_RTTIME", RLIMIT_RTTIME },
-	{ "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING }, { "RLIMIT_STACK", RLIMIT_STACK },
+	{ "RLIMIT_AS", RLIMIT_AS },
+	{ "RLIMIT_CORE", RLIMIT_CORE },
+	{ "RLIMIT_CPU", RLIMIT_CPU },
+	{ "RLIMIT_DATA", RLIMIT_DATA },
+	{ "RLIMIT_FSIZE", RLIMIT_FSIZE },
+	{ "RLIMIT_LOCKS", RLIMIT_LOCKS },
+	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK },
+	{ "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE },
+	{ "RLIMIT_NICE", RLIMIT_NICE },
+	{ "RLIMIT_NOFILE", RLIMIT_NOFILE },
+	{ "RLIMIT_NPROC", RLIMIT_NPROC },
+	{ "RLIMIT_RSS", RLIMIT_RSS },
+	{ "RLIMIT_RTPRIO", RLIMIT_RTPRIO },
+	{ "RLIMIT_RTTIME", RLIMIT_RTTIME },
+	{ "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING },
+	{ "RLIMIT_STACK", RLIMIT_STACK },
 };
 
 static int parse_rlimits(struct parse *p, const cJSON *process)
@@ -200,8 +211,8 @@ static int parse_rlimits(struct parse *p, const cJSON *process)
 			return e;
 		for (size_t i = 0; name && soft >= 0 && hard >= 0 && i < ARRAY_SIZE(rlimit_names); i++)
 			if (strcmp(name, rlimit_names[i].name) == 0)
-				*r = (struct plan_rlimit){ rlimit_names[i].resource, rlimit_names[i].name, limit_of(soft),
-							   limit_of(hard) };
+				*r = (struct plan_rlimit){ rlimit_names[i].resource, rlimit_names[i].name,
+							   limit_of(soft), limit_of(hard) };
 		if (!r->name || r->soft > r->hard)
 			return bad(p, "rlimits");
 	}
@@ -245,7 +256,8 @@ static int parse_process(struct parse *p, const cJSON *process)
 		return bad(p, "process");
 	plan->cwd = "/";
 	if ((e = get_texts(p, process, "args", false, &plan->argv)) < 0 ||
-	    (e = get_texts(p, process, "env", false, &plan->env)) < 0 || (e = get_text(p, process, "cwd", &plan->cwd)) < 0 ||
+	    (e = get_texts(p, process, "env", false, &plan->env)) < 0 ||
+	    (e = get_text(p, process, "cwd", &plan->cwd)) < 0 ||
 	    (e = get_text(p, process, "apparmorProfile", &plan->apparmor)) < 0 ||
 	    (e = get_text(p, process, "selinuxLabel", &plan->selinux)) < 0 ||
 	    (e = get_bool(p, process, "noNewPrivileges", &plan->no_new_privs)) < 0 ||
@@ -265,19 +277,37 @@ static int parse_process(struct parse *p, const cJSON *process)
 	return 0;
 }
 
-/* --- mounts ----------------------------------------------------------------------------------------------------- */
+/* --- mounts --- */
 /* Options of the mount itself: mount(8). Propagation: a sealed clone has no peers, so that private is what it is. */
 static const struct {
 	const char *name;
 	uint64_t set;
 	int error;
 } mount_options[] = {
-	{ "ro", MOUNT_ATTR_RDONLY, 0 }, { "rw", 0, 0 }, { "nosuid", MOUNT_ATTR_NOSUID, 0 }, { "suid", 0, 0 },
-	{ "nodev", MOUNT_ATTR_NODEV, 0 }, { "dev", 0, 0 }, { "noexec", MOUNT_ATTR_NOEXEC, 0 }, { "exec", 0, 0 },
-	{ "noatime", MOUNT_ATTR_NOATIME, 0 }, { "strictatime", MOUNT_ATTR_STRICTATIME, 0 }, { "relatime", 0, 0 },
-	{ "atime", 0, 0 }, { "nodiratime", MOUNT_ATTR_NODIRATIME, 0 }, { "diratime", 0, 0 }, { "bind", 0, 0 },
-	{ "rbind", 0, 0 }, { "private", 0, 0 }, { "rprivate", 0, 0 }, { "defaults", 0, 0 }, { "sync", 0, 0 },
-	{ "async", 0, 0 }, { "slave", 0, -EOPNOTSUPP }, { "rslave", 0, -EOPNOTSUPP }, { "shared", 0, -EOPNOTSUPP },
+	{ "ro", MOUNT_ATTR_RDONLY, 0 },
+	{ "rw", 0, 0 },
+	{ "nosuid", MOUNT_ATTR_NOSUID, 0 },
+	{ "suid", 0, 0 },
+	{ "nodev", MOUNT_ATTR_NODEV, 0 },
+	{ "dev", 0, 0 },
+	{ "noexec", MOUNT_ATTR_NOEXEC, 0 },
+	{ "exec", 0, 0 },
+	{ "noatime", MOUNT_ATTR_NOATIME, 0 },
+	{ "strictatime", MOUNT_ATTR_STRICTATIME, 0 },
+	{ "relatime", 0, 0 },
+	{ "atime", 0, 0 },
+	{ "nodiratime", MOUNT_ATTR_NODIRATIME, 0 },
+	{ "diratime", 0, 0 },
+	{ "bind", 0, 0 },
+	{ "rbind", 0, 0 },
+	{ "private", 0, 0 },
+	{ "rprivate", 0, 0 },
+	{ "defaults", 0, 0 },
+	{ "sync", 0, 0 },
+	{ "async", 0, 0 },
+	{ "slave", 0, -EOPNOTSUPP },
+	{ "rslave", 0, -EOPNOTSUPP },
+	{ "shared", 0, -EOPNOTSUPP },
 	{ "rshared", 0, -EOPNOTSUPP },
 };
 
@@ -386,13 +416,13 @@ static int parse_mounts(struct parse *p, const cJSON *doc)
 	return 0;
 }
 
-/* --- linux, annotations ------------------------------------------------------------------------------------------- */
-/* Only what belongs to a namespace of the container's: the network's, and the IPC ones of sysvipc(7), mq_overview(7). */
+/* --- linux, annotations --- */
+/* Only what belongs to a namespace of the container's: the network's and IPC's (sysvipc(7), mq_overview(7)). */
 static bool sysctl_allowed(const char *path)
 {
 	static const char *const own[] = {
-		"kernel/shmmax", "kernel/shmall", "kernel/shmmni", "kernel/shm_rmid_forced", "kernel/msgmax",
-		"kernel/msgmnb", "kernel/msgmni", "kernel/sem",
+		"kernel/shmmax", "kernel/shmall", "kernel/shmmni", "kernel/shm_rmid_forced",
+		"kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem",
 	};
 
 	if (strncmp(path, "net/", 4) == 0 || strncmp(path, "fs/mqueue/", 10) == 0)
@@ -530,7 +560,8 @@ static bool listed(const char **list, const char *path)
 static bool paths_hidden(const struct plan *p)
 {
 	static const char *const masked[] = { "/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware" };
-	static const char *const readonly[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger" };
+	static const char *const readonly[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+						"/proc/sysrq-trigger" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(masked); i++)
 		if (!listed(p->masked, masked[i]))

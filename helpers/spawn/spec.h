@@ -1,5 +1,5 @@
 /* spec.h - an OCI runtime spec as a checked plan of what the init has to do. The text comes from the controller and is
- * hostile; it is parsed in the monitor of its own container, after that one has joined the container's user namespace. */
+ * hostile; it is parsed in the monitor of its own container, after that has joined the container's user namespace. */
 #ifndef POSTERN_SPAWN_SPEC_H
 #define POSTERN_SPAWN_SPEC_H
 

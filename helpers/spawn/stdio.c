@@ -1,7 +1,7 @@
 /* stdio.c - the container's streams: pipes or terminal on one side, the log and attached clients on the other.
  *
- * A client that is slower than the container slows its output, as a pipe would, once QUEUE_MAX bytes wait for it; one that
- * takes nothing at all for STALL_MS is dropped, so that no client can hold a container for good. */
+ * A client that is slower than the container slows its output, as a pipe would, once QUEUE_MAX bytes wait for it; one
+ * that takes nothing at all for STALL_MS is dropped, so that no client can hold a container for good. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -43,7 +43,7 @@ void stdio_take(struct stdio *s, const int *fds, size_t n)
 	s->out[1] = fds[n - 1];
 }
 
-/* --- clients --------------------------------------------------------------------------------------------------------- */
+/* --- clients --- */
 static void input_end(struct stdio *s)
 {
 	/* A terminal's input does not end with a client; nor does that of one who may come back. */
@@ -147,7 +147,7 @@ static void client_receive(struct stdio *s, struct client *c)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0 || n > (ssize_t)sizeof(s->input) || s->input[0] != STREAM_STDIN) {
-		/* It has closed its side, or sent what is none of ours; what it still is to get it gets (see POLLHUP). */
+		/* It has closed its side, or sent what is none of ours; it still gets what it is to get. */
 		if (c->streams & ATTACH_STDIN)
 			input_end(s);
 		c->streams &= ~(uint32_t)ATTACH_STDIN;
@@ -191,7 +191,7 @@ int stdio_resize(struct stdio *s, unsigned rows, unsigned columns)
 	return ioctl(s->out[0], TIOCSWINSZ, &size) < 0 ? -errno : 0;
 }
 
-/* --- output and input -------------------------------------------------------------------------------------------------- */
+/* --- output and input --- */
 static void stream_end(struct stdio *s, int i)
 {
 	jsonlog_end(&s->log, &s->streams[i]);
@@ -261,9 +261,10 @@ size_t stdio_polls(struct stdio *s, struct pollfd *p, int64_t now_ms, int *timeo
 	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
 		struct client *c = &s->clients[i];
 		bool blocked = s->input_len && (c->streams & ATTACH_STDIN); /* one packet at a time */
-		short events = (short)((blocked || !(c->streams & ATTACH_STDIN) ? 0 : POLLIN) | (c->head ? POLLOUT : 0));
+		short events =
+			(short)((blocked || !(c->streams & ATTACH_STDIN) ? 0 : POLLIN) | (c->head ? POLLOUT : 0));
 
-		/* With nothing asked a hang-up is still told: not while its input waits, or it would be told for ever. */
+		/* With nothing asked a hang-up is still told: not while its input waits, or without end. */
 		p[n++] = (struct pollfd){ .fd = blocked && !c->head ? -1 : c->fd, .events = events };
 		if (c->fd >= 0 && c->head) {
 			int64_t left = c->progress_ms + STALL_MS - now_ms;
@@ -307,7 +308,7 @@ void stdio_serve(struct stdio *s, const struct pollfd *p, size_t n, int64_t now_
 void stdio_drain(struct stdio *s, int64_t now_ms)
 {
 	for (int i = 0; i < 2; i++) {
-		/* All writers are dead but one who was handed the pipe and lives elsewhere: what is there now is all. */
+		/* All writers are dead but one who was handed the pipe and lives elsewhere: what is there is all. */
 		for (int left = 64; s->out[i] >= 0 && left > 0 && output_read(s, i, now_ms); left--)
 			;
 		if (s->out[i] >= 0)

@@ -40,7 +40,8 @@ struct entry *table_find(struct table *t, const uint8_t *id)
 	return NULL;
 }
 
-int table_add(struct table *t, const uint8_t *id, pid_t monitor, int monitor_pidfd, bool child, int channel, struct entry **ret)
+int table_add(struct table *t, const uint8_t *id, pid_t monitor, int monitor_pidfd, bool child, int channel,
+	      struct entry **ret)
 {
 	struct entry *e = calloc(1, sizeof(*e));
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = e };
@@ -74,7 +75,7 @@ static void drop_name(struct entry *e)
 	e->socket[0] = '\0';
 }
 
-/* --- answers ----------------------------------------------------------------------------------------------------------- */
+/* --- answers --- */
 static void arm_timer(struct table *t)
 {
 	struct itimerspec every = { { 1, 0 }, { 1, 0 } };
@@ -127,9 +128,12 @@ static void finish(struct entry *e, struct pending *p, int status)
 		rep = &answer;
 		message_init(&p->r.op->rep, rep);
 		if (p->r.op == op_desc(OP_SPAWN_CREATE))
-			rep->p_spawn_create = (struct rep_spawn_create){ .pid = (uint32_t)e->pid, .pidfd = pidfd, .monitor = p->end };
+			rep->p_spawn_create =
+				(struct rep_spawn_create){ .pid = (uint32_t)e->pid, .pidfd = pidfd, .monitor = p->end };
 		else
-			rep->p_spawn_connect = (struct rep_spawn_connect){ .pid = (uint32_t)e->pid, .pidfd = pidfd, .monitor = p->end };
+			rep->p_spawn_connect = (struct rep_spawn_connect){ .pid = (uint32_t)e->pid,
+									   .pidfd = pidfd,
+									   .monitor = p->end };
 		p->end = -EBADF;
 	}
 	request_reply(&p->r, status, rep);
@@ -151,7 +155,7 @@ static void fail(struct entry *e, struct pending *p)
 /* Its monitor has gone, and with it the container: every answer that it owed, then nothing is left of it. */
 static void entry_end(struct table *t, struct entry *e)
 {
-	struct pending *p;
+	struct pending *p, *following;
 
 	epoll_ctl(t->epoll, EPOLL_CTL_DEL, e->channel, NULL);
 	close_fd(e->channel);
@@ -163,8 +167,10 @@ static void entry_end(struct table *t, struct entry *e)
 		while (waitpid(e->monitor, NULL, 0) < 0 && errno == EINTR)
 			;
 	drop_name(e);
-	while ((p = TAILQ_FIRST(&e->pendings)))
+	for (p = TAILQ_FIRST(&e->pendings); p; p = following) {
+		following = TAILQ_NEXT(p, next);
 		fail(e, p);
+	}
 	close_fd(e->monitor_pidfd);
 	close_fd(e->pidfd);
 	TAILQ_REMOVE(&t->entries, e, next);
@@ -180,17 +186,17 @@ static int answered(struct entry *e, struct frame *f)
 	struct pending *p;
 	int status;
 
-	TAILQ_FOREACH(p, &e->pendings, next)
-		if (p->id == f->h.id)
-			break;
+	for (p = TAILQ_FIRST(&e->pendings); p && p->id != f->h.id; p = TAILQ_NEXT(p, next))
+		;
 	if (!p || p->asked != f->h.op)
 		return -EBADMSG;
 	status = call_decode(p->asked, f, &rep, &head);
 	if (status == -EBADMSG)
 		return status;
 	/* Not the time for it: the monitor lives on. */
-	if (status < 0 && (p->r.op == op_desc(OP_SPAWN_CONNECT) ||
-			   (p->asked == OP_MONITOR_START && (status == -EALREADY || status == -EBUSY || status == -ESRCH)))) {
+	if (status < 0 &&
+	    (p->r.op == op_desc(OP_SPAWN_CONNECT) ||
+	     (p->asked == OP_MONITOR_START && (status == -EALREADY || status == -EBUSY || status == -ESRCH)))) {
 		request_fail(&p->r, status, head.stage);
 		finish(e, p, status);
 		return 0;
@@ -282,7 +288,7 @@ static void on_timer(struct helper *h, int fd, short revents, void *data)
 		timerfd_settime(t->timer, 0, &never, NULL);
 }
 
-/* --- after a restart ----------------------------------------------------------------------------------------------------- */
+/* --- after a restart --- */
 static int adopt(struct table *t, const char *name, const uint8_t *id)
 {
 	struct call_options options = { .id = ++t->last_id, .container = id, .client = -1, .deadline_ms = PROVE_MS };

@@ -38,12 +38,12 @@ struct entry {
 	bool exited; /* the init */
 	int status; /* why it failed, kept until its monitor has gone */
 	char stage[STAGE_MAX], rule[RULE_MAX];
-	TAILQ_HEAD(, pending) pendings;
+	TAILQ_HEAD(pending_head, pending) pendings;
 };
 
 struct table {
 	struct helper *helper;
-	TAILQ_HEAD(, entry) entries;
+	TAILQ_HEAD(entry_head, entry) entries;
 	unsigned n;
 	int epoll, timer;
 	uint32_t last_id;
@@ -54,7 +54,8 @@ struct table {
 int table_init(struct table *t, struct helper *h);
 struct entry *table_find(struct table *t, const uint8_t *id); /* NULL: none, or its container has ended */
 /* Takes channel and pidfd, also on failure. */
-int table_add(struct table *t, const uint8_t *id, pid_t monitor, int monitor_pidfd, bool child, int channel, struct entry **ret);
+int table_add(struct table *t, const uint8_t *id, pid_t monitor, int monitor_pidfd, bool child, int channel,
+	      struct entry **ret);
 /* Makes way for a new container of the same id, when the old one has ended. -EEXIST when it has not. */
 int table_make_way(struct table *t, const uint8_t *id);
 /* Asks the monitor; r is answered when it is. channel: passed on with ADOPT, or -1. Takes end. */
@@ -64,8 +65,8 @@ int table_ask(struct table *t, struct entry *e, struct request *r, enum op op, i
 int cgroup_read(const char *pid, char *ret, size_t size);
 /* That a v2 or v1 directory is the container's own, beside our cgroup: -EPERM. */
 int cgroup_prove(const struct table *t, int dir, const uint8_t *id, bool v2);
-/* Connects to the monitor behind a socket of our directory and proves it: uid and cgroup. 0, -ECONNREFUSED when there is
- * nobody, -EPERM or -errno. */
+/* Connects to the monitor behind a socket of our directory and proves it: uid and cgroup. 0, -ECONNREFUSED when there
+ * is nobody, -EPERM or -errno. */
 int monitor_connect(const struct table *t, const char *socket, int *ret_channel, pid_t *ret_pid, int *ret_pidfd);
 
 #endif

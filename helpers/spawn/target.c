@@ -31,7 +31,8 @@ static int open_in(int root, const char *path, uint64_t flags)
 
 	/* EAGAIN: something was renamed meanwhile. */
 	for (int i = 0; i < RETRIES_MAX && fd == -EAGAIN; i++)
-		fd = sys_openat2(root, *path ? path : ".", flags | O_PATH | O_CLOEXEC, 0, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+		fd = sys_openat2(root, *path ? path : ".", flags | O_PATH | O_CLOEXEC, 0,
+				 RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 	return fd;
 }
 

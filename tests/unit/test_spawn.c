@@ -25,7 +25,7 @@ int reaper_split(void)
 	return -ENOSYS;
 }
 
-/* --- spec -------------------------------------------------------------------------------------------------------------- */
+/* --- spec --- */
 static struct plan plan;
 static char stage[STAGE_MAX];
 
@@ -46,18 +46,24 @@ static void expect(int want, const char *text, const char *want_stage)
 static void test_spec_whole(void)
 {
 	static const char text[] =
-		"{\"ociVersion\":\"1.0.2\",\"unknown\":{\"x\":[1]},\"hostname\":\"h\",\"domainname\":null,\"root\":{\"readonly\":true},"
+		"{\"ociVersion\":\"1.0.2\",\"unknown\":{\"x\":[1]},\"hostname\":\"h\",\"domainname\":null,\"root\":{"
+		"\"readonly\":true},"
 		"\"process\":{\"terminal\":true,\"args\":[\"sh\",\"-c\",\"x\"],\"env\":[\"A=1\"],\"cwd\":\"/w\","
 		"\"user\":{\"uid\":7,\"gid\":8,\"additionalGids\":[9,10]},\"noNewPrivileges\":true,\"oomScoreAdj\":-5,"
-		"\"capabilities\":{\"bounding\":[\"CAP_CHOWN\",\"CAP_KILL\"],\"effective\":[\"CAP_CHOWN\"],\"permitted\":[\"CAP_CHOWN\"]},"
+		"\"capabilities\":{\"bounding\":[\"CAP_CHOWN\",\"CAP_KILL\"],\"effective\":[\"CAP_CHOWN\"],"
+		"\"permitted\":[\"CAP_CHOWN\"]},"
 		"\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":5,\"hard\":18446744073709551615}],"
 		"\"consoleSize\":{\"height\":3,\"width\":4}},"
-		"\"mounts\":[{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\",\"options\":[\"nosuid\",\"nodev\"]},"
-		"{\"destination\":\"/t\",\"type\":\"tmpfs\",\"source\":\"t\",\"options\":[\"ro\",\"size=1m\",\"mode=1777\"]},"
-		"{\"destination\":\"/b\",\"type\":\"bind\",\"source\":\"fd:1\",\"options\":[\"rbind\",\"ro\",\"rprivate\"]}],"
+		"\"mounts\":[{\"destination\":\"/"
+		"proc\",\"type\":\"proc\",\"source\":\"proc\",\"options\":[\"nosuid\",\"nodev\"]},"
+		"{\"destination\":\"/"
+		"t\",\"type\":\"tmpfs\",\"source\":\"t\",\"options\":[\"ro\",\"size=1m\",\"mode=1777\"]},"
+		"{\"destination\":\"/"
+		"b\",\"type\":\"bind\",\"source\":\"fd:1\",\"options\":[\"rbind\",\"ro\",\"rprivate\"]}],"
 		"\"linux\":{\"maskedPaths\":[\"/proc/kcore\"],\"readonlyPaths\":[\"/proc/sys\"],"
 		"\"sysctl\":{\"net.ipv4.ip_forward\":\"1\",\"net/ipv4/conf/eth0.1/forwarding\":\"0\"}},"
-		"\"annotations\":{\"org.postern.init\":\"true\",\"org.postern.file./etc/hosts\":\"x\\n\",\"other\":\"y\"}}\n";
+		"\"annotations\":{\"org.postern.init\":\"true\",\"org.postern.file./etc/"
+		"hosts\":\"x\\n\",\"other\":\"y\"}}\n";
 
 	CU_ASSERT_EQUAL_FATAL(parse(text), 0);
 	CU_ASSERT_STRING_EQUAL(plan.argv[2], "x");
@@ -107,22 +113,38 @@ static void test_spec_refused(void)
 		{ -EINVAL, "{\"process\":{\"args\":[\"a\"],\"user\":{\"uid\":65536}}}", "spec uid" },
 		{ -EINVAL, "{\"process\":{\"args\":[\"a\"],\"user\":{\"uid\":-1}}}", "spec uid" },
 		{ -EINVAL, "{\"process\":{\"args\":[\"a\"],\"user\":{\"uid\":1.5}}}", "spec uid" },
-		{ -EINVAL, "{\"process\":{\"args\":[\"a\"],\"capabilities\":{\"bounding\":[\"CAP_NONE\"]}}}", "spec bounding" },
-		{ -EINVAL, "{\"process\":{\"args\":[\"a\"],\"capabilities\":{\"effective\":[\"CAP_KILL\"]}}}", "spec capabilities" },
-		{ -EINVAL, "{\"process\":{\"args\":[\"a\"],\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":2,\"hard\":1}]}}", "spec rlimits" },
-		{ -EINVAL, "{\"process\":{\"args\":[\"a\"],\"rlimits\":[{\"type\":\"RLIMIT_X\",\"soft\":1,\"hard\":1}]}}", "spec rlimits" },
+		{ -EINVAL, "{\"process\":{\"args\":[\"a\"],\"capabilities\":{\"bounding\":[\"CAP_NONE\"]}}}",
+		  "spec bounding" },
+		{ -EINVAL, "{\"process\":{\"args\":[\"a\"],\"capabilities\":{\"effective\":[\"CAP_KILL\"]}}}",
+		  "spec capabilities" },
+		{ -EINVAL,
+		  "{\"process\":{\"args\":[\"a\"],\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":2,\"hard\":1}]}}",
+		  "spec rlimits" },
+		{ -EINVAL,
+		  "{\"process\":{\"args\":[\"a\"],\"rlimits\":[{\"type\":\"RLIMIT_X\",\"soft\":1,\"hard\":1}]}}",
+		  "spec rlimits" },
 		{ -EINVAL, "{" PROCESS ",\"mounts\":[{\"destination\":\"x\"}]}", "spec mount destination" },
-		{ -EINVAL, "{" PROCESS ",\"mounts\":[{\"destination\":\"/\",\"type\":\"tmpfs\"}]}", "spec mount destination" },
+		{ -EINVAL, "{" PROCESS ",\"mounts\":[{\"destination\":\"/\",\"type\":\"tmpfs\"}]}",
+		  "spec mount destination" },
 		{ -EINVAL, "{" PROCESS ",\"mounts\":[{\"destination\":\"/x\",\"source\":\"/etc\"}]}", "mount /x" },
 		{ -EINVAL, "{" PROCESS ",\"mounts\":[{\"destination\":\"/x\",\"source\":\"fd:2\"}]}", "mount /x" },
 		{ -ENODEV, "{" PROCESS ",\"mounts\":[{\"destination\":\"/x\",\"type\":\"ext4\"}]}", "mount /x" },
-		{ -EINVAL, "{" PROCESS ",\"mounts\":[{\"destination\":\"/x\",\"type\":\"tmpfs\",\"options\":[\"lowerdir=/\"]}]}", "mount /x" },
-		{ -EINVAL, "{" PROCESS ",\"mounts\":[{\"destination\":\"/x\",\"type\":\"proc\",\"options\":[\"size=1\"]}]}", "mount /x" },
-		{ -EOPNOTSUPP, "{" PROCESS ",\"mounts\":[{\"destination\":\"/x\",\"source\":\"fd:0\",\"options\":[\"rshared\"]}]}", "mount /x" },
-		{ -EPERM, "{" PROCESS ",\"linux\":{\"sysctl\":{\"kernel.core_pattern\":\"x\"}}}", "sysctl kernel.core_pattern" },
-		{ -EINVAL, "{" PROCESS ",\"linux\":{\"sysctl\":{\"net/../kernel/core_pattern\":\"x\"}}}", "sysctl net/../kernel/core_pattern" },
+		{ -EINVAL,
+		  "{" PROCESS ",\"mounts\":[{\"destination\":\"/x\",\"type\":\"tmpfs\",\"options\":[\"lowerdir=/\"]}]}",
+		  "mount /x" },
+		{ -EINVAL,
+		  "{" PROCESS ",\"mounts\":[{\"destination\":\"/x\",\"type\":\"proc\",\"options\":[\"size=1\"]}]}",
+		  "mount /x" },
+		{ -EOPNOTSUPP,
+		  "{" PROCESS ",\"mounts\":[{\"destination\":\"/x\",\"source\":\"fd:0\",\"options\":[\"rshared\"]}]}",
+		  "mount /x" },
+		{ -EPERM, "{" PROCESS ",\"linux\":{\"sysctl\":{\"kernel.core_pattern\":\"x\"}}}",
+		  "sysctl kernel.core_pattern" },
+		{ -EINVAL, "{" PROCESS ",\"linux\":{\"sysctl\":{\"net/../kernel/core_pattern\":\"x\"}}}",
+		  "sysctl net/../kernel/core_pattern" },
 		{ -EINVAL, "{" PROCESS ",\"linux\":{\"maskedPaths\":[\"proc\"]}}", "spec maskedPaths" },
-		{ -EINVAL, "{" PROCESS ",\"annotations\":{\"org.postern.file.etc\":\"x\"}}", "spec org.postern.file.etc" },
+		{ -EINVAL, "{" PROCESS ",\"annotations\":{\"org.postern.file.etc\":\"x\"}}",
+		  "spec org.postern.file.etc" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -144,8 +166,8 @@ static void test_spec_deep(void)
 	expect(0, text, "");
 }
 
-#define HIDDEN                                                                                                 \
-	"\"linux\":{\"maskedPaths\":[\"/proc/kcore\",\"/proc/keys\",\"/proc/timer_list\",\"/sys/firmware\"],"      \
+#define HIDDEN                                                                                                \
+	"\"linux\":{\"maskedPaths\":[\"/proc/kcore\",\"/proc/keys\",\"/proc/timer_list\",\"/sys/firmware\"]," \
 	"\"readonlyPaths\":[\"/proc/bus\",\"/proc/fs\",\"/proc/irq\",\"/proc/sys\",\"/proc/sysrq-trigger\"]}"
 
 static void permit(int want, const char *text, const struct policy_spawn *policy, bool seccomp, const char *want_rule)
@@ -160,7 +182,8 @@ static void permit(int want, const char *text, const struct policy_spawn *policy
 
 static void test_spec_policy(void)
 {
-	static const char caps[] = "{\"process\":{\"args\":[\"a\"],\"capabilities\":{\"bounding\":[\"CAP_KILL\"]}}," HIDDEN "}";
+	static const char caps[] =
+		"{\"process\":{\"args\":[\"a\"],\"capabilities\":{\"bounding\":[\"CAP_KILL\"]}}," HIDDEN "}";
 	static const char plain_spec[] = "{" PROCESS "," HIDDEN "}", open_spec[] = "{" PROCESS "}";
 	static const char second[] = "{" PROCESS ",\"mounts\":[{\"destination\":\"/p\",\"type\":\"proc\"}]," HIDDEN "}";
 	struct policy_spawn p = { .caps = 1 << 5 };
@@ -177,7 +200,7 @@ static void test_spec_policy(void)
 	permit(-EPERM, plain_spec, &p, true, "no_new_privs_required");
 }
 
-/* --- log ----------------------------------------------------------------------------------------------------------------- */
+/* --- log --- */
 static struct jsonlog logger_;
 static struct log_stream out;
 static int file;
@@ -232,9 +255,10 @@ static void test_log_escapes(void)
 	add("a\"b\\c\td\re\x01<&>\x7f\n");
 	add("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80 \xe2\x80\xa8\n");
 	add("\xff \xc0\x80 \xed\xa0\x80 \xe2\x82\n");
-	CU_ASSERT_STRING_EQUAL(log_text(), LINE("a\\\"b\\\\c\\td\\re\\u0001\\u003c\\u0026\\u003e\x7f\\n")
-						   LINE("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80 \\u2028\\n")
-						   LINE("\\ufffd \\ufffd\\ufffd \\ufffd\\ufffd\\ufffd \\ufffd\\ufffd\\n"));
+	CU_ASSERT_STRING_EQUAL(log_text(),
+			       LINE("a\\\"b\\\\c\\td\\re\\u0001\\u003c\\u0026\\u003e\x7f\\n")
+				       LINE("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80 \\u2028\\n")
+					       LINE("\\ufffd \\ufffd\\ufffd \\ufffd\\ufffd\\ufffd \\ufffd\\ufffd\\n"));
 	log_close();
 }
 
@@ -322,7 +346,7 @@ static void test_log_full(void)
 	log_close();
 }
 
-/* --- streams --------------------------------------------------------------------------------------------------------------- */
+/* --- streams --- */
 static struct stdio streams;
 static int pipes[3][2];
 
@@ -430,7 +454,7 @@ static void test_stream_stalled(void)
 	streams_close(c);
 }
 
-/* --- targets ----------------------------------------------------------------------------------------------------------------- */
+/* --- targets --- */
 static char root_path[] = "/tmp/postern-test-XXXXXX";
 static int root;
 
@@ -475,7 +499,7 @@ static void test_target(void)
 	CU_ASSERT_EQUAL(target_make(root, "/etc/postern-test-file/x", true), -ENOTDIR);
 }
 
-/* --- PATH -------------------------------------------------------------------------------------------------------------------- */
+/* --- PATH --- */
 static int lookup(const char *name, const char *path, char *ret)
 {
 	const char *env[] = { "A=1", path, NULL };
@@ -507,13 +531,20 @@ static void test_lookup(void)
 int main(void)
 {
 	static const CU_TestInfo tests[] = {
-		{ "a whole spec", test_spec_whole },	  { "refused specs", test_spec_refused },
-		{ "deep nesting", test_spec_deep },	  { "policy over a spec", test_spec_policy },
-		{ "log lines", test_log_lines },	  { "log escapes", test_log_escapes },
-		{ "long lines", test_log_long },	  { "log time", test_log_time },
-		{ "a full disk", test_log_full },	  { "output to clients", test_stream_output },
-		{ "input", test_stream_input },		  { "a stalled client", test_stream_stalled },
-		{ "mount targets", test_target },	  { "PATH lookup", test_lookup },
+		{ "a whole spec", test_spec_whole },
+		{ "refused specs", test_spec_refused },
+		{ "deep nesting", test_spec_deep },
+		{ "policy over a spec", test_spec_policy },
+		{ "log lines", test_log_lines },
+		{ "log escapes", test_log_escapes },
+		{ "long lines", test_log_long },
+		{ "log time", test_log_time },
+		{ "a full disk", test_log_full },
+		{ "output to clients", test_stream_output },
+		{ "input", test_stream_input },
+		{ "a stalled client", test_stream_stalled },
+		{ "mount targets", test_target },
+		{ "PATH lookup", test_lookup },
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = { { "spawn", NULL, NULL, NULL, NULL, (CU_TestInfo *)tests }, CU_SUITE_INFO_NULL };
