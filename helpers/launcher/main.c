@@ -38,7 +38,7 @@ static const char usage[] =
 	"  --log FILE        messages of all programs (standard error)\n"
 	"  --daemon          go to the background\n"
 	"  --purge           end what runs and remove data, cgroups and status for good; do not start\n"
-	"  --policy-check FILE, --policy-explain FILE [QUESTION...]\n";
+	"  --policy-check FILE   only check a policy\n";
 
 static int parse_ranges(const char *text, struct config *c)
 {
@@ -198,19 +198,24 @@ static void raise_own_limits(void)
 	}
 }
 
+/* In the background nothing of the caller's is held open: its pipe would never end. */
 static int to_background(struct launcher *l)
 {
-	int fd;
+	const char *log = l->config.log[0] ? l->config.log : "/dev/null";
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), fd = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 
-	if (l->config.log[0]) {
-		fd = open(l->config.log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-		if (fd < 0 || dup2(fd, STDERR_FILENO) < 0) {
-			log_error("%s: %s", l->config.log, strerror(errno));
-			return -errno;
-		}
-		close_fd(fd);
+	if (null < 0 || fd < 0) {
+		log_error("%s: %s", log, strerror(errno));
+		return -errno;
 	}
-	return l->config.daemon && daemon(/* nochdir= */ 0, /* noclose= */ 1) < 0 ? -errno : 0;
+	if (l->config.log[0] && dup2(fd, STDERR_FILENO) < 0)
+		return -errno;
+	if (l->config.daemon && (daemon(/* nochdir= */ 0, /* noclose= */ 1) < 0 || dup2(null, STDIN_FILENO) < 0 ||
+				 dup2(null, STDOUT_FILENO) < 0 || (!l->config.log[0] && dup2(null, STDERR_FILENO) < 0)))
+		return -errno;
+	close_fd(null);
+	close_fd(fd);
+	return 0;
 }
 
 #define STEP(what, call)                                                                  \

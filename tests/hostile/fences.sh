@@ -25,8 +25,8 @@ spawnlike() { setpriv --reuid "$owner" --regid "$id" --groups "$share" --inh-cap
 fails "21: spawn's ids do not reach the store" 2 spawnlike ls "$POSTERN_DATA/store"
 fails "21: nor the controller's state" 2 spawnlike ls "$POSTERN_DATA/state"
 v2=$(awk '/ - cgroup2 /{print $5; exit}' /proc/self/mountinfo)
-fails "21: nor the helpers' cgroup" 1 spawnlike sh -c "echo 0 > '$v2/$POSTERN_CGROUP/helpers/cgroup.procs'"
-fails "21: nor the host's root cgroup" 1 spawnlike sh -c "echo 0 > '$v2/cgroup.procs'"
+fails "21: nor the helpers' cgroup" 2 spawnlike sh -c "echo 0 > '$v2/$POSTERN_CGROUP/helpers/cgroup.procs'"
+fails "21: nor the host's root cgroup" 2 spawnlike sh -c "echo 0 > '$v2/cgroup.procs'"
 like "21: every mount in spawn's namespace is nosuid" "^0$" bash -c "awk '\$6 !~ /nosuid/' /proc/$(pid_of spawn)/mountinfo | wc -l"
 # 12 cgroup: the owner of the delegated root
 cg=$((POSTERN_IDS + 8))
@@ -35,8 +35,8 @@ fails "12: cgroup cannot kill the helpers" 2 cgrouplike sh -c "echo 1 > '$v2/$PO
 fails "12: nor the whole engine" 2 cgrouplike sh -c "echo 1 > '$v2/$POSTERN_CGROUP/cgroup.kill'"
 fails "12: nor freeze it" 2 cgrouplike sh -c "echo 1 > '$v2/$POSTERN_CGROUP/cgroup.freeze'"
 # 23 the monitor of a container, and what container root may do to it
-docker run -d --name m --cap-add SYS_PTRACE --cap-add SYS_ADMIN busybox sleep 100 >/dev/null
-init=$(docker inspect -f '{{.State.Pid}}' m)
+docker run -d --name mon --cap-add SYS_PTRACE --cap-add SYS_ADMIN busybox sleep 100 >/dev/null
+init=$(docker inspect -f '{{.State.Pid}}' mon)
 monitor=$(awk '/^PPid:/ {print $2}' "/proc/$init/status")
 is "23: the monitor has no capability" "0000000000000000" awk '/^CapPrm:/ {print $2}' "/proc/$monitor/status"
 is "23: and none in its bounding set" 2 awk '/^Seccomp:/ {print $2}' "/proc/$monitor/status"
@@ -54,7 +54,7 @@ fails "33: no new user namespace in a container" 1 docker run --rm busybox unsha
 fails "33: no mount in a container" 1 docker run --rm busybox mount -t tmpfs t /tmp
 # 28 the environment reaches nothing of ours
 ok "28: LD_PRELOAD of an image reaches no helper" docker run --rm -e LD_PRELOAD=/lib/evil.so -e LD_LIBRARY_PATH=/evil busybox true
-docker rm -f m >/dev/null
+docker rm -f mon >/dev/null
 
 # 16 audit: killed, frozen, full, cut
 audit=$(pid_of audit)
