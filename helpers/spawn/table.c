@@ -303,9 +303,14 @@ static int adopt(struct table *t, const char *name, const uint8_t *id)
 		return r;
 	r = call(channel, OP_MONITOR_ADOPT, &req, &rep, &options, NULL);
 	if (r < 0) {
+		struct pollfd end = { .fd = pidfd, .events = POLLIN };
+
+		/* Its container has ended, or was never started: only the name is in the way. */
+		if (r == -ESRCH || (r == -ENODATA && poll(&end, 1, PROVE_MS) == 1))
+			r = -ECONNREFUSED;
 		close_fd(channel);
 		close_fd(pidfd);
-		return r == -ESRCH ? -ECONNREFUSED : r; /* its container has ended: only its name is in the way */
+		return r;
 	}
 	r = table_add(t, id, pid, pidfd, /* child= */ false, channel, &e);
 	if (r < 0) {
