@@ -63,6 +63,7 @@ struct child {
 	uint32_t restarts;
 	uint64_t window_ns; /* start of the window in which failures are counted */
 	unsigned failures;
+	bool excused; /* ended by us */
 	uint64_t not_before_ns; /* back-off */
 };
 

@@ -17,7 +17,7 @@
 #include "../base/log.h"
 #include "launcher.h"
 
-enum { WINDOW_S = 10, FAILURES_MAX = 20 };
+enum { WINDOW_S = 10, FAILURES_MAX = 10 };
 
 /* What the controller is told on its control socket; the helper's channel comes with it. */
 struct control_message {
@@ -77,9 +77,16 @@ static void note_failure(struct child *c, uint64_t now)
 		c->failures = 0;
 	}
 	c->failures++;
-	c->restarts++;
 	/* At once the first two times, then slower and slower up to a second. */
 	c->not_before_ns = c->failures <= 2 ? now : now + (UINT64_C(10000000) << (c->failures < 7 ? c->failures : 7));
+}
+
+static void end_child(struct child *c)
+{
+	if (c->pid <= 0)
+		return;
+	c->excused = true;
+	kill(c->pid, SIGKILL);
 }
 
 static void child_ended(struct launcher *l, struct child *c, int status)
@@ -90,7 +97,11 @@ static void child_ended(struct launcher *l, struct child *c, int status)
 	c->controller_end = close_fd(c->controller_end);
 	if (l->stopping)
 		return;
-	note_failure(c, now_ns());
+	c->restarts++;
+	/* That we ended it is not its failure; that the controller ended its channel counts, or it could do so for ever. */
+	if (!c->excused)
+		note_failure(c, now_ns());
+	c->excused = false;
 	if (WIFSIGNALED(status))
 		log_warn("%s was ended by signal %d: starting it again", name, WTERMSIG(status));
 	else if (WEXITSTATUS(status))
@@ -98,14 +109,14 @@ static void child_ended(struct launcher *l, struct child *c, int status)
 	if (c->row->id == HELPER_AUDIT) {
 		log_warn("audit has ended: all helpers are ended with it");
 		for (unsigned i = 0; i < HELPER_COUNT; i++)
-			if (l->children[i].pid > 0 && i != HELPER_CONTROLLER)
-				kill(l->children[i].pid, SIGKILL);
+			if (i != HELPER_CONTROLLER)
+				end_child(&l->children[i]);
 	}
 	if (c->row->id == HELPER_CONTROLLER) {
 		/* Its channels are ended for certain: a copy of them may have been passed on. */
 		for (unsigned i = 0; i < HELPER_COUNT; i++)
-			if (l->children[i].pid > 0 && i != HELPER_AUDIT && i != HELPER_SEAL)
-				kill(l->children[i].pid, SIGKILL);
+			if (i != HELPER_AUDIT && i != HELPER_SEAL)
+				end_child(&l->children[i]);
 		control_create(l);
 	}
 }
