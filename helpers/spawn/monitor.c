@@ -117,6 +117,7 @@ static int detach(struct monitor *m, const struct launch *l)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+	prctl(PR_SET_NAME, "postern-monitor");
 	setsid();
 	signal(SIGPIPE, SIG_IGN);
 	for (int i = 0; i < 3 && null >= 0; i++)

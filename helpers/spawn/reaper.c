@@ -2,6 +2,7 @@
  * It has the program's ids, capabilities and filter, and nothing open. pid_namespaces(7). */
 #include <errno.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,6 +53,7 @@ int reaper_split(void)
 		return e;
 	}
 	if (pid > 0) {
+		prctl(PR_SET_NAME, "postern-init");
 		sys_close_range(0, ~0U, 0); /* the control socket too: the program's exec is to end it */
 		reaper_run(pid, &all);
 	}
