@@ -8,6 +8,7 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -69,34 +70,69 @@ static const int base_syscalls[] = {
 #endif
 };
 
-enum { FILTER_MAX = 512 };
+enum { FILTER_MAX = 512, CALLS_MAX = 160 };
 
-static size_t add_allowed(struct sock_filter *f, size_t n, const int *syscalls, size_t count)
+static int compare_int(const void *a, const void *b)
 {
-	for (size_t i = 0; i < count && n + 4 < FILTER_MAX; i++) {
-		f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)syscalls[i], 0, 1);
-		f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	return *(const int *)a < *(const int *)b ? -1 : *(const int *)a > *(const int *)b;
+}
+
+/* Where the answer changes between neighbouring numbers: at bound[i] it becomes allowed for odd i, killed for even. */
+static size_t bounds_of(int *calls, size_t n, uint32_t *bound)
+{
+	size_t count = 0;
+
+	qsort(calls, n, sizeof(*calls), compare_int);
+	bound[count++] = 0;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t nr = (uint32_t)calls[i];
+
+		if (count > 1 && bound[count - 1] == nr) {
+			bound[count - 1] = nr + 1; /* goes on */
+		} else if (count == 1 || bound[count - 1] < nr + 1) {
+			bound[count++] = nr;
+			bound[count++] = nr + 1;
+		}
 	}
-	return n;
+	return count;
+}
+
+/* A search tree over the bounds: the kernel runs it once for every number when it is loaded, so it must be shallow. */
+static size_t add_tree(struct sock_filter *f, size_t at, const uint32_t *bound, size_t lo, size_t hi)
+{
+	size_t middle = (lo + hi) / 2, left;
+
+	if (hi - lo == 1) {
+		f[at] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, lo % 2 ? SECCOMP_RET_ALLOW : SECCOMP_RET_KILL_PROCESS);
+		return at + 1;
+	}
+	left = add_tree(f, at + 1, bound, lo, middle);
+	f[at] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, bound[middle], (uint8_t)(left - at - 1), 0);
+	return add_tree(f, left, bound, middle, hi);
 }
 
 int sandbox_seccomp(const int *syscalls, size_t n)
 {
-	struct sock_filter f[FILTER_MAX];
+	struct sock_filter f[FILTER_MAX] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		/* The x32 numbers (bit 30) are above the last bound. */
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	};
+	int calls[CALLS_MAX];
+	uint32_t bound[2 * CALLS_MAX + 1];
 	struct sock_fprog prog = { .filter = f };
-	size_t len = 0;
+	size_t count = ARRAY_SIZE(base_syscalls) + n;
 
-	if (4 + 2 * (ARRAY_SIZE(base_syscalls) + n) + 1 > FILTER_MAX)
+	/* 120 calls make a tree of at most 481 steps, whose jumps fit into a byte. */
+	if (count > 120)
 		return -E2BIG;
-	f[len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
-	f[len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0);
-	f[len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	/* The x32 numbers (bit 30) match none of the list. */
-	f[len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	len = add_allowed(f, len, base_syscalls, ARRAY_SIZE(base_syscalls));
-	len = add_allowed(f, len, syscalls, n);
-	f[len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	prog.len = (unsigned short)len;
+	memcpy(calls, base_syscalls, sizeof(base_syscalls));
+	if (n)
+		memcpy(calls + ARRAY_SIZE(base_syscalls), syscalls, n * sizeof(*syscalls));
+	count = bounds_of(calls, count, bound);
+	prog.len = (unsigned short)add_tree(f, 4, bound, 0, count);
 #ifdef __SANITIZE_ADDRESS__
 	return 0; /* the sanitizer's own system calls are not ours to list */
 #endif

@@ -73,16 +73,17 @@ int group_dir(const struct roots *roots, const struct group *g, enum controller 
 }
 
 /* Only members of the join group may move a process in (clone3 with CLONE_INTO_CGROUP wants write access there and at
- * the common ancestor). They own nothing: limits and the tree itself stay with us. */
-static int let_join(const struct roots *roots, int dir)
+ * the common ancestor). They own nothing: limits and the tree itself stay with us. In version 1 the file is "tasks": a
+ * thread that moves itself waits for no grace period of RCU there, which cgroup.procs costs 10 ms for. */
+static int let_join(const struct roots *roots, int dir, const char *file)
 {
 	struct stat st;
 
-	if (fstatat(dir, "cgroup.procs", &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	if (st.st_gid != roots->join_gid && fchownat(dir, "cgroup.procs", (uid_t)-1, roots->join_gid, 0) < 0)
+	if (st.st_gid != roots->join_gid && fchownat(dir, file, (uid_t)-1, roots->join_gid, 0) < 0)
 		return -errno;
-	if ((st.st_mode & 07777) != 0664 && fchmodat(dir, "cgroup.procs", 0664, 0) < 0)
+	if ((st.st_mode & 07777) != 0664 && fchmodat(dir, file, 0664, 0) < 0)
 		return -errno;
 	return 0;
 }
@@ -109,7 +110,7 @@ int roots_prepare(struct roots *roots)
 	for (int c = 0; c < CTL_COUNT; c++)
 		if (controllers[c].v2 && has_word(text, controllers[c].v2, " "))
 			roots->v2_controllers |= 1u << c;
-	return let_join(roots, roots->v2);
+	return let_join(roots, roots->v2, "cgroup.procs");
 }
 
 static DIR *list_dir(int dir)
@@ -275,7 +276,7 @@ static int make_one(const struct roots *roots, int root, const char *name)
 	if (mkdirat(root, name, 0755) < 0)
 		return -errno;
 	fd = open_ours(roots, root, name);
-	r = fd < 0 ? fd : let_join(roots, fd);
+	r = fd < 0 ? fd : let_join(roots, fd, root == roots->v2 ? "cgroup.procs" : "tasks");
 	if (r < 0) {
 		unlinkat(root, name, AT_REMOVEDIR);
 		return r;

@@ -212,20 +212,16 @@ static int run_owner(struct request *r)
 	return give_mapping(r, &mapping, uids, gids);
 }
 
+/* No proof is asked for here: a range that was given out once is given again only when all others were, too, and /proc
+ * shows no process with an id of it (take_range). A controller that lies gains nothing. */
 static int run_release(struct request *r)
 {
 	const struct req_idmap_release *req = r->req;
 	struct ranges *ranges = ranges_of(r->helper);
-	struct ctx *c = r->helper->ctx;
-	int index = ranges_find(ranges, req->base), e;
+	int index = ranges_find(ranges, req->base);
 
 	if (index < 0)
 		return request_fail(r, index, "range");
-	e = live_scan(c->proc, ranges, &c->live);
-	if (e < 0)
-		return request_fail(r, e, "scan");
-	if (live_has(&c->live, (uint32_t)index))
-		return request_fail(r, -EBUSY, "processes");
 	ranges_give(ranges, (uint32_t)index);
 	return 0;
 }

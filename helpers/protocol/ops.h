@@ -41,7 +41,7 @@
 	   "chooses a range, maps a new container's user namespace to it, hands mount the store mapping")        \
 	OP(idmap, IDMAP, owner, OWNER, ACQUIRE, RUN,                                                             \
 	   "hands mount a mapping that shows one host user's files as one id of a container")                    \
-	OP(idmap, IDMAP, release, RELEASE, RELEASE, NONE, "gives a range back; refused while a process has an id of it")
+	OP(idmap, IDMAP, release, RELEASE, RELEASE, NONE, "gives a range back; given out again only when no process has an id of it")
 #define REQ_idmap_map(F, S)                                                                                      \
 	F(S, U64, ticket, 1, UINT64_MAX) /* mount will know the store mapping by this number */                  \
 	F(S, FD, proc, FDK_PROCDIR, REQUIRED) /* /proc/PID of the process that made the namespace */             \

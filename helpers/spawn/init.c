@@ -88,7 +88,7 @@ static int join_cgroups(struct init *in)
 	if (!in->in_cgroup)
 		e = file_write_at(in->req->cgroup, "cgroup.procs", "0");
 	for (unsigned i = 0; i < in->req->cgroup_v1.n && e == 0; i++)
-		e = file_write_at(in->req->cgroup_v1.fd[i], "cgroup.procs", "0");
+		e = file_write_at(in->req->cgroup_v1.fd[i], "tasks", "0"); /* no grace period, as cgroup.procs has one */
 	if (e == 0 && unshare(CLONE_NEWCGROUP) < 0)
 		e = -errno;
 	return e < 0 ? init_fail(in, e, "cgroup") : 0;
