@@ -91,8 +91,7 @@ static bool excludes(const char *a, const char *b)
 	static const char *const pairs[][2] = {
 		{ "noexec", "exec" }, { "nosuid", "suid" }, { "nodev", "dev" }, { "ro", "rw" }, { "sync", "async" },
 		{ "noatime", "atime" }, { "noatime", "relatime" }, { "noatime", "strictatime" }, { "relatime", "strictatime" },
-		{ "nodiratime", "diratime" }, { "relatime", "norelatime" }, { "strictatime", "nostrictatime" },
-		{ "mand", "nomand" },
+		{ "nodiratime", "diratime" }, { "relatime", "atime" }, { "strictatime", "atime" },
 	};
 	size_t i, key = strcspn(a, "=");
 
@@ -119,7 +118,7 @@ static int tmpfs_options(const char *asked, char *ret, size_t size, struct err *
 			return err_set(err, 400, "tmpfs options are too long");
 		memcpy(word, part, len);
 		word[len] = '\0';
-		if (!len || list_has("defaults,tmpcopyup,private,rprivate,slave,rslave", ',', word))
+		if (!len || list_has("defaults,private,rprivate,slave,rslave", ',', word))
 			continue;
 		for (i = j = 0; i < n; i++)
 			if (!excludes(words[i], word))

@@ -82,7 +82,7 @@ static const struct field volume_options[] = {
 	{ "NoCopy", SHAPE_BOOL, ABSENT_OMIT, NULL },
 	{ "Labels", SHAPE_MAP, ABSENT_OMIT, NULL },
 	{ "Subpath", SHAPE_TEXT, ABSENT_OMIT, NULL },
-	{ "DriverConfig", SHAPE_STRUCT, ABSENT_OMIT, volume_driver },
+	{ "DriverConfig", SHAPE_STRUCT, ABSENT_NOTHING, volume_driver },
 	{ 0 },
 };
 
@@ -99,9 +99,9 @@ static const struct field mount[] = {
 	{ "Target", SHAPE_TEXT, ABSENT_OMIT, NULL },
 	{ "ReadOnly", SHAPE_BOOL, ABSENT_OMIT, NULL },
 	{ "Consistency", SHAPE_TEXT, ABSENT_OMIT, NULL },
-	{ "BindOptions", SHAPE_STRUCT, ABSENT_OMIT, bind_options },
-	{ "VolumeOptions", SHAPE_STRUCT, ABSENT_OMIT, volume_options },
-	{ "TmpfsOptions", SHAPE_STRUCT, ABSENT_OMIT, tmpfs_options },
+	{ "BindOptions", SHAPE_STRUCT, ABSENT_NOTHING, bind_options },
+	{ "VolumeOptions", SHAPE_STRUCT, ABSENT_NOTHING, volume_options },
+	{ "TmpfsOptions", SHAPE_STRUCT, ABSENT_NOTHING, tmpfs_options },
 	{ 0 },
 };
 
@@ -128,7 +128,7 @@ const struct field config_fields[] = {
 	{ "StdinOnce", SHAPE_BOOL, ABSENT_ZERO, NULL },
 	{ "Env", SHAPE_TEXTS, ABSENT_NULL, NULL },
 	{ "Cmd", SHAPE_SLICE, ABSENT_NULL, NULL },
-	{ "Healthcheck", SHAPE_STRUCT, ABSENT_OMIT, healthcheck },
+	{ "Healthcheck", SHAPE_STRUCT, ABSENT_NOTHING, healthcheck },
 	{ "ArgsEscaped", SHAPE_BOOL, ABSENT_OMIT, NULL },
 	{ "Image", SHAPE_TEXT, ABSENT_ZERO, NULL },
 	{ "Volumes", SHAPE_SET, ABSENT_NULL, NULL },
@@ -139,7 +139,7 @@ const struct field config_fields[] = {
 	{ "OnBuild", SHAPE_TEXTS, ABSENT_NULL, NULL },
 	{ "Labels", SHAPE_MAP, ABSENT_EMPTY, NULL },
 	{ "StopSignal", SHAPE_TEXT, ABSENT_OMIT, NULL },
-	{ "StopTimeout", SHAPE_INT, ABSENT_NULL, NULL },
+	{ "StopTimeout", SHAPE_INT, ABSENT_NOTHING, NULL },
 	{ "Shell", SHAPE_SLICE, ABSENT_OMIT, NULL },
 	{ 0 },
 };
@@ -215,7 +215,7 @@ const struct field host_fields[] = {
 	{ "Mounts", SHAPE_STRUCTS, ABSENT_OMIT, mount },
 	{ "MaskedPaths", SHAPE_TEXTS, ABSENT_NULL, NULL },
 	{ "ReadonlyPaths", SHAPE_TEXTS, ABSENT_NULL, NULL },
-	{ "Init", SHAPE_BOOL, ABSENT_NULL, NULL },
+	{ "Init", SHAPE_BOOL, ABSENT_NOTHING, NULL },
 	{ 0 },
 };
 
@@ -257,7 +257,7 @@ static cJSON *copy_value(const cJSON *v, const struct field *f, enum shape shape
 		return is_whole(v) ? cJSON_CreateNumber(v->valuedouble) : mismatch(v, what, f->name, "int64", err);
 	case SHAPE_STRUCT:
 		return cJSON_IsObject(v) ? fields_copy(v, f->sub, what, err) : mismatch(v, what, f->name, "object", err);
-	case SHAPE_SET:
+	case SHAPE_EMPTY:
 		return cJSON_IsObject(v) ? cJSON_CreateObject() : mismatch(v, what, f->name, "struct {}", err);
 	case SHAPE_ANY:
 		return cJSON_Duplicate(v, /* recurse= */ true);
@@ -276,7 +276,7 @@ static enum shape element_shape(enum shape shape)
 	case SHAPE_PORTS:
 		return SHAPE_STRUCTS;
 	case SHAPE_SET:
-		return SHAPE_SET;
+		return SHAPE_EMPTY;
 	default:
 		return SHAPE_TEXT;
 	}
@@ -290,7 +290,7 @@ static cJSON *zero_element(const struct field *f, enum shape shape, const char *
 		return fields_copy(NULL, f->sub, what, err);
 	case SHAPE_STRUCTS:
 		return cJSON_CreateNull();
-	case SHAPE_SET:
+	case SHAPE_EMPTY:
 		return cJSON_CreateObject();
 	case SHAPE_INT:
 		return cJSON_CreateNumber(0);
@@ -321,7 +321,10 @@ static cJSON *copy_elements(const cJSON *v, const struct field *f, enum shape sh
 			item = zero_element(f, element_shape(shape), what, err);
 		else
 			item = copy_value(e, f, element_shape(shape), what, err);
-		if (json_put(copy, object ? e->string : NULL, item, err)) {
+		/* json_put would look for the name first, and json_parse has seen that each is there once. */
+		if (!item || !(object ? cJSON_AddItemToObject(copy, e->string, item) : cJSON_AddItemToArray(copy, item))) {
+			err_set(err, 500, "out of memory");
+			cJSON_Delete(item);
 			cJSON_Delete(copy);
 			return NULL;
 		}
@@ -351,10 +354,8 @@ static cJSON *default_value(const struct field *f, const char *what, struct err 
 	}
 }
 
-static bool is_zero(const cJSON *v, enum shape shape)
+static bool is_zero(const cJSON *v)
 {
-	if (shape == SHAPE_STRUCT)
-		return false; /* a pointer in Go: there when it was sent */
 	return cJSON_IsFalse(v) || (cJSON_IsNumber(v) && v->valuedouble == 0) ||
 	       (cJSON_IsString(v) && !v->valuestring[0]) || ((cJSON_IsArray(v) || cJSON_IsObject(v)) && !v->child);
 }
@@ -368,10 +369,10 @@ cJSON *fields_copy(const cJSON *from, const struct field *table, const char *wha
 		const cJSON *v = json_get(from, f->name);
 		cJSON *copy;
 
-		if (!v && f->absent == ABSENT_OMIT)
+		if (!v && f->absent >= ABSENT_OMIT)
 			continue;
 		copy = v ? copy_value(v, f, f->shape, what, err) : default_value(f, what, err);
-		if (copy && f->absent == ABSENT_OMIT && is_zero(copy, f->shape)) {
+		if (copy && f->absent == ABSENT_OMIT && is_zero(copy)) {
 			cJSON_Delete(copy);
 			continue;
 		}

@@ -12,6 +12,7 @@ enum shape {
 	SHAPE_SLICE,   /* the same, or one text */
 	SHAPE_MAP,     /* object of texts */
 	SHAPE_SET,     /* object of empty objects */
+	SHAPE_EMPTY,   /* one of those: what is in it is dropped */
 	SHAPE_INTS,    /* array of whole numbers */
 	SHAPE_STRUCT,  /* object with the members in sub */
 	SHAPE_STRUCTS, /* array of such */
@@ -19,12 +20,16 @@ enum shape {
 	SHAPE_ANY,     /* kept as it is */
 };
 /* What stands there when the client sends nothing (or null). */
-enum absent { ABSENT_ZERO, ABSENT_NULL, ABSENT_EMPTY, ABSENT_OMIT };
+enum absent {
+	ABSENT_ZERO, ABSENT_NULL, ABSENT_EMPTY,
+	ABSENT_OMIT, /* nothing, and nothing for the zero value either: Go's omitempty */
+	ABSENT_NOTHING, /* nothing: omitempty of a pointer */
+};
 
 struct field {
 	const char *name;
 	enum shape shape;
-	enum absent absent; /* OMIT: also when it has the zero value, as Go's omitempty */
+	enum absent absent;
 	const struct field *sub;
 };
 

@@ -302,9 +302,8 @@ static int add_mount(struct spec_mounts *m, const cJSON *spec, struct err *err)
 /* --- the others ------------------------------------------------------------------------------------------------------------ */
 int check_tmpfs_options(const char *options, struct err *err)
 {
-	static const char flags[] = "defaults,ro,rw,exec,noexec,suid,nosuid,dev,nodev,sync,async,dirsync,mand,nomand,"
-				    "atime,noatime,diratime,nodiratime,relatime,norelatime,strictatime,nostrictatime,"
-				    "private,rprivate,slave,rslave,tmpcopyup";
+	static const char flags[] = "defaults,ro,rw,exec,noexec,suid,nosuid,dev,nodev,sync,async,atime,noatime,diratime,"
+				    "nodiratime,relatime,strictatime,private,rprivate,slave,rslave";
 	static const char keys[] = "size,mode,uid,gid,nr_inodes,nr_blocks";
 	const char *part, *at = options[0] ? options : NULL;
 	size_t len, i;
