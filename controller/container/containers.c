@@ -202,7 +202,7 @@ int container_open_log(const struct container *c, int flags)
 	char path[256];
 	int fd;
 
-	snprintf(path, sizeof(path), "containers/%s/%s-json.log", c->row.id, c->row.id);
+	snprintf(path, sizeof(path), "containers/%s-json.log", c->row.id);
 	fd = openat(c->e->state_dir, path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
 	return fd < 0 ? -errno : fd;
 }
@@ -212,27 +212,25 @@ int container_open_exit(const struct container *c, int flags)
 	char path[256];
 	int fd;
 
-	snprintf(path, sizeof(path), "containers/%s/exit", c->row.id);
+	snprintf(path, sizeof(path), "containers/%s", c->row.id);
 	fd = openat(c->e->state_dir, path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
 	return fd < 0 ? -errno : fd;
 }
 
 void container_log_path(const struct container *c, char *ret, size_t size)
 {
-	snprintf(ret, size, "%s/containers/%s/%s-json.log", c->e->state_path, c->row.id, c->row.id);
+	snprintf(ret, size, "%s/containers/%s-json.log", c->e->state_path, c->row.id);
 }
 
 void container_delete_files(struct engine *e, const char *id)
 {
 	char path[256];
 
-	snprintf(path, sizeof(path), "containers/%s/%s-json.log", id, id);
-	unlinkat(e->state_dir, path, 0);
-	snprintf(path, sizeof(path), "containers/%s/exit", id);
+	snprintf(path, sizeof(path), "containers/%s-json.log", id);
 	unlinkat(e->state_dir, path, 0);
 	snprintf(path, sizeof(path), "containers/%s", id);
-	if (unlinkat(e->state_dir, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		log_warn("container %.12s: its directory stays: %s", id, strerror(errno));
+	if (unlinkat(e->state_dir, path, 0) < 0 && errno != ENOENT)
+		log_warn("container %.12s: its file stays: %s", id, strerror(errno));
 }
 
 /* --- events and times ------------------------------------------------------------------------------------ */

@@ -96,11 +96,11 @@ static cJSON *graph_driver(struct container *c)
 	cJSON *g = cJSON_CreateObject(), *data = cJSON_AddObjectToObject(g, "Data");
 	char path[4300];
 
-	snprintf(path, sizeof(path), "%s/containers/%s/merged", c->e->data_root, c->row.id);
+	snprintf(path, sizeof(path), "%s/store/tree/containers/%s/merged", c->e->data_root, c->row.id);
 	cJSON_AddStringToObject(data, "MergedDir", path);
-	snprintf(path, sizeof(path), "%s/containers/%s/upper", c->e->data_root, c->row.id);
+	snprintf(path, sizeof(path), "%s/store/tree/containers/%s/upper", c->e->data_root, c->row.id);
 	cJSON_AddStringToObject(data, "UpperDir", path);
-	snprintf(path, sizeof(path), "%s/containers/%s/work", c->e->data_root, c->row.id);
+	snprintf(path, sizeof(path), "%s/store/tree/containers/%s/work", c->e->data_root, c->row.id);
 	cJSON_AddStringToObject(data, "WorkDir", path);
 	cJSON_AddStringToObject(g, "Name", "overlay2");
 	return g;

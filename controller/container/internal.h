@@ -98,7 +98,7 @@ void container_emit(struct container *c, const char *action, const char *key, co
 cJSON *container_config(const struct container *c);
 /* All mounts, anonymous volumes with their names. */
 int container_mounts(const cJSON *merged, struct spec_mounts *ret, struct err *err);
-/* Opens a file of containers/HEX/: fd or -errno. suffix: "-json.log" (after the id) or a whole name. */
+/* Files of a container in the state directory: containers/HEX (its exit line), containers/HEX-json.log. fd or -errno. */
 int container_open_log(const struct container *c, int flags);
 int container_open_exit(const struct container *c, int flags);
 void container_log_path(const struct container *c, char *ret, size_t size);
