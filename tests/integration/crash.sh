@@ -3,7 +3,8 @@
 . "$(dirname "$0")/../lib.sh"
 [ -n "${POSTERN_SOCKET:-}" ] || exec "$top/tests/with-engine" bash "$0" "$@"
 
-set_of() { ps -eo ruid,args | awk -v i="$POSTERN_IDS" '(($1 >= i && $1 < i + 24) || $1 == 2147352576) && /postern/' | sort | uniq -c; }
+set_of() { ps -eo ruid,args | awk -v i="$POSTERN_IDS" '(($1 >= i && $1 < i + 24) || $1 == 2147352576) && /postern/ && !/defunct/' | sort | uniq -c; }
+export -f set_of
 first_set=$(set_of)
 pid_of() { jq -r ".helpers[] | select(.name == \"$1\") | .pid" "$POSTERN_RUN/helpers.json"; }
 docker run -d --name long busybox sh -c 'i=0; while [ $i -lt 100000 ]; do i=$((i+1)); echo $i; sleep 0.01; done' >/dev/null
@@ -41,5 +42,6 @@ docker ps -aq | xargs -r docker rm -f >/dev/null
 left() { find /sys/fs/cgroup -path "*$POSTERN_CGROUP/containers/*" -maxdepth 6 -type d ! -name spawn; ls "$POSTERN_DATA/store/tree/containers" "$POSTERN_RUN/monitors"; }
 until_true 40 bash -c "[ -z \"\$(find /sys/fs/cgroup -path '*$POSTERN_CGROUP/containers/*' -maxdepth 6 -type d ! -name spawn)\" ]"
 is "nothing is left of them" "" bash -c "find /sys/fs/cgroup -path '*$POSTERN_CGROUP/containers/*' -maxdepth 6 -type d ! -name spawn; ls '$POSTERN_DATA/store/tree/containers'"
+until_true 100 bash -c "[ \"\$(set_of)\" = \"$first_set\" ]"
 is "no second set of helpers" "$first_set" set_of
 finish
