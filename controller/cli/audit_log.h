@@ -42,9 +42,12 @@ struct audit_record {
 bool audit_parse(const char *line, size_t len, struct audit_record *ret);
 void audit_record_free(struct audit_record *r);
 
-/* Number, text or "" of a member. */
+/* Number, text or "" of a member. Whole numbers beyond 15 digits are cJSON_Raw items with their digits as in the log. */
 uint64_t audit_u64(const struct cJSON *json, const char *key);
 const char *audit_text(const struct cJSON *json, const char *key);
+
+/* 32 bytes in hex: the id of a container, or a hash. */
+bool audit_is_id(const char *s);
 
 /* SHA-256 in hex; out takes AUDIT_HASH_HEX + 1 bytes. */
 void audit_hash(const void *data, size_t n, char *out);

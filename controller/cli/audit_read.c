@@ -1,4 +1,6 @@
-/* audit_read.c - reading lines and records of the audit log, and showing them. The input may be hostile: audit.h. */
+/* audit_read.c - lines and records of the audit log, and which of them are wanted. The input may be hostile: audit.h.
+ *
+ * Numbers reach 2^64 (tickets, masks, times), where cJSON's doubles end at 2^53: a longer one is kept as its own digits. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,8 +18,7 @@ static const char hash_member[] = ",\"hash\":\"";
 enum {
 	HASH_MEMBER = sizeof(hash_member) - 1,
 	HASH_END = HASH_MEMBER + AUDIT_HASH_HEX + 2,
-	VALUE_SHOWN = 80,
-	ID_SHOWN = 12
+	DIGITS_EXACT = 15 /* that many decimal digits every double keeps */
 };
 
 int audit_open(struct audit_reader *r, const char *dir, const char *name)
@@ -63,13 +64,47 @@ bool audit_next(struct audit_reader *r)
 	return true;
 }
 
+/* --- numbers -------------------------------------------------------------------------------------------------- */
+/* The next number behind *p in a JSON text that parsed, outside of strings; its length, 0 at the end. */
+static size_t next_number(const char **p)
+{
+	static const char of_numbers[] = "+-.0123456789Ee";
+	const char *s = *p;
+
+	for (; *s && *s != '-' && (*s < '0' || *s > '9'); s++)
+		if (*s == '"')
+			for (s++; *s && *s != '"'; s++)
+				s += s[0] == '\\' && s[1];
+	*p = s;
+	return strspn(s, of_numbers);
+}
+
+/* Gives long numbers their text back: a walk of the tree meets them in the order of the text. */
+static void keep_digits(cJSON *v, const char **text)
+{
+	for (; v; v = v->next) {
+		size_t n;
+
+		keep_digits(v->child, text);
+		if (!cJSON_IsNumber(v))
+			continue;
+		n = next_number(text);
+		if (n > DIGITS_EXACT && strcspn(*text, ".Ee") >= n) {
+			v->valuestring = strndup(*text, n); /* freed with v: cJSON's memory is the C library's */
+			v->type = v->valuestring ? cJSON_Raw : cJSON_Number;
+		}
+		*text += n;
+	}
+}
+
 uint64_t audit_u64(const cJSON *json, const char *key)
 {
 	const cJSON *v = cJSON_GetObjectItemCaseSensitive(json, key);
+	uint64_t n;
 
-	return cJSON_IsNumber(v) && v->valuedouble >= 0 && v->valuedouble < 9007199254740992.0
-		       ? (uint64_t)v->valuedouble
-		       : 0;
+	if (cJSON_IsRaw(v))
+		return text_u64(v->valuestring, UINT64_MAX, &n) == 0 ? n : 0;
+	return cJSON_IsNumber(v) && v->valuedouble >= 0 && v->valuedouble < 1e15 ? (uint64_t)v->valuedouble : 0;
 }
 
 const char *audit_text(const cJSON *json, const char *key)
@@ -79,10 +114,20 @@ const char *audit_text(const cJSON *json, const char *key)
 	return s ? s : "";
 }
 
+bool audit_is_id(const char *s)
+{
+	uint8_t id[ID_BYTES];
+
+	return hex_decode(s, id, sizeof(id)) == 0;
+}
+
 bool audit_parse(const char *line, size_t len, struct audit_record *ret)
 {
 	cJSON *json = strlen(line) == len ? cJSON_ParseWithLengthOpts(line, len + 1, NULL, 1) : NULL;
+	const char *rest = line;
+	const cJSON *args;
 
+	keep_digits(json, &rest);
 	if (!cJSON_IsObject(json) || !audit_u64(json, "seq")) {
 		cJSON_Delete(json);
 		return false;
@@ -102,9 +147,12 @@ bool audit_parse(const char *line, size_t len, struct audit_record *ret)
 		.hash = audit_text(json, "hash"),
 		.error = (int)(audit_u64(json, "errno") & 4095),
 	};
-	/* The header says on whose behalf; where it says nothing, the arguments may. */
+	/* The header says on whose behalf; where it says nothing, the arguments may (layer has the id for a name). */
+	args = cJSON_GetObjectItemCaseSensitive(json, "args");
 	if (!*ret->container)
-		ret->container = audit_text(cJSON_GetObjectItemCaseSensitive(json, "args"), "container");
+		ret->container = audit_text(args, "container");
+	if (!*ret->container && strcmp(ret->chan, "layer") == 0 && audit_is_id(audit_text(args, "name")))
+		ret->container = audit_text(args, "name");
 	return true;
 }
 
@@ -169,151 +217,4 @@ bool audit_matches(const struct audit_filter *f, const struct audit_record *r)
 		return true;
 	t = audit_time_ns(r->time);
 	return (!f->since_ns || t >= f->since_ns) && (!f->until_ns || t <= f->until_ns);
-}
-
-/* True for the first byte of what a terminal obeys: C0, DEL, and C1 (U+0080..9F). */
-static bool acts(const unsigned char *s, size_t left)
-{
-	return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && left > 1 && s[1] < 0xa0);
-}
-
-void audit_put(FILE *out, const char *text, size_t max)
-{
-	const unsigned char *s = (const unsigned char *)text;
-	size_t n = strlen(text), shown = n > max ? max : n;
-
-	/* not in the midst of a character */
-	while (shown < n && shown > 0 && (s[shown] & 0xc0) == 0x80)
-		shown--;
-	for (size_t i = 0; i < shown; i++) {
-		if (!acts(s + i, shown - i))
-			putc(s[i], out);
-		else if (s[i] == 0xc2)
-			fprintf(out, "\\x%02x", s[++i]);
-		else
-			fprintf(out, "\\x%02x", s[i]);
-	}
-	if (shown < n)
-		fputs("...", out);
-}
-
-void audit_put_line(FILE *out, const char *line, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		const unsigned char *s = (const unsigned char *)line + i;
-
-		if (s[0] == 0xc2 && acts(s, len - i))
-			fprintf(out, "\\u%04x", ((const unsigned char *)line)[++i]);
-		else if (acts(s, len - i))
-			fprintf(out, "\\u%04x", s[0]);
-		else
-			putc(s[0], out);
-	}
-	putc('\n', out);
-}
-
-static bool is_id(const char *s)
-{
-	uint8_t id[ID_BYTES];
-
-	return hex_decode(s, id, sizeof(id)) == 0;
-}
-
-void audit_put_members(FILE *out, const cJSON *object)
-{
-	const cJSON *m;
-
-	cJSON_ArrayForEach(m, object) {
-		if (cJSON_IsString(m) && !*m->valuestring)
-			continue;
-		putc(' ', out);
-		audit_put(out, m->string ? m->string : "", VALUE_SHOWN);
-		putc('=', out);
-		if (cJSON_IsString(m)) {
-			audit_put(out, m->valuestring, is_id(m->valuestring) ? ID_SHOWN : VALUE_SHOWN);
-		} else if (cJSON_IsNumber(m) && m->valuedouble > 1.8e19) {
-			fputs("max", out); /* near 2^64: no limit */
-		} else {
-			char *text = cJSON_PrintUnformatted(m);
-
-			audit_put(out, text ? text : "?", VALUE_SHOWN);
-			free(text);
-		}
-	}
-}
-
-void audit_put_result(FILE *out, const struct audit_record *r)
-{
-	const char *stage = audit_text(r->json, "stage"), *rule = audit_text(r->json, "rule");
-	const char *name = r->error ? strerrorname_np(r->error) : NULL;
-
-	audit_put(out, *r->decision ? r->decision : "?", 16);
-	if (r->error)
-		fprintf(out, " %s", name ? name : "unknown error");
-	if (*stage) {
-		fputs(" at ", out);
-		audit_put(out, stage, VALUE_SHOWN);
-	}
-	if (*rule) {
-		fputs(" by ", out);
-		audit_put(out, rule, VALUE_SHOWN);
-	}
-}
-
-static void put_client(FILE *out, const struct audit_record *r)
-{
-	const cJSON *client = cJSON_GetObjectItemCaseSensitive(r->json, "client");
-
-	if (cJSON_HasObjectItem(client, "uid"))
-		fprintf(out, " uid=%" PRIu64 " pid=%" PRIu64, audit_u64(client, "uid"), audit_u64(client, "pid"));
-	else if (client)
-		fputs(" client=unproven", out);
-}
-
-/* Members of an event that are not shown elsewhere in the line. */
-static void put_others(FILE *out, const cJSON *json)
-{
-	static const char *const shown[] = { "seq", "chan",  "cseq", "kind",	 "time",      "mono", "boot",
-					     "pid", "build", "op",   "decision", "container", "prev", "hash" };
-	cJSON *copy = cJSON_Duplicate(json, 1);
-
-	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
-		cJSON_DeleteItemFromObjectCaseSensitive(copy, shown[i]);
-	audit_put_members(out, copy);
-	cJSON_Delete(copy);
-}
-
-void audit_put_details(FILE *out, const struct audit_record *r)
-{
-	if (strcmp(r->kind, "intent") == 0) {
-		put_client(out, r);
-		audit_put_members(out, cJSON_GetObjectItemCaseSensitive(r->json, "args"));
-	} else if (strcmp(r->kind, "outcome") == 0) {
-		fprintf(out, " of=%" PRIu64 " ", r->intent);
-		audit_put_result(out, r);
-		fprintf(out, " us=%" PRIu64, audit_u64(r->json, "us"));
-		audit_put_members(out, cJSON_GetObjectItemCaseSensitive(r->json, "result"));
-	} else {
-		put_others(out, r->json);
-	}
-}
-
-void audit_put_record(FILE *out, const struct audit_record *r)
-{
-	fprintf(out, "%" PRIu64 " ", r->seq);
-	audit_put(out, r->time, 30);
-	putc(' ', out);
-	audit_put(out, r->chan, 16);
-	if (*r->op) {
-		putc('.', out);
-		audit_put(out, r->op, 32);
-	}
-	putc(' ', out);
-	audit_put(out, r->kind, 16);
-	if (*r->container) {
-		putc(' ', out);
-		audit_put(out, r->container, ID_SHOWN);
-	}
-	audit_put_details(out, r);
-	putc('\n', out);
 }

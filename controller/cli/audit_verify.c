@@ -3,27 +3,32 @@
  * Each record has the hash of the one before and its own, so an edit, a drop and a reordering show in the file alone.
  * Who rewrites everything from some record on with fresh hashes is found by the anchors, which lie in another file (and
  * in the kernel's log); so is who cuts off the end. Torn lines, gaps and suppressed records are the log's own
- * statements of what went wrong or was counted, and are checked as such. */
+ * statements of what went wrong or was counted, and are checked as such.
+ *
+ * The engine may go on writing meanwhile. Audit writes an anchor's record, then its anchor, then the next record: an
+ * anchor that is not there yet when its record is read is there when the next record is. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cjson/cJSON.h>
 
 #include "audit_log.h"
 
-enum { CHANNELS = 16, TORN_KEPT = 65536 };
+enum { CHANNELS = 16, TORN_KEPT = 65536, TRIES = 4, TRY_US = 50000 };
 
 struct anchor {
-	uint64_t seq, number; /* number: line of the anchors file */
+	uint64_t seq;
 	char hash[AUDIT_HASH_HEX + 1], time[40];
 };
 
 struct verifier {
 	FILE *out;
+	struct audit_reader *anchors_file;
 	struct anchor *anchors;
-	size_t nanchors, next_anchor;
+	size_t nanchors, next_anchor, anchors_size;
 	uint64_t seq; /* of the last good record */
 	char hash[AUDIT_HASH_HEX + 1];
 	uint64_t unanchored; /* sequence of an anchor record that is not in the anchors file */
@@ -36,7 +41,7 @@ struct verifier {
 	char *torn;
 	size_t torn_len;
 	uint64_t torn_first; /* line number */
-	bool too_torn;
+	bool too_torn, no_record; /* the first of the torn lines does not even end as a record does */
 };
 
 __attribute__((format(printf, 3, 4))) static int broken(const struct verifier *v, uint64_t line, const char *format,
@@ -52,39 +57,58 @@ __attribute__((format(printf, 3, 4))) static int broken(const struct verifier *v
 	return AUDIT_FOUND;
 }
 
-/* Anchors grow with their line; each is one JSON object. */
-static int read_anchors(struct verifier *v, const char *dir)
+/* A line that is being written: given a moment, it is read again from its start. */
+static bool next_line(struct audit_reader *r)
 {
-	struct audit_reader r;
-	int e = audit_open(&r, dir, "anchors") < 0 ? AUDIT_UNREADABLE : AUDIT_OK;
-	size_t size = 0;
+	for (int tries = 0; tries < TRIES; tries++) {
+		long at = ftell(r->file);
 
-	while (e == AUDIT_OK && audit_next(&r)) {
-		cJSON *json = cJSON_ParseWithLength(r.text, r.len);
-		struct anchor a = { audit_u64(json, "seq"), r.number, "", "" };
-
-		snprintf(a.hash, sizeof(a.hash), "%s", audit_text(json, "hash"));
-		snprintf(a.time, sizeof(a.time), "%s", audit_text(json, "time"));
-		cJSON_Delete(json);
-		if (!a.seq || strlen(a.hash) != AUDIT_HASH_HEX ||
-		    (v->nanchors && a.seq <= v->anchors[v->nanchors - 1].seq)) {
-			fprintf(v->out, "anchors are BROKEN at line %" PRIu64 ": no anchor, or not in order\n",
-				r.number);
-			e = AUDIT_FOUND;
-			break;
-		}
-		if (v->nanchors == size) {
-			struct anchor *more = reallocarray(v->anchors, size = size ? size * 2 : 64, sizeof(*more));
-
-			if (!more) {
-				e = AUDIT_UNREADABLE;
-				break;
-			}
-			v->anchors = more;
-		}
-		v->anchors[v->nanchors++] = a;
+		if (!audit_next(r))
+			return false;
+		if (r->complete || !feof(r->file) || tries == TRIES - 1 || at < 0)
+			return true;
+		usleep(TRY_US);
+		clearerr(r->file);
+		fseek(r->file, at, SEEK_SET);
+		r->number--;
 	}
-	audit_close(&r);
+	return false;
+}
+
+static int add_anchor(struct verifier *v, const struct audit_reader *r)
+{
+	cJSON *json = cJSON_ParseWithLength(r->text, r->len);
+	struct anchor a = { audit_u64(json, "seq"), "", "" };
+
+	snprintf(a.hash, sizeof(a.hash), "%s", audit_text(json, "hash"));
+	snprintf(a.time, sizeof(a.time), "%s", audit_text(json, "time"));
+	cJSON_Delete(json);
+	if (!a.seq || strlen(a.hash) != AUDIT_HASH_HEX || (v->nanchors && a.seq <= v->anchors[v->nanchors - 1].seq)) {
+		fprintf(v->out, "anchors are BROKEN at line %" PRIu64 ": %s\n", r->number,
+			a.seq && strlen(a.hash) == AUDIT_HASH_HEX ? "not in order" : "this is no anchor");
+		return AUDIT_FOUND;
+	}
+	if (v->nanchors == v->anchors_size) {
+		size_t size = v->anchors_size ? v->anchors_size * 2 : 64;
+		struct anchor *more = reallocarray(v->anchors, size, sizeof(*more));
+
+		if (!more)
+			return AUDIT_UNREADABLE;
+		v->anchors = more;
+		v->anchors_size = size;
+	}
+	v->anchors[v->nanchors++] = a;
+	return AUDIT_OK;
+}
+
+/* Those that were not read yet. Anchors grow with their line; each is one JSON object. */
+static int read_anchors(struct verifier *v)
+{
+	int e = AUDIT_OK;
+
+	clearerr(v->anchors_file->file);
+	while (e == AUDIT_OK && next_line(v->anchors_file))
+		e = add_anchor(v, v->anchors_file);
 	return e;
 }
 
@@ -133,24 +157,46 @@ static int check_order(struct verifier *v, const struct audit_reader *r, const s
 	return AUDIT_OK;
 }
 
+static int compare_anchor(struct verifier *v, uint64_t line, uint64_t seq, const char *hash)
+{
+	const struct anchor *a = &v->anchors[v->next_anchor];
+	uint64_t since = v->next_anchor ? a[-1].seq : 0;
+
+	if (strcmp(a->hash, hash) != 0)
+		return broken(v, line,
+			      "record %" PRIu64 " is not the one that was anchored at %s: rewritten between "
+			      "records %" PRIu64 " and %" PRIu64,
+			      seq, a->time, since + 1, seq);
+	v->next_anchor++;
+	return AUDIT_OK;
+}
+
+static bool anchored(const struct verifier *v, uint64_t seq)
+{
+	return v->next_anchor < v->nanchors && v->anchors[v->next_anchor].seq == seq;
+}
+
 static int check_anchor(struct verifier *v, const struct audit_reader *r, const struct audit_record *rec)
 {
-	const struct anchor *a = v->next_anchor < v->nanchors ? &v->anchors[v->next_anchor] : NULL;
-	uint64_t since = v->next_anchor ? v->anchors[v->next_anchor - 1].seq : 0;
+	int e;
 
-	if (v->unanchored)
-		return broken(v, r->number - 1, "record %" PRIu64 " is an anchor that the anchors file does not have",
-			      v->unanchored);
-	if (a && a->seq == rec->seq) {
-		if (strcmp(a->hash, rec->hash) != 0)
-			return broken(v, r->number,
-				      "record %" PRIu64 " is not the one that was anchored at %s: rewritten between "
-				      "records %" PRIu64 " and %" PRIu64,
-				      rec->seq, a->time, since + 1, rec->seq);
-		v->next_anchor++;
-	} else if (strcmp(rec->kind, "anchor") == 0) {
-		v->unanchored = rec->seq; /* only the last record may: a crash came between the two */
+	if (v->unanchored) {
+		e = read_anchors(v);
+		if (e != AUDIT_OK)
+			return e;
+		if (!anchored(v, v->unanchored))
+			return broken(v, r->number - 1,
+				      "record %" PRIu64 " is an anchor that the anchors file does not have",
+				      v->unanchored);
+		e = compare_anchor(v, r->number - 1, v->unanchored, v->hash);
+		v->unanchored = 0;
+		if (e != AUDIT_OK)
+			return e;
 	}
+	if (anchored(v, rec->seq))
+		return compare_anchor(v, r->number, rec->seq, rec->hash);
+	if (strcmp(rec->kind, "anchor") == 0)
+		v->unanchored = rec->seq; /* only the last record may be: a crash came between the two */
 	return AUDIT_OK;
 }
 
@@ -192,8 +238,10 @@ static void keep_torn(struct verifier *v, const struct audit_reader *r)
 {
 	char *more = v->torn_len + r->len + 1 <= TORN_KEPT ? realloc(v->torn, v->torn_len + r->len + 1) : NULL;
 
-	if (!v->torn_first)
+	if (!v->torn_first) {
 		v->torn_first = r->number;
+		v->no_record = !audit_hashed_length(r->text, r->len);
+	}
 	v->too_torn |= !more;
 	if (!more)
 		return;
@@ -212,14 +260,20 @@ static int check_torn(struct verifier *v, const struct audit_record *rec)
 	if (!v->torn_first)
 		return AUDIT_OK;
 	audit_hash(v->torn, v->torn_len, hash);
-	if (v->too_torn || !rec || strcmp(rec->kind, "torn") != 0 || audit_u64(rec->json, "bytes") != v->torn_len ||
-	    strcmp(audit_text(rec->json, "sha256"), hash) != 0)
-		return broken(v, v->torn_first, "%s", rec ? "its hash does not fit its text: edited" :
-			      "the last line is no whole record: torn, or edited");
-	v->torn_lines++;
-	v->torn_first = 0;
-	v->torn_len = 0;
-	return AUDIT_OK;
+	if (rec && strcmp(rec->kind, "torn") == 0 && !v->too_torn && audit_u64(rec->json, "bytes") == v->torn_len &&
+	    strcmp(audit_text(rec->json, "sha256"), hash) == 0) {
+		v->torn_lines++;
+		v->torn_first = 0;
+		v->torn_len = 0;
+		return AUDIT_OK;
+	}
+	if (!v->no_record)
+		return broken(v, v->torn_first, "its hash does not fit its text: edited");
+	if (!rec)
+		return broken(v, v->torn_first, "the last line is no whole record: torn, or edited");
+	if (strcmp(rec->kind, "torn") == 0)
+		return broken(v, v->torn_first, "not the torn bytes that record %" PRIu64 " tells of: edited", rec->seq);
+	return broken(v, v->torn_first, "this is no record: overwritten or put in");
 }
 
 static int check_line(struct verifier *v, const struct audit_reader *r)
@@ -263,8 +317,7 @@ static int check_end(struct verifier *v, uint64_t lines)
 			      " was anchored at %s: truncated",
 			      v->seq, a->seq, a->time);
 	}
-	fprintf(v->out, "audit log is whole: %" PRIu64 " records, %zu anchors, head %.16s", v->seq, v->nanchors,
-		v->hash);
+	fprintf(v->out, "audit log is whole: %" PRIu64 " records, %zu anchors, head %s", v->seq, v->nanchors, v->hash);
 	if (v->suppressed)
 		fprintf(v->out, ", %" PRIu64 " denials only counted", v->suppressed);
 	if (v->lost)
@@ -275,21 +328,27 @@ static int check_end(struct verifier *v, uint64_t lines)
 	return AUDIT_OK;
 }
 
+static int verify_files(struct verifier *v, struct audit_reader *log)
+{
+	int e = read_anchors(v);
+
+	while (e == AUDIT_OK && next_line(log))
+		e = check_line(v, log);
+	return e == AUDIT_OK ? check_end(v, log->number) : e;
+}
+
 int audit_verify(const char *dir, FILE *out)
 {
-	struct verifier v = { .out = out };
-	struct audit_reader *r = malloc(sizeof(*r));
-	int e = r ? read_anchors(&v, dir) : AUDIT_UNREADABLE;
+	struct audit_reader *r = calloc(2, sizeof(*r));
+	struct verifier v = { .out = out, .anchors_file = r };
+	int e = AUDIT_UNREADABLE;
 
 	memset(v.hash, '0', AUDIT_HASH_HEX);
-	if (e == AUDIT_OK && audit_open(r, dir, "audit.log") < 0)
-		e = AUDIT_UNREADABLE;
-	if (e == AUDIT_OK) {
-		while (e == AUDIT_OK && audit_next(r))
-			e = check_line(&v, r);
-		if (e == AUDIT_OK)
-			e = check_end(&v, r->number);
-		audit_close(r);
+	if (r && audit_open(&r[0], dir, "anchors") == 0 && audit_open(&r[1], dir, "audit.log") == 0)
+		e = verify_files(&v, &r[1]);
+	if (r) {
+		audit_close(&r[0]);
+		audit_close(&r[1]);
 	}
 	free(v.anchors);
 	free(v.torn);
