@@ -33,7 +33,7 @@ LIB_CONTROLLER := $(B)/libcontroller.a
 BINS := $(addprefix $(B)/bin/postern-,$(HELPERS)) \
 	$(if $(wildcard controller/main.c),$(B)/bin/posternd) $(if $(wildcard controller/cli/main.c),$(B)/bin/postern)
 
-LIBS_launcher := -lcjson -lm
+LIBS_policy := -lcjson -lm
 LIBS_spawn := -lcjson -lm
 LIBS_device := -lbpf -lelf -lz
 # Of libarchive only what is used: its shared library brings ICU and libxml2, 3 MB in every program.
@@ -81,7 +81,7 @@ $(B)/gen/device.skel.h: $(B)/gen/device.bpf.o
 	bpftool gen skeleton $< name device_bpf > $@
 $(call obj,$(wildcard helpers/device/*.c)): CPPFLAGS += -I$(B)/gen
 $(call obj,$(wildcard helpers/device/*.c)): $(if $(wildcard bpf/device.bpf.c),$(B)/gen/device.skel.h)
-$(B)/obj/helpers/launcher/main.o: CPPFLAGS += -DBUILD_ID='"$(BUILD_ID)"'
+$(B)/obj/helpers/launcher/policy.o: CPPFLAGS += -DBUILD_ID='"$(BUILD_ID)"'
 
 # Unit tests: one program per tests/unit/test_*.c, over the libraries. They also write archives: libarchive whole.
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))

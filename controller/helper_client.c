@@ -19,6 +19,7 @@
 #include "../helpers/base/cleanup.h"
 #include "../helpers/base/log.h"
 #include "../helpers/protocol/call.h"
+#include "../helpers/protocol/control.h"
 #include "engine.h"
 #include "task.h"
 
@@ -84,11 +85,6 @@ struct monitor_link {
 	struct remote peer;
 	void (*exited)(void *data, const struct req_monitor_exited *msg);
 	void *data;
-};
-
-/* What the launcher sends on the control socket, with the channel as its only fd. */
-struct control_message {
-	uint32_t helper, restarts;
 };
 
 /* The helpers that posternd itself talks to. */

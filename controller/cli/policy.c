@@ -1,5 +1,5 @@
-/* policy.c - policy check and explain. The launcher's own compiler says whether the file is valid: what it accepts here is what it
- * will run with. */
+/* policy.c - policy check and explain. The launcher's own compiler (helpers/policy) says whether the file is valid: what it accepts
+ * here is what the engine will run with. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -15,9 +15,9 @@
 #define SYSTEM_POLICY "/etc/postern/policy.json"
 
 /* Next to our own program (a build tree), or where `make install` puts it. */
-static int find_launcher(char *out, size_t size)
+static int find_compiler(char *out, size_t size)
 {
-	static const char *const places[] = { "postern-launcher", "../libexec/postern/postern-launcher" };
+	static const char *const places[] = { "postern-policy", "../libexec/postern/postern-policy" };
 	char own[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
 	char *slash;
@@ -27,25 +27,25 @@ static int find_launcher(char *out, size_t size)
 	for (size_t i = 0; slash && i < ARRAY_SIZE(places); i++)
 		if (text_format(out, size, "%.*s/%s", (int)(slash - own), own, places[i]) == 0 && access(out, X_OK) == 0)
 			return 0;
-	return fail(-1, "postern-launcher is neither beside %s nor in ../libexec/postern", own);
+	return fail(-1, "postern-policy is neither beside %s nor in ../libexec/postern", own);
 }
 
 /* Runs the check; with quiet only errors are shown. Returns its exit status. */
 static int check(const char *file, bool quiet)
 {
-	char launcher[PATH_MAX];
+	char compiler[PATH_MAX];
 	int status;
 	pid_t pid;
 
-	if (find_launcher(launcher, sizeof(launcher)) < 0)
+	if (find_compiler(compiler, sizeof(compiler)) < 0)
 		return 2;
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		if (quiet && !freopen("/dev/null", "we", stdout))
+		if (quiet && !freopen("/dev/null", "w", stdout))
 			_exit(2);
-		execl(launcher, launcher, "--policy-check", file, (char *)NULL);
-		fail(2, "%s: %s", launcher, strerror(errno));
+		execl(compiler, compiler, "--check", file, (char *)NULL);
+		fail(2, "%s: %s", compiler, strerror(errno));
 		_exit(2);
 	}
 	while (pid > 0 && waitpid(pid, &status, 0) < 0)

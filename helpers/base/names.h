@@ -22,7 +22,8 @@
 	H(SPAWN, "spawn")            \
 	H(LAYER, "layer")            \
 	H(AUDIT, "audit")            \
-	H(MONITOR, "monitor")
+	H(MONITOR, "monitor")        \
+	H(POLICY, "policy")
 
 enum helper_id {
 #define HELPER_ENUM(upper, lower) HELPER_##upper,

@@ -4,7 +4,39 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "names.h"
+#include "cleanup.h"
+
+const char *const policy_etc_files[POLICY_ETC_COUNT] = { "/etc/passwd", "/etc/group", "/etc/subuid", "/etc/subgid" };
+
+#define PART(H, member) [HELPER_##H] = { offsetof(struct policy, member), sizeof(((struct policy *)0)->member) }
+static const struct {
+	size_t offset, size;
+} parts[HELPER_COUNT] = {
+	PART(CONTROLLER, controller), PART(IDMAP, idmap), PART(NETNS, netns), PART(LOOKUP, lookup), PART(MOUNT, mount),
+	PART(SEAL, seal), PART(CGROUP, cgroup), PART(DEVICE, device), PART(SPAWN, spawn), PART(LAYER, layer), PART(AUDIT, audit),
+};
+
+const void *policy_part(const struct policy *p, enum helper_id id, size_t *ret_size)
+{
+	if ((unsigned)id >= HELPER_COUNT || parts[id].size == 0)
+		return NULL;
+	*ret_size = parts[id].size;
+	return (const char *)p + parts[id].offset;
+}
+
+void policy_spread_common(struct policy *p)
+{
+	const struct policy_common common = p->controller;
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		struct policy_common *to = (struct policy_common *)((char *)p + parts[i].offset);
+
+		if (parts[i].size == 0)
+			continue;
+		*to = common;
+		to->size = (uint32_t)parts[i].size;
+	}
+}
 
 int policy_map(int fd, size_t size, const void **ret)
 {

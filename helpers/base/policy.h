@@ -1,7 +1,7 @@
 /* policy.h - root's policy as the helpers see it: one fixed struct per helper in a sealed memfd (FD_POLICY).
  *
- * The launcher reads policy/default.json, checks it and fills these; no helper parses text. Every rule has a name,
- * which goes into the audit log and into refusals. */
+ * postern-policy (helpers/policy, no privilege) compiles root's JSON file to these, the launcher checks them and hands
+ * them out; no helper parses text. Every rule has a name, which goes into the audit log and into refusals. */
 #ifndef POSTERN_BASE_POLICY_H
 #define POSTERN_BASE_POLICY_H
 
@@ -11,6 +11,7 @@
 
 #include "fd.h"
 #include "limits.h"
+#include "names.h"
 #include "peer.h"
 
 enum { POLICY_MAGIC = 0x504f4c31, POLICY_USERS_MAX = 128, POLICY_PATHS_MAX = 64, POLICY_DEVICES_MAX = 64 };
@@ -115,6 +116,36 @@ struct policy_audit {
 	uint32_t kernel_log; /* anchors also to /dev/kmsg */
 	uint32_t denials_per_minute; /* per channel; more are counted in one 'suppressed' record */
 };
+
+/* Every part. */
+struct policy {
+	struct policy_common controller;
+	struct policy_idmap idmap;
+	struct policy_netns netns;
+	struct policy_lookup lookup;
+	struct policy_mount mount;
+	struct policy_seal seal;
+	struct policy_cgroup cgroup;
+	struct policy_device_part device;
+	struct policy_spawn spawn;
+	struct policy_layer layer;
+	struct policy_audit audit;
+};
+
+/* What the launcher and the compiler share, in a memfd (FD_POLICY of the compiler). In: what the engine knows and the file does
+ * not say (ids_base, devs, socket, build, denied; range_first and range_last when they are to replace the file's, else 0).
+ * Out: the whole policy, or the error. The file itself is FD_OWN, policy_etc_files follow. */
+struct policy_job {
+	struct policy policy;
+	char error[512];
+};
+enum { POLICY_ETC_COUNT = 4 };
+extern const char *const policy_etc_files[POLICY_ETC_COUNT];
+
+/* The part that a program gets as FD_POLICY. NULL when it gets none. */
+const void *policy_part(const struct policy *p, enum helper_id id, size_t *ret_size);
+/* Gives every part the common one of the controller, and its own size. */
+void policy_spread_common(struct policy *p);
 
 /* Maps FD_POLICY and checks magic and size. -EINVAL when it is not a part of that size. */
 int policy_map(int fd, size_t size, const void **ret);

@@ -101,6 +101,12 @@ static void plan_own_fds(struct launcher *l, const struct row *row, struct plan 
 		add_arg(p, "--data-root=%s", l->config.data, -1);
 		add_arg(p, "--state=%s/state", l->config.data, -1);
 		break;
+	case HELPER_POLICY:
+		for (size_t i = 0; i < ARRAY_SIZE(l->policy_files); i++)
+			add_fd(p, l->policy_files[i]);
+		add_arg(p, "--compile", "", -1);
+		add_arg(p, "%s", l->config.policy, -1);
+		break;
 	default:
 		break;
 	}
@@ -267,7 +273,7 @@ static int new_channel(struct launcher *l, struct child *c, int *ret)
 		*ret = dup(l->control[1]);
 		return *ret < 0 ? -errno : 0;
 	}
-	if (c->row->id == HELPER_AUDIT) {
+	if (c->row->id == HELPER_AUDIT || c->row->id == HELPER_POLICY) {
 		*ret = -EBADF;
 		return 0;
 	}

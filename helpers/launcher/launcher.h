@@ -10,7 +10,7 @@
 
 #include "../base/limits.h"
 #include "../base/names.h"
-#include "policy.h"
+#include "../base/policy.h"
 
 enum { PATH_SIZE = 4096 };
 
@@ -70,6 +70,7 @@ struct child {
 struct launcher {
 	struct config config;
 	struct policy policy;
+	int policy_files[1 + POLICY_ETC_COUNT]; /* for the compiler */
 	struct fd_devs devs;
 	struct cgroups cgroups;
 	int range_ns, store_ns, files_mntns, spawn_mntns; /* namespaces */
@@ -97,6 +98,9 @@ void cgroups_remove(struct launcher *l, bool containers); /* what is empty; cont
 
 /* namespaces.c */
 int namespaces_create(struct launcher *l);
+
+/* policy.c: l->policy; the reason is logged. */
+int policy_load(struct launcher *l);
 
 /* child.c */
 int child_start(struct launcher *l, struct child *c);

@@ -20,10 +20,6 @@
 #include "../protocol/server.h"
 #include "launcher.h"
 
-#ifndef BUILD_ID
-#define BUILD_ID "unknown"
-#endif
-
 static const char usage[] =
 	"Usage: postern-launcher [options]\n"
 	"Starts the engine: reads root's policy, makes what the helpers need, runs and supervises them.\n"
@@ -37,8 +33,7 @@ static const char usage[] =
 	"  --group NAME      group that may connect to the socket (everyone; the policy decides what they may do)\n"
 	"  --log FILE        messages of all programs (standard error)\n"
 	"  --daemon          go to the background\n"
-	"  --purge           end what runs and remove data, cgroups and status for good; do not start\n"
-	"  --policy-check FILE   only check a policy\n";
+	"  --purge           end what runs and remove data, cgroups and status for good; do not start\n";
 
 static int parse_ranges(const char *text, struct config *c)
 {
@@ -116,42 +111,6 @@ static int parse(int argc, char **argv, struct config *c)
 	return r;
 }
 
-static int load_policy(struct launcher *l)
-{
-	char socket[PATH_SIZE + 16], error[512], etc[] = "/etc/postern";
-	const char *denied[] = { l->config.data, l->config.run, etc, "/run/docker.sock" };
-	struct policy_engine engine = {
-		.ids_base = l->config.ids_base,
-		.range_first = l->config.range_first,
-		.range_last = l->config.range_last,
-		.socket = socket,
-		.build = BUILD_ID,
-		.devs = &l->devs,
-		.denied = denied,
-		.ndenied = ARRAY_SIZE(denied),
-	};
-	int r;
-
-	snprintf(socket, sizeof(socket), "%s/postern.sock", l->config.run);
-	if (strlen(socket) >= sizeof(l->policy.controller.socket)) {
-		log_error("--run: the socket's path would be too long for a Unix socket (107 bytes)");
-		return -ENAMETOOLONG;
-	}
-	r = policy_load(l->config.policy, &engine, &l->policy, error, sizeof(error));
-	if (r < 0)
-		log_error("%s", error);
-	return r;
-}
-
-static int make_memfd(const char *name, size_t size)
-{
-	_cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	if (fd < 0 || ftruncate(fd, (off_t)size) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-		return -errno;
-	return TAKE_FD(fd);
-}
-
 static int pair(int sockets[2])
 {
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0 ? -errno : 0;
@@ -171,7 +130,7 @@ static int children_prepare(struct launcher *l)
 		int sockets[2], r;
 
 		c->row = &rows[i];
-		c->keep = make_memfd("keep", sizeof(struct keep));
+		c->keep = memfd_shared("keep", sizeof(struct keep));
 		c->policy = part ? memfd_sealed("policy", part, size) : -EBADF;
 		if (c->keep < 0 || (part && c->policy < 0))
 			return -ENOMEM;
@@ -239,7 +198,7 @@ static int run(struct launcher *l)
 	STEP("another launcher", dirs_lock(l));
 	raise_own_limits();
 	STEP("cgroups", cgroups_create(l));
-	STEP("policy", load_policy(l));
+	STEP("policy", policy_load(l));
 	STEP("directories", dirs_create(l));
 	STEP("namespaces", namespaces_create(l));
 	l->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -262,8 +221,6 @@ int main(int argc, char **argv)
 	int r;
 
 	log_init("postern-launcher", LOG_LEVEL_INFO);
-	if (argc > 1 && !strncmp(argv[1], "--policy-", 9))
-		return policy_main(argc, argv);
 	if (parse(argc, argv, &l.config) < 0) {
 		fputs(usage, stderr);
 		return 2;

@@ -15,14 +15,10 @@
 
 #include "../base/cleanup.h"
 #include "../base/log.h"
+#include "../protocol/control.h"
 #include "launcher.h"
 
 enum { WINDOW_S = 10, FAILURES_MAX = 10 };
-
-/* What the controller is told on its control socket; the helper's channel comes with it. */
-struct control_message {
-	uint32_t helper, restarts;
-};
 
 static uint64_t now_ns(void)
 {

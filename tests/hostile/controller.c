@@ -18,6 +18,7 @@
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/names.h"
 #include "../../helpers/base/text.h"
+#include "../../helpers/protocol/control.h"
 #include "hostile.h"
 
 enum { FD_LISTEN = 4 };
@@ -44,7 +45,7 @@ void result(bool good, const char *format, ...)
 /* Takes what the launcher sends: a new channel for a helper that was started again. */
 static bool take_channel(int ms)
 {
-	struct { uint32_t helper, restarts; } m;
+	struct control_message m;
 	union {
 		char buf[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;

@@ -1,10 +1,13 @@
-/* test_policy.c - the policy compiler: the default is valid and says what it should; every slip is an error that names its place. */
-#include "../../helpers/launcher/policy_read.c"
-#include "../../helpers/launcher/policy_ids.c"
-#include "../../helpers/launcher/policy_load.c"
+/* test_policy.c - the policy compiler: the default is valid and says what it should; every slip is an error that names its place.
+ * And the launcher's check of what comes from it: nothing that it acts on as root is believed. */
+#include "../../helpers/policy/compile.c"
+#include "../../helpers/policy/ids.c"
+#include "../../helpers/policy/read.c"
+#include "../../helpers/launcher/policy.c"
 
 #include <CUnit/Basic.h>
 #include <linux/capability.h>
+#include <sys/stat.h>
 
 static char dir[64] = "/tmp/test_policy.XXXXXX";
 static char file[96];
@@ -32,13 +35,34 @@ static void write_etc(const char *passwd, const char *group, const char *subuid,
 	write_file("subgid", subgid);
 }
 
-static int load(const struct policy_engine *given)
+/* Not run here: tests/integration runs the compiler as the launcher's child. */
+int child_start(struct launcher *l, struct child *c)
 {
-	struct policy_engine engine = given ? *given : (struct policy_engine){ 0 };
+	return -ENOSYS;
+}
 
-	engine.etc = dir;
+/* With the facts given, or the defaults. */
+static int load(const struct policy *facts)
+{
+	static const char *const names[POLICY_ETC_COUNT] = { "passwd", "group", "subuid", "subgid" };
+	static const struct policy none = { .controller.ids_base = IDS_DEFAULT_BASE };
+	struct policy_input input = { .name = "policy.json", .file = open(file, O_RDONLY | O_CLOEXEC), .owner = geteuid() };
+	char path[128];
+	int r;
+
+	policy = facts ? *facts : none;
 	*error = '\0';
-	return policy_load(file, &engine, &policy, error, sizeof(error));
+	for (int i = 0; i < POLICY_ETC_COUNT; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		input.etc[i] = open(path, O_RDONLY | O_CLOEXEC);
+		if (input.etc[i] < 0)
+			input.etc[i] = -errno;
+	}
+	r = policy_compile(&input, &policy, error, sizeof(error));
+	close_fd(input.file);
+	for (int i = 0; i < POLICY_ETC_COUNT; i++)
+		close_fd(input.etc[i]);
+	return r;
 }
 
 static cJSON *default_policy(void)
@@ -134,12 +158,13 @@ static void test_default(void)
 	CU_ASSERT_PTR_NULL(policy_part(&policy, HELPER_MONITOR, &size));
 }
 
-static void test_engine(void)
+static void test_facts(void)
 {
-	static const char *const denied[] = { "/srv/engine" }, *const parent[] = { "/srv" };
-	struct policy_engine e = { .ids_base = 70000, .socket = "/run/x.sock", .build = "abc", .denied = denied, .ndenied = 1,
-				   .range_first = 1048576, .range_last = 1048576 + 2 * MAP_SIZE - 1 };
+	static struct policy e;
 
+	e = (struct policy){ .controller = { .ids_base = 70000, .socket = "/run/x.sock", .build = "abc", .range_first = 1048576,
+					     .range_last = 1048576 + 2 * MAP_SIZE - 1 },
+			     .lookup = { .ndenied = 1, .denied = { "/srv/engine" } } };
 	reset();
 	CU_ASSERT_EQUAL_FATAL(load(&e), 0);
 	CU_ASSERT_EQUAL(policy.spawn.common.ids_base, 70000);
@@ -147,13 +172,16 @@ static void test_engine(void)
 	CU_ASSERT_EQUAL(policy.lookup.ndenied, 1);
 	CU_ASSERT_EQUAL(policy.idmap.max_ranges, 2);
 	CU_ASSERT_EQUAL(policy.idmap.common.range_first, 1048576);
-	e.denied = parent; /* a rule may not lie in the engine's own directories */
+	strcpy(e.lookup.denied[0], "/srv"); /* a rule may not lie in the engine's own directories */
 	CU_ASSERT_EQUAL(load(&e), -EINVAL);
 	CU_ASSERT(strstr(error, "binds[1]") != NULL);
-	e.denied = denied;
-	e.ids_base = 100000 - IDS_PER_ENGINE + 1;
+	strcpy(e.lookup.denied[0], "/srv/engine");
+	e.controller.ids_base = 100000 - IDS_PER_ENGINE + 1;
 	CU_ASSERT_EQUAL(load(&e), -EINVAL);
 	CU_ASSERT(strstr(error, "engine's own ids") != NULL && strstr(error, "bob") != NULL);
+	e.controller.ids_base = 1048576 + 100; /* among the container ids */
+	CU_ASSERT_EQUAL(load(&e), -EINVAL);
+	CU_ASSERT(strstr(error, "meet the container ids") != NULL);
 }
 
 static void test_ranges(void)
@@ -266,27 +294,82 @@ static void test_text(void)
 {
 	static const struct {
 		const char *text, *expected;
-	} rows[] = {
+	} cases[] = {
 		{ "", "not valid JSON" }, { "[]", "must be an object" }, { "{} {}", "not valid JSON" },
 		{ "{\n\"users\": [],\n\"users\": []}", "users: is there twice" }, { "{\n\n\"users\": [,]}", "near line 3" },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		write_file("policy.json", rows[i].text);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		write_file("policy.json", cases[i].text);
 		CU_ASSERT_EQUAL(load(NULL), -EINVAL);
-		if (!strstr(error, rows[i].expected))
+		if (!strstr(error, cases[i].expected))
 			printf("\n  %zu: %s\n", i, error);
-		CU_ASSERT(strstr(error, rows[i].expected) != NULL);
+		CU_ASSERT(strstr(error, cases[i].expected) != NULL);
 	}
 	reset();
 	chmod(file, 0666);
 	CU_ASSERT_EQUAL(load(NULL), -EINVAL);
 	CU_ASSERT(strstr(error, "written by others") != NULL);
 	unlink(file);
-	CU_ASSERT_EQUAL(load(NULL), -ENOENT);
 	CU_ASSERT_EQUAL(mkdir(file, 0755), 0);
 	CU_ASSERT_EQUAL(load(NULL), -EINVAL);
 	rmdir(file);
+}
+
+/* --- the launcher's check --- */
+static struct policy broken;
+
+static void break_user_rule(void) { memset(broken.controller.users[1].rule, 'x', RULE_MAX); }
+static void break_user_rights(void) { broken.controller.users[0].rights = RIGHTS_ADMIN + 1; }
+static void break_user_count(void) { broken.controller.nusers = POLICY_USERS_MAX + 1; }
+static void break_path_count(void) { broken.lookup.npaths = UINT32_MAX; }
+static void break_path_end(void) { memset(broken.lookup.paths[0].path, '/', sizeof(broken.lookup.paths[0].path)); }
+static void break_path_up(void) { strcpy(broken.lookup.paths[3].path, "/srv/../etc"); }
+static void break_path_root(void) { strcpy(broken.lookup.paths[3].path, "/"); }
+static void break_path_own(void) { strcpy(broken.lookup.paths[3].path, "/var/lib/engine/store"); }
+static void break_device_path(void) { strcpy(broken.lookup.devices[1].path, "dev/fuse"); }
+static void break_device_count(void) { broken.device.ndevices = POLICY_DEVICES_MAX + 1; }
+static void break_device_rule(void) { memset(broken.device.devices[0].rule, 'x', RULE_MAX); }
+static void break_range_low(void) { broken.controller.range_first = MAP_SIZE - 1; }
+static void break_range_foreign(void) { broken.controller.range_last = FOREIGN_FIRST; }
+static void break_range_small(void) { broken.controller.range_last = broken.controller.range_first + MAP_SIZE - 2; }
+static void break_range_back(void) { broken.controller.range_last = broken.controller.range_first - 1; }
+static void break_ids_in_range(void) { broken.controller.range_first = 70000 + IDS_PER_ENGINE - 1; }
+static void break_owner_uid(void) { broken.mount.owner_uid_first = 0; }
+static void break_owner_gid(void) { broken.idmap.owner_gid_first = 999; }
+
+static void test_launcher(void)
+{
+	static void (*const breaks[])(void) = {
+		break_user_rule, break_user_rights, break_user_count, break_path_count, break_path_end, break_path_up,
+		break_path_root, break_path_own, break_device_path, break_device_count, break_device_rule, break_range_low,
+		break_range_foreign, break_range_small, break_range_back, break_ids_in_range, break_owner_uid, break_owner_gid,
+	};
+	static struct launcher l = { .config = { .data = "/var/lib/engine", .run = "/run/engine", .ids_base = 70000 } };
+	static struct policy facts;
+
+	reset();
+	CU_ASSERT_EQUAL_FATAL(put_facts(&l, &facts), 0);
+	CU_ASSERT_EQUAL_FATAL(load(&facts), 0);
+	CU_ASSERT_STRING_EQUAL(policy.mount.common.socket, "/run/engine/postern.sock");
+	CU_ASSERT_PTR_NULL(policy_flaw(&policy));
+	for (size_t i = 0; i < ARRAY_SIZE(breaks); i++) {
+		broken = policy;
+		breaks[i]();
+		if (!policy_flaw(&broken))
+			printf("\n  break %zu is not seen\n", i);
+		CU_ASSERT_PTR_NOT_NULL(policy_flaw(&broken));
+	}
+	/* The facts are the launcher's, whatever came back. */
+	broken = policy;
+	broken.controller.ids_base = 0;
+	broken.lookup.ndenied = 0;
+	strcpy(broken.controller.socket, "/tmp/other");
+	CU_ASSERT_EQUAL(put_facts(&l, &broken), 0);
+	policy_spread_common(&broken);
+	CU_ASSERT_EQUAL(memcmp(&broken, &policy, sizeof(policy)), 0);
+	memset(l.config.run, 'r', 120);
+	CU_ASSERT_EQUAL(put_facts(&l, &facts), -ENAMETOOLONG);
 }
 
 int main(void)
@@ -302,7 +385,7 @@ int main(void)
 	CU_initialize_registry();
 	s = CU_add_suite("policy", NULL, NULL);
 	CU_add_test(s, "the default", test_default);
-	CU_add_test(s, "what the engine adds", test_engine);
+	CU_add_test(s, "what the engine adds", test_facts);
 	CU_add_test(s, "container ids", test_ranges);
 	CU_add_test(s, "container ids that meet others", test_range_errors);
 	CU_add_test(s, "strictness", test_strict);
@@ -311,6 +394,7 @@ int main(void)
 	CU_add_test(s, "names that are not there", test_names);
 	CU_add_test(s, "capabilities", test_caps);
 	CU_add_test(s, "the file itself", test_text);
+	CU_add_test(s, "what the launcher checks", test_launcher);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	failed = CU_get_number_of_failures();

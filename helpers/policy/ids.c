@@ -1,10 +1,9 @@
-/* policy_ids.c - what passwd, group, subuid and subgid say: names in the policy, and ids that containers must not get.
+/* ids.c - what passwd, group, subuid and subgid say: names in the policy, and ids that containers must not get.
  *
  * The files are root's; they are read directly, bounded, line by line (passwd(5), group(5), subuid(5)). No name service is
- * asked: that would run other people's libraries in the launcher. Ids of other services (LDAP, SSSD) must be kept out by
+ * asked: that would run other people's libraries in here. Ids of other services (LDAP, SSSD) must be kept out by
  * fixed range_first and range_last. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +11,7 @@
 #include "../base/fd.h"
 #include "../base/log.h"
 #include "../base/text.h"
-#include "policy_read.h"
+#include "read.h"
 
 enum {
 	ETC_FILE_MAX = 4 << 20,
@@ -32,25 +31,21 @@ struct claims {
 	struct claim *v;
 };
 
-static const struct etc_file {
-	const char *name;
+/* As in policy_etc_files. */
+enum { ETC_PASSWD, ETC_GROUP, ETC_SUBUID, ETC_SUBGID };
+static const struct {
 	unsigned first, count; /* fields with the first id and with the number of ids; count 0: one id */
-} etc_files[] = { { "passwd", 2, 0 }, { "group", 2, 0 }, { "subuid", 1, 2 }, { "subgid", 1, 2 } };
+} etc_fields[POLICY_ETC_COUNT] = {
+	[ETC_PASSWD] = { 2, 0 }, [ETC_GROUP] = { 2, 0 }, [ETC_SUBUID] = { 1, 2 }, [ETC_SUBGID] = { 1, 2 },
+};
 
-static int read_etc(struct policy_ctx *c, const char *name, char **ret)
+static int read_etc(struct policy_ctx *c, unsigned file, char **ret)
 {
-	_cleanup_close_ int fd = -EBADF;
-	char path[512];
-	size_t len;
-	int r;
+	int fd = c->input->etc[file], r;
 
-	r = text_format(path, sizeof(path), "%s/%s", c->etc, name);
-	if (r == 0) {
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		r = fd < 0 ? -errno : fd_read_all(fd, ETC_FILE_MAX, ret, &len);
-	}
+	r = fd < 0 ? fd : fd_read_all(fd, ETC_FILE_MAX, ret, NULL);
 	if (r < 0 && r != -ENOENT)
-		policy_error(c, path, "cannot be read: %s", strerror(-r));
+		policy_error(c, policy_etc_files[file], "cannot be read: %s", strerror(-r));
 	return r;
 }
 
@@ -76,7 +71,7 @@ int policy_find_id(struct policy_ctx *c, bool group, const char *name, uint32_t 
 	uint64_t id;
 	int r;
 
-	r = read_etc(c, group ? "group" : "passwd", &text);
+	r = read_etc(c, group ? ETC_GROUP : ETC_PASSWD, &text);
 	if (r < 0)
 		return r;
 	rest = text;
@@ -89,13 +84,13 @@ int policy_find_id(struct policy_ctx *c, bool group, const char *name, uint32_t 
 	return -ENOENT;
 }
 
-static int read_claims(struct policy_ctx *c, const struct etc_file *f, struct claims *claims)
+static int read_claims(struct policy_ctx *c, unsigned file, struct claims *claims)
 {
 	_cleanup_free_ char *text = NULL;
 	char *fields[4], *rest;
 	int r;
 
-	r = read_etc(c, f->name, &text);
+	r = read_etc(c, file, &text);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	rest = text;
@@ -103,15 +98,15 @@ static int read_claims(struct policy_ctx *c, const struct etc_file *f, struct cl
 		uint64_t first, count = 1;
 		struct claim *new;
 
-		if (text_u64(fields[f->first], UINT32_MAX, &first) < 0 ||
-		    (f->count && text_u64(fields[f->count], UINT32_MAX, &count) < 0) || count == 0)
+		if (text_u64(fields[etc_fields[file].first], UINT32_MAX, &first) < 0 ||
+		    (etc_fields[file].count && text_u64(fields[etc_fields[file].count], UINT32_MAX, &count) < 0) || count == 0)
 			continue;
 		if (claims->n == CLAIMS_MAX)
 			return policy_error(c, "ids", "more than %d entries in passwd, group, subuid and subgid", CLAIMS_MAX);
 		new = &claims->v[claims->n++];
 		new->first = (uint32_t)first;
 		new->last = first + count - 1 > UINT32_MAX ? UINT32_MAX : (uint32_t)(first + count - 1);
-		new->file = f->name;
+		new->file = policy_etc_files[file];
 		snprintf(new->who, sizeof(new->who), "%s", fields[0]);
 	}
 	return 0;
@@ -164,6 +159,7 @@ static int largest_gap(const struct claims *claims, uint64_t low, uint64_t high,
 int policy_ranges(struct policy_ctx *c, uint32_t first, uint32_t last, struct policy_common *ret)
 {
 	_cleanup_free_ struct claim *v = calloc(CLAIMS_MAX, sizeof(*v));
+	const uint32_t ids = ret->ids_base, ids_last = ids + IDS_PER_ENGINE - 1;
 	struct claims claims = { 0, v };
 	const struct claim *k;
 	bool automatic;
@@ -171,21 +167,21 @@ int policy_ranges(struct policy_ctx *c, uint32_t first, uint32_t last, struct po
 
 	if (!v)
 		return -ENOMEM;
-	for (size_t i = 0; i < ARRAY_SIZE(etc_files); i++) {
-		r = read_claims(c, &etc_files[i], &claims);
+	for (unsigned i = 0; i < POLICY_ETC_COUNT; i++) {
+		r = read_claims(c, i, &claims);
 		if (r < 0)
 			return r;
 	}
 	qsort(v, claims.n, sizeof(*v), compare_claims);
 
-	k = find_overlap(&claims, c->ids_base, c->ids_base + IDS_PER_ENGINE - 1, /* engine= */ true);
+	k = find_overlap(&claims, ids, ids_last, /* engine= */ true);
 	if (k)
-		return policy_error(c, "ids", "%s in %s/%s has %u-%u, which meets the engine's own ids %u-%u; start with another --ids",
-				    k->who, c->etc, k->file, k->first, k->last, c->ids_base, c->ids_base + IDS_PER_ENGINE - 1);
+		return policy_error(c, "ids", "%s in %s has %u-%u, which meets the engine's own ids %u-%u; start with another --ids",
+				    k->who, k->file, k->first, k->last, ids, ids_last);
 	k = find_overlap(&claims, FOREIGN_FIRST, FOREIGN_FIRST + MAP_SIZE - 1, false);
 	if (k)
-		return policy_error(c, "ids", "%s in %s/%s has %u-%u, which meets %u-%u, where files of images belong; move that entry",
-				    k->who, c->etc, k->file, k->first, k->last, FOREIGN_FIRST, FOREIGN_FIRST + MAP_SIZE - 1);
+		return policy_error(c, "ids", "%s in %s has %u-%u, which meets %u-%u, where files of images belong; move that entry",
+				    k->who, k->file, k->first, k->last, FOREIGN_FIRST, FOREIGN_FIRST + MAP_SIZE - 1);
 	automatic = first == 0;
 	first = first ? first : RANGES_LOW;
 	last = last ? last : RANGES_HIGH;
@@ -193,12 +189,15 @@ int policy_ranges(struct policy_ctx *c, uint32_t first, uint32_t last, struct po
 		return policy_error(c, "ids.range_first", "%u-%u must lie within %d-%d and hold %u ids or more", first, last, RANGES_LOW,
 				    RANGES_HIGH, MAP_SIZE);
 	if (automatic && largest_gap(&claims, first, last, &first, &last) < 0)
-		return policy_error(c, "ids.range_first", "no %u ids in a row are free between %u and %u; see %s/subuid", MAP_SIZE, first,
-				    last, c->etc);
+		return policy_error(c, "ids.range_first", "no %u ids in a row are free between %u and %u; see %s", MAP_SIZE, first,
+				    last, policy_etc_files[ETC_SUBUID]);
 	k = find_overlap(&claims, first, last, false);
 	if (k)
-		return policy_error(c, "ids.range_first", "%s in %s/%s has %u-%u, which meets the container ids %u-%u; "
-				    "write \"auto\", or choose others", k->who, c->etc, k->file, k->first, k->last, first, last);
+		return policy_error(c, "ids.range_first", "%s in %s has %u-%u, which meets the container ids %u-%u; "
+				    "write \"auto\", or choose others", k->who, k->file, k->first, k->last, first, last);
+	if (first <= ids_last && last >= ids)
+		return policy_error(c, "ids.range_first", "the engine's own ids %u-%u meet the container ids %u-%u; "
+				    "start with another --ids", ids, ids_last, first, last);
 	ret->range_first = first;
 	ret->range_last = last;
 	return 0;

@@ -1,18 +1,16 @@
-/* policy_read.h - inside the policy compiler: strict reading of JSON by tables, and the ids of the host. */
-#ifndef POSTERN_LAUNCHER_POLICY_READ_H
-#define POSTERN_LAUNCHER_POLICY_READ_H
+/* read.h - inside the policy compiler: strict reading of JSON by tables, and the ids of the host. */
+#ifndef POSTERN_POLICY_READ_H
+#define POSTERN_POLICY_READ_H
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 
-#include "policy.h"
+#include "compile.h"
 
 enum { POLICY_RULES_MAX = 512 };
 
 struct policy_ctx {
-	const struct policy_engine *engine;
-	const char *etc;
-	uint32_t ids_base;
+	const struct policy_input *input;
 	struct policy *out;
 	const char *file;
 	char *error;
@@ -51,12 +49,12 @@ int policy_object(struct policy_ctx *c, const cJSON *object, const char *where, 
 #define POLICY_OBJECT(c, object, where, fields, to) policy_object(c, object, where, fields, ARRAY_SIZE(fields), to)
 
 /* The whole file as one value, bounded, no duplicate members. The caller owns it. */
-int policy_parse(struct policy_ctx *c, const char *path, cJSON **ret);
+int policy_parse(struct policy_ctx *c, cJSON **ret);
 
-/* --- ids of the host (policy_ids.c) --- */
+/* --- ids of the host (ids.c) --- */
 /* 0, -ENOENT when there is no such user (or group), or -errno. */
 int policy_find_id(struct policy_ctx *c, bool group, const char *name, uint32_t *ret);
-/* Settles the container ranges: first and last as the policy says, 0 for "auto". */
+/* Settles the container ranges: first and last as the policy says, 0 for "auto". ret->ids_base is given. */
 int policy_ranges(struct policy_ctx *c, uint32_t first, uint32_t last, struct policy_common *ret);
 
 #endif

@@ -1,8 +1,7 @@
-/* policy_read.c - strict JSON: what a table of fields does not name is an error, and so is everything twice.
+/* read.c - strict JSON: what a table of fields does not name is an error, and so is everything twice.
  *
  * Input: root's policy file. Trusted, but checked as if it were not: a wrong rule must fail at once and with its place. */
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +11,7 @@
 #include "../base/cleanup.h"
 #include "../base/fd.h"
 #include "../base/text.h"
-#include "policy_read.h"
+#include "read.h"
 
 int policy_error(struct policy_ctx *c, const char *where, const char *format, ...)
 {
@@ -40,9 +39,8 @@ static int check_duplicates(struct policy_ctx *c, const cJSON *v)
 	return 0;
 }
 
-int policy_parse(struct policy_ctx *c, const char *path, cJSON **ret)
+int policy_parse(struct policy_ctx *c, cJSON **ret)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	_cleanup_free_ char *text = NULL;
 	const char *end = NULL;
 	struct stat st;
@@ -51,17 +49,14 @@ int policy_parse(struct policy_ctx *c, const char *path, cJSON **ret)
 	cJSON *v;
 	int r;
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		r = -errno;
-		policy_error(c, "", "cannot be opened: %s", strerror(-r));
-		return r;
-	}
+	if (fstat(c->input->file, &st) < 0)
+		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return policy_error(c, "", "is not a regular file");
-	if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 022))
+	if ((st.st_uid != 0 && st.st_uid != c->input->owner) || (st.st_mode & 022))
 		return policy_error(c, "", "could be written by others (uid %u, mode %04o); chown it to root and chmod 0644",
 				    st.st_uid, st.st_mode & 07777);
-	r = fd_read_all(fd, POLICY_FILE_MAX, &text, &len);
+	r = fd_read_all(c->input->file, POLICY_FILE_MAX, &text, &len);
 	if (r < 0) {
 		policy_error(c, "", "cannot be read: %s", strerror(-r));
 		return r;

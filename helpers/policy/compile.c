@@ -1,9 +1,8 @@
-/* policy_load.c - the sections of the policy file: a table of fields each, and the checks that a table cannot say.
+/* compile.c - the sections of the policy file: a table of fields each, and the checks that a table cannot say.
  *
  * Every rule has a name, which goes into refusals and the audit log, and says why it is there. What is not allowed is
  * denied. Nothing here widens what a helper would refuse of its own accord (owners below 1000, our own directories). */
 #include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +11,7 @@
 #include "../base/log.h"
 #include "../base/text.h"
 #include "../protocol/message.h"
-#include "policy_read.h"
+#include "read.h"
 
 #define WHY(s) { "why", PT_TEXT, PF_REQUIRED, offsetof(s, why), 1, POLICY_WHY_MAX }
 #define NAME(s) { "name", PT_NAME, PF_REQUIRED, offsetof(s, name), 1, RULE_MAX - 1 }
@@ -104,7 +103,8 @@ static int read_user(struct policy_ctx *c, const cJSON *v, const char *where)
 		}
 		if (r == -ENOENT)
 			return policy_error(c, where, "no %s \"%s\" in %s; make it, or add \"optional\": true",
-					    rule.group ? "group" : "user", rule.group ? rule.group : rule.user, c->etc);
+					    rule.group ? "group" : "user", rule.group ? rule.group : rule.user,
+					    policy_etc_files[rule.group ? 1 : 0]);
 		if (r < 0)
 			return r;
 	}
@@ -368,104 +368,31 @@ static void spread(struct policy *p)
 	memcpy(p->device.devices, p->lookup.devices, sizeof(p->device.devices));
 }
 
-#define PART(H, member) [HELPER_##H] = { offsetof(struct policy, member), sizeof(((struct policy *)0)->member) }
-static const struct {
-	size_t offset, size;
-} parts[HELPER_COUNT] = {
-	PART(CONTROLLER, controller), PART(IDMAP, idmap), PART(NETNS, netns), PART(LOOKUP, lookup), PART(MOUNT, mount),
-	PART(SEAL, seal), PART(CGROUP, cgroup), PART(DEVICE, device), PART(SPAWN, spawn), PART(LAYER, layer), PART(AUDIT, audit),
-};
-
-const void *policy_part(const struct policy *p, enum helper_id id, size_t *ret_size)
+int policy_compile(const struct policy_input *input, struct policy *policy, char *error, size_t error_size)
 {
-	if ((unsigned)id >= HELPER_COUNT || parts[id].size == 0)
-		return NULL;
-	*ret_size = parts[id].size;
-	return (const char *)p + parts[id].offset;
-}
-
-/* What the engine knows: the common part and the paths that are never a source. */
-static int fill_engine(struct policy_ctx *c)
-{
-	const struct policy_engine *e = c->engine;
-	struct policy_common *common = &c->out->controller;
-	struct policy_lookup *l = &c->out->lookup;
-
-	common->magic = POLICY_MAGIC;
-	common->ids_base = c->ids_base;
-	if (e->devs)
-		common->devs = *e->devs;
-	if (text_copy(common->socket, sizeof(common->socket), e->socket ? e->socket : "") < 0)
-		return policy_error(c, "", "the socket's path is too long: %s", e->socket);
-	if (text_copy(common->build, sizeof(common->build), e->build ? e->build : "") < 0)
-		return policy_error(c, "", "the build id is too long");
-	for (size_t i = 0; i < e->ndenied; i++) {
-		if (i == ARRAY_SIZE(l->denied) || !path_valid(e->denied[i], strlen(e->denied[i])) ||
-		    text_copy(l->denied[i], sizeof(l->denied[i]), e->denied[i]) < 0)
-			return policy_error(c, "", "too many directories of the engine, or not canonical: %s", e->denied[i]);
-		l->ndenied++;
-	}
-	return 0;
-}
-
-int policy_load(const char *path, const struct policy_engine *engine, struct policy *ret, char *error, size_t error_size)
-{
-	_cleanup_free_ struct policy *p = calloc(1, sizeof(*p));
-	_cleanup_free_ char *copy = strdup(path);
-	struct policy_ctx c = {
-		.engine = engine, .etc = engine->etc ? engine->etc : "/etc", .out = p, .error = error, .error_size = error_size,
-		.ids_base = engine->ids_base ? engine->ids_base : IDS_DEFAULT_BASE,
-	};
+	_cleanup_free_ struct policy *p = malloc(sizeof(*p));
+	struct policy_ctx c = { .input = input, .out = p, .file = input->name, .error = error, .error_size = error_size };
+	const struct policy_common *given = &policy->controller;
 	cJSON *file = NULL;
 	int r;
 
-	if (!p || !copy)
+	if (!p)
 		return -ENOMEM;
-	c.file = basename(copy);
-	r = policy_parse(&c, path, &file);
-	if (r == 0)
-		r = fill_engine(&c);
+	*p = *policy;
+	p->controller.magic = POLICY_MAGIC;
+	r = policy_parse(&c, &file);
 	if (r == 0)
 		r = read_file(&c, file);
 	if (r == 0)
 		r = check_limits(&c);
 	if (r == 0)
-		r = policy_ranges(&c, engine->range_first ? engine->range_first : p->controller.range_first,
-				  engine->range_last ? engine->range_last : p->controller.range_last, &p->controller);
+		r = policy_ranges(&c, given->range_first ? given->range_first : p->controller.range_first,
+				  given->range_last ? given->range_last : p->controller.range_last, &p->controller);
 	cJSON_Delete(file);
 	if (r < 0)
 		return r;
 	spread(p);
-	for (size_t i = 0; i < HELPER_COUNT; i++) {
-		struct policy_common *common = (struct policy_common *)((char *)p + parts[i].offset);
-
-		if (parts[i].size == 0)
-			continue;
-		if (i != HELPER_CONTROLLER)
-			*common = p->controller;
-		common->size = (uint32_t)parts[i].size;
-	}
-	*ret = *p;
-	return 0;
-}
-
-int policy_main(int argc, char **argv)
-{
-	static const struct policy_engine engine = { 0 };
-	_cleanup_free_ struct policy *p = calloc(1, sizeof(*p));
-	char error[512] = "";
-	int r;
-
-	if (!p || argc != 3 || strcmp(argv[1], "--policy-check") != 0) {
-		fprintf(stderr, "usage: %s --policy-check FILE\n", argc ? argv[0] : "postern-launcher");
-		return 2;
-	}
-	r = policy_load(argv[2], &engine, p, error, sizeof(error));
-	if (r < 0) {
-		fprintf(stderr, "%s\n", *error ? error : strerror(-r));
-		return r == -EINVAL ? 1 : 2;
-	}
-	printf("%s: valid: %u user, %u bind, %u device rules; container ids %u-%u\n", argv[2], p->controller.nusers,
-	       p->lookup.npaths, p->lookup.ndevices, p->controller.range_first, p->controller.range_last);
+	policy_spread_common(p);
+	*policy = *p;
 	return 0;
 }

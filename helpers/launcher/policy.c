@@ -1,0 +1,166 @@
+/* policy.c - root's policy: opened and owned here, compiled by postern-policy without a privilege, checked, handed out.
+ *
+ * What comes back is one fixed struct. The engine's own facts in it are written again here, and the rest must be within the bounds
+ * that nothing may leave whatever the file says: a flaw of the parser must not turn into a path or an id that root acts on. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../base/cleanup.h"
+#include "../base/fd.h"
+#include "../base/log.h"
+#include "../base/text.h"
+#include "../protocol/message.h"
+#include "launcher.h"
+
+#ifndef BUILD_ID
+#define BUILD_ID "unknown"
+#endif
+
+enum { OWNER_FIRST = 1000 /* files of system users are never shown as a container's own */ };
+
+static const struct row compiler = { HELPER_POLICY, 0, USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true,
+				     .landlock = true };
+
+/* What the engine knows and the file does not say. */
+static int put_facts(const struct launcher *l, struct policy *p)
+{
+	const char *denied[] = { l->config.data, l->config.run, "/etc/postern", "/run/docker.sock" };
+	struct policy_common *c = &p->controller;
+	int r;
+
+	c->magic = POLICY_MAGIC;
+	c->ids_base = l->config.ids_base;
+	c->devs = l->devs;
+	r = text_format(c->socket, sizeof(c->socket), "%s/postern.sock", l->config.run);
+	if (r < 0)
+		log_error("--run: the socket's path would be too long for a Unix socket (107 bytes)");
+	if (r == 0)
+		r = text_copy(c->build, sizeof(c->build), BUILD_ID);
+	p->lookup.ndenied = ARRAY_SIZE(denied);
+	for (size_t i = 0; i < ARRAY_SIZE(denied) && r == 0; i++)
+		r = text_copy(p->lookup.denied[i], sizeof(p->lookup.denied[i]), denied[i]);
+	return r;
+}
+
+#define ENDS(array) (memchr(array, '\0', sizeof(array)) != NULL)
+
+static bool path_sane(const struct policy_lookup *l, const struct policy_path *p)
+{
+	if (!ENDS(p->path) || !ENDS(p->rule) || !path_valid(p->path, strlen(p->path)) || strcmp(p->path, "/") == 0)
+		return false;
+	for (uint32_t i = 0; i < l->ndenied; i++)
+		if (path_below(p->path, l->denied[i]))
+			return false;
+	return true;
+}
+
+static bool devices_sane(const struct policy_device *d, uint32_t n)
+{
+	for (uint32_t i = 0; i < n && i < POLICY_DEVICES_MAX; i++)
+		if (!ENDS(d[i].path) || !ENDS(d[i].rule) || !path_valid(d[i].path, strlen(d[i].path)))
+			return false;
+	return n <= POLICY_DEVICES_MAX;
+}
+
+/* What is wrong with a compiled policy whose facts are ours; NULL when nothing is. */
+static const char *policy_flaw(const struct policy *p)
+{
+	const struct policy_common *c = &p->controller;
+
+	if (c->nusers > POLICY_USERS_MAX || p->lookup.npaths > POLICY_PATHS_MAX)
+		return "too many rules";
+	for (uint32_t i = 0; i < c->nusers; i++)
+		if (!ENDS(c->users[i].rule) || c->users[i].match > POLICY_ANY || c->users[i].rights > RIGHTS_ADMIN)
+			return "a user rule";
+	for (uint32_t i = 0; i < p->lookup.npaths; i++)
+		if (!path_sane(&p->lookup, &p->lookup.paths[i]))
+			return "a bind rule";
+	if (!devices_sane(p->lookup.devices, p->lookup.ndevices) || !devices_sane(p->device.devices, p->device.ndevices))
+		return "a device rule";
+	if (c->range_first < MAP_SIZE || c->range_last >= FOREIGN_FIRST || c->range_last < c->range_first ||
+	    c->range_last - c->range_first < MAP_SIZE - 1)
+		return "the container ids";
+	if (c->ids_base <= c->range_last && c->ids_base + IDS_PER_ENGINE > c->range_first)
+		return "container ids that are the engine's own";
+	if (p->idmap.owner_uid_first < OWNER_FIRST || p->idmap.owner_gid_first < OWNER_FIRST ||
+	    p->lookup.owner_uid_first < OWNER_FIRST || p->mount.owner_uid_first < OWNER_FIRST)
+		return "the lowest owners";
+	return NULL;
+}
+
+/* The policy file first, then what names and ids are looked up in. */
+static int open_files(struct launcher *l)
+{
+	l->policy_files[0] = open(l->config.policy, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (l->policy_files[0] < 0) {
+		log_error("%s: cannot be opened: %s", l->config.policy, strerror(errno));
+		return -errno;
+	}
+	for (int i = 0; i < POLICY_ETC_COUNT; i++) {
+		l->policy_files[1 + i] = open(policy_etc_files[i], O_RDONLY | O_CLOEXEC);
+		if (l->policy_files[1 + i] < 0 && errno != ENOENT) {
+			log_error("%s: cannot be read: %s", policy_etc_files[i], strerror(errno));
+			return -errno;
+		}
+	}
+	return 0;
+}
+
+static int run_compiler(struct launcher *l, struct policy_job *job, int memfd)
+{
+	struct child c = { .row = &compiler, .policy = memfd, .keep = -EBADF, .audit = -EBADF };
+	int status, r = child_start(l, &c);
+
+	if (r < 0)
+		return r;
+	while (waitpid(c.pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	job->error[sizeof(job->error) - 1] = '\0';
+	log_error("%s", job->error[0] ? job->error : "postern-policy ended before it was done");
+	return -EINVAL;
+}
+
+int policy_load(struct launcher *l)
+{
+	_cleanup_close_ int memfd = memfd_shared("policy", sizeof(struct policy_job));
+	struct policy_job *job = MAP_FAILED;
+	const char *flaw = NULL;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(l->policy_files); i++)
+		l->policy_files[i] = -EBADF;
+	if (memfd >= 0)
+		job = mmap(NULL, sizeof(*job), PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	if (job == MAP_FAILED)
+		return -ENOMEM;
+	job->policy.controller.range_first = l->config.range_first;
+	job->policy.controller.range_last = l->config.range_last;
+	r = put_facts(l, &job->policy);
+	if (r == 0)
+		r = open_files(l);
+	if (r == 0)
+		r = run_compiler(l, job, memfd);
+	for (size_t i = 0; i < ARRAY_SIZE(l->policy_files); i++)
+		l->policy_files[i] = close_fd(l->policy_files[i]);
+	/* A copy first: what is checked is what is used. */
+	l->policy = job->policy;
+	munmap(job, sizeof(*job));
+	if (r == 0)
+		r = put_facts(l, &l->policy);
+	if (r == 0)
+		flaw = policy_flaw(&l->policy);
+	if (flaw) {
+		log_error("postern-policy made a policy that cannot be: %s", flaw);
+		return -EINVAL;
+	}
+	policy_spread_common(&l->policy);
+	return r;
+}
