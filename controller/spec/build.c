@@ -1,7 +1,9 @@
 /* build.c - the OCI runtime specification of a container (config.md, config-linux.md of the specification), in the form
- * that spawn takes: sources of binds are "fd:N", annotations org.postern.* carry what the specification has no place for.
+ * that spawn takes: sources of binds are "fd:N", annotations org.postern.* carry what the specification has no place
+ * for.
  *
- * merged comes from spec_merge, so its types are right; the user, groups and home come from the image, hence are hostile. */
+ * merged comes from spec_merge, so its types are right; the user, groups and home come from the image, hence are
+ * hostile. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +17,19 @@ enum { HOSTNAME_LEN = 12 /* of the id, when none is given */ };
 
 /* As Docker 28 has them. */
 const char *const masked_paths[] = {
-	"/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-	"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
-	"/sys/devices/virtual/powercap", NULL,
+	"/proc/asound",
+	"/proc/acpi",
+	"/proc/interrupts",
+	"/proc/kcore",
+	"/proc/keys",
+	"/proc/latency_stats",
+	"/proc/timer_list",
+	"/proc/timer_stats",
+	"/proc/sched_debug",
+	"/proc/scsi",
+	"/sys/firmware",
+	"/sys/devices/virtual/powercap",
+	NULL,
 };
 const char *const readonly_paths[] = {
 	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", NULL,
@@ -44,7 +56,7 @@ static cJSON *add_array(cJSON *to, const char *name, struct err *err)
 	return json_put(to, name, cJSON_CreateArray(), err) ? NULL : cJSON_GetObjectItemCaseSensitive(to, name);
 }
 
-/* --- process ---------------------------------------------------------------------------------------------------------------- */
+/* --- process --- */
 static int build_user(cJSON *process, const struct spec_input *in, const cJSON *host, struct err *err)
 {
 	cJSON *user = add_object(process, "user", err), *groups;
@@ -73,7 +85,8 @@ static int build_user(cJSON *process, const struct spec_input *in, const cJSON *
 		for (before = 0; before < i && gids[before] != gids[i]; before++)
 			;
 		if (gids[i] >= MAP_SIZE)
-			return err_set(err, 400, "group %u is not mapped: a container has the ids 0 to %u", gids[i], MAP_SIZE - 1);
+			return err_set(err, 400, "group %u is not mapped: a container has the ids 0 to %u", gids[i],
+				       MAP_SIZE - 1);
 		if (before == i && json_put(groups, NULL, cJSON_CreateNumber(gids[i]), err))
 			return -1;
 	}
@@ -96,15 +109,23 @@ static int build_args(cJSON *process, const cJSON *config, struct err *err)
 	return args ? 0 : -1;
 }
 
+/* The entry of that name (n bytes), or NULL. */
+static cJSON *env_find(cJSON *env, const char *name, size_t n)
+{
+	cJSON *e;
+
+	cJSON_ArrayForEach(e, env)
+		if (strncmp(e->valuestring, name, n) == 0 && e->valuestring[n] == '=')
+			return e;
+	return NULL;
+}
+
 /* "NAME=value" replaces an entry of that name or is added; "NAME" alone removes it. */
 static int env_set(cJSON *env, const char *entry, struct err *err)
 {
 	size_t n = strcspn(entry, "=");
-	cJSON *e;
+	cJSON *e = env_find(env, entry, n);
 
-	cJSON_ArrayForEach(e, env)
-		if (!strncmp(e->valuestring, entry, n) && e->valuestring[n] == '=')
-			break;
 	if (!e)
 		return entry[n] ? append_text(env, entry, err) : 0;
 	if (entry[n])
@@ -113,18 +134,8 @@ static int env_set(cJSON *env, const char *entry, struct err *err)
 	return 0;
 }
 
-static bool env_has_name(const cJSON *env, const char *name)
-{
-	size_t n = strlen(name);
-	const cJSON *e;
-
-	cJSON_ArrayForEach(e, env)
-		if (!strncmp(e->valuestring, name, n) && e->valuestring[n] == '=')
-			return true;
-	return false;
-}
-
-static int build_env(cJSON *process, const struct spec_input *in, const cJSON *config, const char *hostname, struct err *err)
+static int build_env(cJSON *process, const struct spec_input *in, const cJSON *config, const char *hostname,
+		     struct err *err)
 {
 	cJSON *env = add_array(process, "env", err);
 	char text[1200];
@@ -137,7 +148,7 @@ static int build_env(cJSON *process, const struct spec_input *in, const cJSON *c
 	cJSON_ArrayForEach(e, json_get(config, "Env"))
 		if (env_set(env, e->valuestring, err))
 			return -1;
-	if (env_has_name(env, "HOME"))
+	if (env_find(env, "HOME", strlen("HOME")))
 		return 0;
 	snprintf(text, sizeof(text), "HOME=%s", in->home && in->home[0] ? in->home : "/");
 	return append_text(env, text, err);
@@ -188,7 +199,8 @@ static int build_rlimits(cJSON *process, const cJSON *host, struct err *err)
 			cJSON_Delete(one);
 			return err_set(err, 400, "invalid ulimit type: %.64s", get_text(u, "Name"));
 		}
-		if (json_put_text(one, "type", oci, err) || json_put(one, "hard", rlimit_value(get_int(u, "Hard")), err) ||
+		if (json_put_text(one, "type", oci, err) ||
+		    json_put(one, "hard", rlimit_value(get_int(u, "Hard")), err) ||
 		    json_put(one, "soft", rlimit_value(get_int(u, "Soft")), err)) {
 			cJSON_Delete(one);
 			return -1;
@@ -207,10 +219,10 @@ static int build_console(cJSON *process, const cJSON *host, struct err *err)
 	if (cJSON_GetArraySize(size) != 2 || (size->child->valuedouble == 0 && size->child->next->valuedouble == 0))
 		return 0;
 	console = add_object(process, "consoleSize", err);
-	return json_put(console, "height", cJSON_CreateNumber(size->child->valuedouble), err) ||
-			       json_put(console, "width", cJSON_CreateNumber(size->child->next->valuedouble), err)
-		       ? -1
-		       : 0;
+	if (json_put(console, "height", cJSON_CreateNumber(size->child->valuedouble), err) ||
+	    json_put(console, "width", cJSON_CreateNumber(size->child->next->valuedouble), err))
+		return -1;
+	return 0;
 }
 
 static int build_process(cJSON *spec, const struct spec_input *in, const char *hostname, struct err *err)
@@ -220,18 +232,19 @@ static int build_process(cJSON *spec, const struct spec_input *in, const char *h
 	cJSON *process = add_object(spec, "process", err);
 
 	if (!process || json_put(process, "terminal", cJSON_CreateBool(get_bool(config, "Tty")), err) ||
-	    build_console(process, host, err) || build_user(process, in, host, err) || build_args(process, config, err) ||
-	    build_env(process, in, config, hostname, err) || json_put_text(process, "cwd", wd[0] ? wd : "/", err) ||
-	    build_caps(process, in, err) || build_rlimits(process, host, err))
+	    build_console(process, host, err) || build_user(process, in, host, err) ||
+	    build_args(process, config, err) || build_env(process, in, config, hostname, err) ||
+	    json_put_text(process, "cwd", wd[0] ? wd : "/", err) || build_caps(process, in, err) ||
+	    build_rlimits(process, host, err))
 		return -1;
 	/* Always there: what the engine's own processes have is not for containers to inherit. */
-	return json_put_int(process, "oomScoreAdj", get_int(host, "OomScoreAdj"), err) ||
-			       json_put(process, "noNewPrivileges", cJSON_CreateBool(security_no_new_privileges(host)), err)
-		       ? -1
-		       : 0;
+	if (json_put_int(process, "oomScoreAdj", get_int(host, "OomScoreAdj"), err) ||
+	    json_put(process, "noNewPrivileges", cJSON_CreateBool(security_no_new_privileges(host)), err))
+		return -1;
+	return 0;
 }
 
-/* --- linux ------------------------------------------------------------------------------------------------------------------ */
+/* --- linux --- */
 static int build_paths(cJSON *to, const char *name, const cJSON *list, bool per_cpu, struct err *err)
 {
 	cJSON *paths = add_array(to, name, err);
@@ -241,8 +254,9 @@ static int build_paths(cJSON *to, const char *name, const cJSON *list, bool per_
 	cJSON_ArrayForEach(e, list)
 		if (append_text(paths, e->valuestring, err))
 			return -1;
-	/* Temperatures tell about the neighbours' load. Docker shows these in inspect only where they exist; so do not we. */
-	for (cpu = 0; per_cpu && cpu < spec_cpus(); cpu++) {
+	/* Temperatures tell about the neighbours' load. Docker shows these in inspect only where they exist; so do not
+	 * we. */
+	for (cpu = 0; per_cpu && cpu < spec_cpu_ids(); cpu++) {
 		char path[80];
 
 		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%u/thermal_throttle", cpu);
@@ -286,13 +300,13 @@ static int build_linux(cJSON *spec, const struct spec_input *in, const cJSON *ho
 			return -1;
 	}
 	/* An empty list is systempaths=unconfined: then nothing is masked. */
-	return build_paths(linux_part, "maskedPaths", masked, masked && masked->child, err) ||
-			       build_paths(linux_part, "readonlyPaths", readonly, false, err)
-		       ? -1
-		       : 0;
+	if (build_paths(linux_part, "maskedPaths", masked, masked && masked->child, err) ||
+	    build_paths(linux_part, "readonlyPaths", readonly, false, err))
+		return -1;
+	return 0;
 }
 
-/* --- all of it -------------------------------------------------------------------------------------------------------------- */
+/* --- all of it --- */
 static int build_annotations(cJSON *spec, const struct spec_input *in, const char *hostname, struct err *err)
 {
 	const cJSON *host = json_get(in->merged, "HostConfig"), *e;
@@ -321,12 +335,13 @@ static int build_all(cJSON *spec, const struct spec_input *in, struct err *err)
 	root = add_object(spec, "root", err);
 	if (json_put_text(root, "path", "rootfs", err) ||
 	    json_put(root, "readonly", cJSON_CreateBool(get_bool(host, "ReadonlyRootfs")), err) ||
-	    json_put_text(spec, "hostname", hostname, err) || (domain[0] && json_put_text(spec, "domainname", domain, err)))
+	    json_put_text(spec, "hostname", hostname, err) ||
+	    (domain[0] && json_put_text(spec, "domainname", domain, err)))
 		return -1;
-	return build_mounts(spec, in, host, err) || build_annotations(spec, in, hostname, err) ||
-			       build_linux(spec, in, host, err)
-		       ? -1
-		       : 0;
+	if (build_mounts(spec, in, host, err) || build_annotations(spec, in, hostname, err) ||
+	    build_linux(spec, in, host, err))
+		return -1;
+	return 0;
 }
 
 cJSON *spec_build(const struct spec_input *in, struct err *err)

@@ -1,5 +1,5 @@
-/* build_files.c - /etc/hosts, /etc/hostname, /etc/resolv.conf of a container: small texts that go along as annotations and
- * that the init writes to a tmpfs of its own. What goes into them was checked by check_names and check_config. */
+/* build_files.c - /etc/hosts, /etc/hostname, /etc/resolv.conf of a container: small texts that go along as annotations
+ * and that the init writes to a tmpfs of its own. What goes into them was checked by check_names and check_config. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +23,11 @@ static void write_hosts(FILE *f, const cJSON *host, const cJSON *config, const c
 	cJSON_ArrayForEach(e, json_get(host, "ExtraHosts")) {
 		const char *ip = strchr(e->valuestring, ':');
 
-		if (ip && strcmp(ip + 1, "host-gateway"))
+		if (ip && strcmp(ip + 1, "host-gateway") != 0)
 			fprintf(f, "%s\t%.*s\n", ip + 1, (int)(ip - e->valuestring), e->valuestring);
 	}
-	/* With --network none Docker writes no line for the container. Else it has an address; here that is loopback. */
+	/* With --network none Docker writes no line for the container. Else it has an address; here that is loopback.
+	 */
 	if (!strcmp(get_text(host, "NetworkMode"), "none"))
 		return;
 	if (domain[0])
@@ -42,8 +43,9 @@ static void write_list(FILE *f, const char *word, const cJSON *list)
 	if (!list || !list->child)
 		return;
 	fputs(word, f);
-	cJSON_ArrayForEach(e, list)
+	cJSON_ArrayForEach(e, list) {
 		fprintf(f, " %s", e->valuestring);
+	}
 	fputc('\n', f);
 }
 
@@ -54,8 +56,9 @@ static void write_resolv(FILE *f, const cJSON *host)
 	/* No address but loopback can be reached, so the host's servers would only make programs wait. */
 	if (!get_size(host, "Dns"))
 		fputs("# No name server: this container has the loopback network only.\n", f);
-	cJSON_ArrayForEach(e, json_get(host, "Dns"))
+	cJSON_ArrayForEach(e, json_get(host, "Dns")) {
 		fprintf(f, "nameserver %s\n", e->valuestring);
+	}
 	write_list(f, "search", json_get(host, "DnsSearch"));
 	write_list(f, "options", json_get(host, "DnsOptions"));
 }

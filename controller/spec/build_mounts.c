@@ -1,5 +1,5 @@
-/* build_mounts.c - mounts of the runtime specification: the container's own file systems as Docker has them, then what was
- * asked for, parents first. Targets are checked again here: nothing may hide or enter /proc, or replace /dev. */
+/* build_mounts.c - mounts of the runtime specification: the container's own file systems as Docker has them, then what
+ * was asked for, parents first. Targets are checked again here: nothing may hide or enter /proc, or replace /dev. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,8 @@
 
 static const struct {
 	const char *target, *type, *source, *options;
-} own[] = { /* by depth */
+} own[] = {
+	/* by depth */
 	{ "/proc", "proc", "proc", "nosuid,noexec,nodev" },
 	{ "/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k" },
 	{ "/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro" },
@@ -22,8 +23,16 @@ static const struct {
 
 /* What lxcfs and the like put there; as in runc. */
 static const char *const below_proc[] = {
-	"/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime", "/proc/loadavg",
-	"/proc/slabinfo", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled",
+	"/proc/cpuinfo",
+	"/proc/diskstats",
+	"/proc/meminfo",
+	"/proc/stat",
+	"/proc/swaps",
+	"/proc/uptime",
+	"/proc/loadavg",
+	"/proc/slabinfo",
+	"/proc/sys/kernel/ns_last_pid",
+	"/proc/sys/crypto/fips_enabled",
 };
 
 static const struct spec_mount *asked_at(const struct spec_mounts *m, const char *target)
@@ -89,21 +98,32 @@ static int put_mount(cJSON *list, const char *target, const char *type, const ch
 static bool excludes(const char *a, const char *b)
 {
 	static const char *const pairs[][2] = {
-		{ "noexec", "exec" }, { "nosuid", "suid" }, { "nodev", "dev" }, { "ro", "rw" }, { "sync", "async" },
-		{ "noatime", "atime" }, { "noatime", "relatime" }, { "noatime", "strictatime" }, { "relatime", "strictatime" },
-		{ "nodiratime", "diratime" }, { "relatime", "atime" }, { "strictatime", "atime" },
+		{ "noexec", "exec" },
+		{ "nosuid", "suid" },
+		{ "nodev", "dev" },
+		{ "ro", "rw" },
+		{ "sync", "async" },
+		{ "noatime", "atime" },
+		{ "noatime", "relatime" },
+		{ "noatime", "strictatime" },
+		{ "relatime", "strictatime" },
+		{ "nodiratime", "diratime" },
+		{ "relatime", "atime" },
+		{ "strictatime", "atime" },
 	};
 	size_t i, key = strcspn(a, "=");
 
 	if (key == strcspn(b, "=") && !memcmp(a, b, key))
 		return true;
 	for (i = 0; i < ARRAY_SIZE(pairs); i++)
-		if ((!strcmp(a, pairs[i][0]) && !strcmp(b, pairs[i][1])) || (!strcmp(a, pairs[i][1]) && !strcmp(b, pairs[i][0])))
+		if ((!strcmp(a, pairs[i][0]) && !strcmp(b, pairs[i][1])) ||
+		    (!strcmp(a, pairs[i][1]) && !strcmp(b, pairs[i][0])))
 			return true;
 	return false;
 }
 
-/* Docker's defaults for a tmpfs, then what was asked; the later one holds. Propagation means nothing for one of our own. */
+/* Docker's defaults for a tmpfs, then what was asked; the later one holds. Propagation means nothing for one of our
+ * own. */
 static int tmpfs_options(const char *asked, char *ret, size_t size, struct err *err)
 {
 	enum { WORDS_MAX = 32, WORD_MAX = 48 };
@@ -141,7 +161,8 @@ static unsigned depth(const char *path)
 }
 
 /* The container's own file systems from *at on that are no deeper than max, but those that were replaced. */
-static int put_own(cJSON *list, const struct spec_input *in, const cJSON *host, size_t *at, unsigned max, struct err *err)
+static int put_own(cJSON *list, const struct spec_input *in, const cJSON *host, size_t *at, unsigned max,
+		   struct err *err)
 {
 	for (; *at < ARRAY_SIZE(own) && depth(own[*at].target) <= max; (*at)++) {
 		const char *target = own[*at].target, *options = own[*at].options;
@@ -151,7 +172,8 @@ static int put_own(cJSON *list, const struct spec_input *in, const cJSON *host, 
 		if (asked_at(in->mounts, target) || (shm && !strcmp(get_text(host, "IpcMode"), "none")))
 			continue;
 		if (shm) {
-			snprintf(with_size, sizeof(with_size), "%s,size=%lld", options, (long long)get_int(host, "ShmSize"));
+			snprintf(with_size, sizeof(with_size), "%s,size=%lld", options,
+				 (long long)get_int(host, "ShmSize"));
 			options = with_size;
 		}
 		if (put_mount(list, target, own[*at].type, own[*at].source, options, err))
@@ -180,7 +202,8 @@ int build_mounts(cJSON *spec, const struct spec_input *in, const cJSON *host, st
 			    put_mount(list, m->target, "tmpfs", "tmpfs", options, err);
 		} else {
 			snprintf(source, sizeof(source), "fd:%zu", fd++);
-			r = put_mount(list, m->target, "bind", source, m->readonly ? "rbind,rprivate,ro" : "rbind,rprivate,rw", err);
+			r = put_mount(list, m->target, "bind", source,
+				      m->readonly ? "rbind,rprivate,ro" : "rbind,rprivate,rw", err);
 		}
 		if (r)
 			return -1;

@@ -23,8 +23,8 @@ static_assert(ARRAY_SIZE(names) == 41, "a capability without a name");
 /* What Docker gives. */
 static const uint64_t defaults = BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FSETID) | BIT(CAP_FOWNER) |
 				 BIT(CAP_MKNOD) | BIT(CAP_NET_RAW) | BIT(CAP_SETGID) | BIT(CAP_SETUID) |
-				 BIT(CAP_SETFCAP) | BIT(CAP_SETPCAP) | BIT(CAP_NET_BIND_SERVICE) |
-				 BIT(CAP_SYS_CHROOT) | BIT(CAP_KILL) | BIT(CAP_AUDIT_WRITE);
+				 BIT(CAP_SETFCAP) | BIT(CAP_SETPCAP) | BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_SYS_CHROOT) |
+				 BIT(CAP_KILL) | BIT(CAP_AUDIT_WRITE);
 
 int cap_by_name(const char *name)
 {
@@ -75,7 +75,8 @@ int spec_caps(const cJSON *merged, uint64_t caps_allowed, uint64_t *ret, struct 
 		caps = add;
 	else
 		caps = (defaults & ~drop) | add;
-	/* What was asked for by name is refused rather than left out; a default one that policy withholds is just not there. */
+	/* What was asked for by name is refused rather than left out; a default one that policy withholds is just not
+	 * there. */
 	outside = add & ~caps_allowed;
 	if (outside)
 		return err_set(err, 403, "capability %s is not allowed by the policy of this engine",

@@ -41,7 +41,8 @@ int check_config(cJSON *config, struct err *err)
 	if (get_text(config, "Image")[0] && reference_check(get_text(config, "Image"), err))
 		return -1;
 	if (wd[0] && wd[0] != '/')
-		return err_set(err, 400, "the working directory '%.256s' is invalid, it needs to be an absolute path", wd);
+		return err_set(err, 400, "the working directory '%.256s' is invalid, it needs to be an absolute path",
+			       wd);
 	if (wd[0] && !path_clean(wd, clean))
 		return err_set(err, 400, "the working directory is invalid: too long, or with control characters");
 	if (wd[0] && json_put_text(config, "WorkingDir", clean, err))
@@ -60,11 +61,12 @@ int check_config(cJSON *config, struct err *err)
 	return check_healthcheck(json_get(config, "Healthcheck"), err);
 }
 
-/* --- options that are not carried out ------------------------------------------------------------------------------------- */
+/* --- options that are not carried out --- */
 static const struct {
 	const char *field, *message;
 } refused[] = {
-	{ "Privileged", "privileged mode is incompatible with user namespaces: every container of this engine has one of its own" },
+	{ "Privileged",
+	  "privileged mode is incompatible with user namespaces: every container of this engine has one of its own" },
 	{ "VolumesFrom", "volumes-from is not available in this version" },
 	{ "Links", "links are not available in this version" },
 	{ "DeviceCgroupRules", "device cgroup rules are not available in this version: name the devices instead" },
@@ -81,10 +83,12 @@ struct mode {
 	const char *invalid, *why;
 };
 static const struct mode modes[] = {
-	{ "PidMode", "", "", "host", "invalid PID mode", "cannot share the host PID namespace when user namespaces are enabled" },
+	{ "PidMode", "", "", "host", "invalid PID mode",
+	  "cannot share the host PID namespace when user namespaces are enabled" },
 	{ "IpcMode", "private", "private,none,shareable", "host", "invalid IPC mode",
 	  "cannot share the host's IPC namespace when user namespaces are enabled" },
-	{ "UTSMode", "", "", "host", "invalid UTS mode", "cannot share the host's UTS namespace when user namespaces are enabled" },
+	{ "UTSMode", "", "", "host", "invalid UTS mode",
+	  "cannot share the host's UTS namespace when user namespaces are enabled" },
 	{ "UsernsMode", "", "private", "host", "invalid USER mode",
 	  "cannot share the host's user namespace: every container of this engine has one of its own" },
 	{ "CgroupnsMode", "private", "private", "host", "invalid cgroup namespace mode",
@@ -107,8 +111,10 @@ static int check_modes(cJSON *host, struct err *err)
 		} else if (m->refused[0] && list_has(m->refused, ',', value)) {
 			return err_set(err, 400, "%s", m->why);
 		} else if (m->refused[0] && !strncmp(value, "container:", 10)) {
-			return err_set(err, 400, "joining the namespace of another container (%s) is not available in this version",
-				       m->field);
+			return err_set(
+				err, 400,
+				"joining the namespace of another container (%s) is not available in this version",
+				m->field);
 		} else if (!list_has(m->allowed, ',', value)) {
 			return err_set(err, 400, "%s: %.64s", m->invalid, value);
 		}
@@ -121,12 +127,13 @@ static int check_refused(const cJSON *host, struct err *err)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(refused); i++)
-		if (get_bool(host, refused[i].field) || get_size(host, refused[i].field) || get_text(host, refused[i].field)[0])
+		if (get_bool(host, refused[i].field) || get_size(host, refused[i].field) ||
+		    get_text(host, refused[i].field)[0])
 			return err_set(err, 400, "%s", refused[i].message);
 	return 0;
 }
 
-/* --- network -------------------------------------------------------------------------------------------------------------- */
+/* --- network --- */
 static int check_port(const char *text, bool range, struct err *err)
 {
 	char buf[64], *proto, *dash;
@@ -168,7 +175,8 @@ static int check_ports(const cJSON *host, const cJSON *config, cJSON *warnings, 
 		}
 	}
 	if (any)
-		return json_warn(warnings, err, "published ports are not available in this version: they are kept, not opened");
+		return json_warn(warnings, err,
+				 "published ports are not available in this version: they are kept, not opened");
 	return 0;
 }
 
@@ -187,8 +195,9 @@ static int check_network(cJSON *host, const cJSON *config, cJSON *warnings, stru
 	}
 	if (!name_valid(mode, strlen(mode)) || strlen(mode) > NAME_MAX_LEN)
 		return err_set(err, 400, "invalid network mode: %.128s", mode);
-	if (strcmp(mode, "none") && !get_bool(config, "NetworkDisabled") &&
-	    json_warn(warnings, err, "network %s is not available in this version: the container gets loopback only", mode))
+	if (strcmp(mode, "none") != 0 && !get_bool(config, "NetworkDisabled") &&
+	    json_warn(warnings, err, "network %s is not available in this version: the container gets loopback only",
+		      mode))
 		return -1;
 	return check_ports(host, config, warnings, err);
 }
@@ -211,7 +220,8 @@ static int check_names(const cJSON *host, cJSON *warnings, struct err *err)
 		if (!host_valid(name, sizeof(name) - 1))
 			return err_set(err, 400, "bad format for add-host: \"%.128s\"", text);
 		if (!strcmp(ip, "host-gateway")) {
-			if (json_warn(warnings, err, "host-gateway is not available in this version: %s is left out", name))
+			if (json_warn(warnings, err, "host-gateway is not available in this version: %s is left out",
+				      name))
 				return -1;
 		} else if (!ip_valid(ip)) {
 			return err_set(err, 400, "invalid IP address in add-host: \"%.64s\"", ip);
@@ -228,7 +238,7 @@ static int check_names(const cJSON *host, cJSON *warnings, struct err *err)
 	return 0;
 }
 
-/* --- logs, restarts, annotations ------------------------------------------------------------------------------------------- */
+/* --- logs, restarts, annotations --- */
 static int check_log(cJSON *host, cJSON *warnings, struct err *err)
 {
 	cJSON *log = cJSON_GetObjectItemCaseSensitive(host, "LogConfig");
@@ -240,7 +250,8 @@ static int check_log(cJSON *host, cJSON *warnings, struct err *err)
 	if (!type[0] && json_put_text(log, "Type", "json-file", err))
 		return -1;
 	cJSON_ArrayForEach(opt, json_get(log, "Config")) {
-		if (!list_has("max-size,max-file,compress,labels,labels-regex,env,env-regex,tag,mode,max-buffer-size,cache-disabled",
+		if (!list_has("max-size,max-file,compress,labels,labels-regex,env,env-regex,tag,mode,max-buffer-size,"
+			      "cache-disabled",
 			      ',', opt->string))
 			return err_set(err, 400, "unknown log opt '%.64s' for json-file log driver", opt->string);
 		if (json_warn(warnings, err, "log option %s has no effect in this version", opt->string))
@@ -259,14 +270,16 @@ static int check_restart(cJSON *host, struct err *err)
 		return json_put_text(policy, "Name", "no", err);
 	if (!list_has("no,always,on-failure,unless-stopped", ',', name))
 		return err_set(err, 400,
-			       "invalid restart policy: unknown policy '%.64s'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'",
+			       "invalid restart policy: unknown policy '%.64s'; use one of 'no', 'always', "
+			       "'on-failure', or 'unless-stopped'",
 			       name);
-	if (count && strcmp(name, "on-failure"))
-		return err_set(err, 400, "invalid restart policy: maximum retry count can only be used with 'on-failure'%s",
+	if (count && strcmp(name, "on-failure") != 0)
+		return err_set(err, 400,
+			       "invalid restart policy: maximum retry count can only be used with 'on-failure'%s",
 			       count < 0 ? " and cannot be negative" : "");
 	if (count < 0)
 		return err_set(err, 400, "invalid restart policy: maximum retry count cannot be negative");
-	if (get_bool(host, "AutoRemove") && strcmp(name, "no"))
+	if (get_bool(host, "AutoRemove") && strcmp(name, "no") != 0)
 		return err_set(err, 400, "can't create 'AutoRemove' container with restart policy");
 	return 0;
 }
@@ -286,7 +299,8 @@ static int check_lists(const cJSON *host, struct err *err)
 		if (check_sysctl(e->string, err))
 			return -1;
 	cJSON_ArrayForEach(e, json_get(host, "GroupAdd"))
-		if (!e->valuestring[0] || strlen(e->valuestring) > 128 || !text_valid(e->valuestring, strlen(e->valuestring)))
+		if (!e->valuestring[0] || strlen(e->valuestring) > 128 ||
+		    !text_valid(e->valuestring, strlen(e->valuestring)))
 			return err_set(err, 400, "invalid group: \"%.64s\"", e->valuestring);
 	if (json_get(host, "ConsoleSize") && get_size(host, "ConsoleSize") != 2)
 		return err_set(err, 400, "invalid console size: two numbers are needed");
@@ -296,8 +310,8 @@ static int check_lists(const cJSON *host, struct err *err)
 	return 0;
 }
 
-/* Docker shows the lists that apply, also when the client has sent none. An empty list is sent for systempaths=unconfined;
- * whether that may be is for spawn's policy to say. */
+/* Docker shows the lists that apply, also when the client has sent none. An empty list is sent for
+ * systempaths=unconfined; whether that may be is for spawn's policy to say. */
 static int default_paths(cJSON *host, const char *field, const char *const *list, struct err *err)
 {
 	const cJSON *given = json_get(host, field), *e;
@@ -305,14 +319,17 @@ static int default_paths(cJSON *host, const char *field, const char *const *list
 	char clean[SPEC_PATH_MAX];
 
 	cJSON_ArrayForEach(e, given)
-		if (!path_clean(e->valuestring, clean) || strcmp(clean, e->valuestring))
-			return err_set(err, 400, "invalid %s: \"%.256s\" is not a clean absolute path", field, e->valuestring);
+		if (!path_clean(e->valuestring, clean) || strcmp(clean, e->valuestring) != 0)
+			return err_set(err, 400, "invalid %s: \"%.256s\" is not a clean absolute path", field,
+				       e->valuestring);
 	if (given)
 		return 0;
 	for (paths = cJSON_CreateArray(); *list; list++)
 		if (json_put(paths, NULL, cJSON_CreateString(*list), err))
 			break;
-	return json_put(host, field, paths, err) || *list ? -1 : 0;
+	if (json_put(host, field, paths, err) || *list)
+		return -1;
+	return 0;
 }
 
 static int default_console(cJSON *host, struct err *err)
@@ -331,8 +348,8 @@ int check_hostconfig(cJSON *host, const cJSON *config, cJSON *warnings, struct e
 	    check_names(host, warnings, err) || check_log(host, warnings, err) || check_restart(host, err) ||
 	    check_lists(host, err) || check_security(host, warnings, err) || check_resources(host, warnings, err))
 		return -1;
-	return default_paths(host, "MaskedPaths", masked_paths, err) ||
-			       default_paths(host, "ReadonlyPaths", readonly_paths, err) || default_console(host, err)
-		       ? -1
-		       : 0;
+	if (default_paths(host, "MaskedPaths", masked_paths, err) ||
+	    default_paths(host, "ReadonlyPaths", readonly_paths, err) || default_console(host, err))
+		return -1;
+	return 0;
 }

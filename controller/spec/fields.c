@@ -3,8 +3,6 @@
  * The copy is what makes client input and image configuration (both hostile) regular: known members only, in Docker's
  * spelling and order, each of its type, defaults in place. Everything behind it works on such copies. */
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "../../helpers/base/cleanup.h"
@@ -36,12 +34,9 @@ static const struct field device[] = {
 };
 
 static const struct field device_request[] = {
-	{ "Driver", SHAPE_TEXT, ABSENT_ZERO, NULL },
-	{ "Count", SHAPE_INT, ABSENT_ZERO, NULL },
-	{ "DeviceIDs", SHAPE_TEXTS, ABSENT_NULL, NULL },
-	{ "Capabilities", SHAPE_ANY, ABSENT_NULL, NULL },
-	{ "Options", SHAPE_MAP, ABSENT_EMPTY, NULL },
-	{ 0 },
+	{ "Driver", SHAPE_TEXT, ABSENT_ZERO, NULL },	 { "Count", SHAPE_INT, ABSENT_ZERO, NULL },
+	{ "DeviceIDs", SHAPE_TEXTS, ABSENT_NULL, NULL }, { "Capabilities", SHAPE_ANY, ABSENT_NULL, NULL },
+	{ "Options", SHAPE_MAP, ABSENT_EMPTY, NULL },	 { 0 },
 };
 
 static const struct field ulimit[] = {
@@ -233,7 +228,8 @@ static const char *json_kind(const cJSON *v)
 
 static cJSON *mismatch(const cJSON *v, const char *what, const char *name, const char *type, struct err *err)
 {
-	err_set(err, 400, "json: cannot unmarshal %s into Go struct field %s.%s of type %s", json_kind(v), what, name, type);
+	err_set(err, 400, "json: cannot unmarshal %s into Go struct field %s.%s of type %s", json_kind(v), what, name,
+		type);
 	return NULL;
 }
 
@@ -242,7 +238,7 @@ static cJSON *copy_elements(const cJSON *v, const struct field *f, enum shape sh
 static bool is_whole(const cJSON *v)
 {
 	return cJSON_IsNumber(v) && isfinite(v->valuedouble) && trunc(v->valuedouble) == v->valuedouble &&
-	       v->valuedouble >= -0x1p63 && v->valuedouble < 0x1p63;
+	       v->valuedouble >= -9223372036854775808.0 && v->valuedouble < 9223372036854775808.0;
 }
 
 /* Fresh copy of one value that is there. */
@@ -250,13 +246,15 @@ static cJSON *copy_value(const cJSON *v, const struct field *f, enum shape shape
 {
 	switch (shape) {
 	case SHAPE_TEXT:
-		return cJSON_IsString(v) ? cJSON_CreateString(v->valuestring) : mismatch(v, what, f->name, "string", err);
+		return cJSON_IsString(v) ? cJSON_CreateString(v->valuestring)
+					 : mismatch(v, what, f->name, "string", err);
 	case SHAPE_BOOL:
 		return cJSON_IsBool(v) ? cJSON_CreateBool(cJSON_IsTrue(v)) : mismatch(v, what, f->name, "bool", err);
 	case SHAPE_INT:
 		return is_whole(v) ? cJSON_CreateNumber(v->valuedouble) : mismatch(v, what, f->name, "int64", err);
 	case SHAPE_STRUCT:
-		return cJSON_IsObject(v) ? fields_copy(v, f->sub, what, err) : mismatch(v, what, f->name, "object", err);
+		return cJSON_IsObject(v) ? fields_copy(v, f->sub, what, err)
+					 : mismatch(v, what, f->name, "object", err);
 	case SHAPE_EMPTY:
 		return cJSON_IsObject(v) ? cJSON_CreateObject() : mismatch(v, what, f->name, "struct {}", err);
 	case SHAPE_ANY:
@@ -307,7 +305,8 @@ static cJSON *copy_elements(const cJSON *v, const struct field *f, enum shape sh
 
 	if (shape == SHAPE_SLICE && cJSON_IsString(v)) {
 		copy = cJSON_CreateArray();
-		return json_put(copy, NULL, cJSON_CreateString(v->valuestring), err) ? (cJSON_Delete(copy), NULL) : copy;
+		return json_put(copy, NULL, cJSON_CreateString(v->valuestring), err) ? (cJSON_Delete(copy), NULL)
+										     : copy;
 	}
 	if (object ? !cJSON_IsObject(v) : !cJSON_IsArray(v))
 		return mismatch(v, what, f->name, object ? "map" : "[]string", err);
@@ -322,7 +321,8 @@ static cJSON *copy_elements(const cJSON *v, const struct field *f, enum shape sh
 		else
 			item = copy_value(e, f, element_shape(shape), what, err);
 		/* json_put would look for the name first, and json_parse has seen that each is there once. */
-		if (!item || !(object ? cJSON_AddItemToObject(copy, e->string, item) : cJSON_AddItemToArray(copy, item))) {
+		if (!item ||
+		    !(object ? cJSON_AddItemToObject(copy, e->string, item) : cJSON_AddItemToArray(copy, item))) {
 			err_set(err, 500, "out of memory");
 			cJSON_Delete(item);
 			cJSON_Delete(copy);
@@ -413,14 +413,8 @@ int json_put_int(cJSON *o, const char *name, int64_t n, struct err *err)
 	return json_put(o, name, cJSON_CreateNumber((double)n), err);
 }
 
-int json_warn(cJSON *warnings, struct err *err, const char *format, ...)
+int json_warn_text(cJSON *warnings, const char *text, struct err *err)
 {
-	char text[512];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
 	return warnings ? json_put(warnings, NULL, cJSON_CreateString(text), err) : 0;
 }
 

@@ -2,26 +2,32 @@
 #ifndef POSTERN_SPEC_INTERNAL_H
 #define POSTERN_SPEC_INTERNAL_H
 
+#include <stdio.h>
+
 #include "../json.h"
 #include "spec.h"
 
-/* --- fields.c: the members of Docker's structures, as tables ------------------------------------------------------- */
+/* --- fields.c: the members of Docker's structures, as tables --- */
 enum shape {
-	SHAPE_TEXT, SHAPE_BOOL, SHAPE_INT,
-	SHAPE_TEXTS,   /* array of texts */
-	SHAPE_SLICE,   /* the same, or one text */
-	SHAPE_MAP,     /* object of texts */
-	SHAPE_SET,     /* object of empty objects */
-	SHAPE_EMPTY,   /* one of those: what is in it is dropped */
-	SHAPE_INTS,    /* array of whole numbers */
-	SHAPE_STRUCT,  /* object with the members in sub */
+	SHAPE_TEXT,
+	SHAPE_BOOL,
+	SHAPE_INT,
+	SHAPE_TEXTS, /* array of texts */
+	SHAPE_SLICE, /* the same, or one text */
+	SHAPE_MAP, /* object of texts */
+	SHAPE_SET, /* object of empty objects */
+	SHAPE_EMPTY, /* one of those: what is in it is dropped */
+	SHAPE_INTS, /* array of whole numbers */
+	SHAPE_STRUCT, /* object with the members in sub */
 	SHAPE_STRUCTS, /* array of such */
-	SHAPE_PORTS,   /* object of arrays of such */
-	SHAPE_ANY,     /* kept as it is */
+	SHAPE_PORTS, /* object of arrays of such */
+	SHAPE_ANY, /* kept as it is */
 };
 /* What stands there when the client sends nothing (or null). */
 enum absent {
-	ABSENT_ZERO, ABSENT_NULL, ABSENT_EMPTY,
+	ABSENT_ZERO,
+	ABSENT_NULL,
+	ABSENT_EMPTY,
 	ABSENT_OMIT, /* nothing, and nothing for the zero value either: Go's omitempty */
 	ABSENT_NOTHING, /* nothing: omitempty of a pointer */
 };
@@ -37,24 +43,30 @@ enum { SPEC_ELEMENTS_MAX = 8192 /* of one list or map */ };
 
 extern const struct field config_fields[], host_fields[];
 
-/* Fresh object with exactly the members of the table, in its order and with its spelling; others are dropped. from may be
- * NULL. NULL with err (400) when a member is of another type; what names the structure in it. */
+/* Fresh object with exactly the members of the table, in its order and with its spelling; others are dropped. from may
+ * be NULL. NULL with err (400) when a member is of another type; what names the structure in it. */
 cJSON *fields_copy(const cJSON *from, const struct field *table, const char *what, struct err *err);
 
-/* --- small changes of JSON ------------------------------------------------------------------------------------------ */
+/* --- small changes of JSON --- */
 /* Puts or replaces a member, taking item. -1 with err (500) when there is no memory (item NULL included). */
 int json_put(cJSON *o, const char *name, cJSON *item, struct err *err);
 int json_put_text(cJSON *o, const char *name, const char *text, struct err *err);
 int json_put_int(cJSON *o, const char *name, int64_t n, struct err *err);
 /* Adds a formatted text to an array; 0 also when there is no array. */
-int json_warn(cJSON *warnings, struct err *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+#define json_warn(warnings, err, ...)                        \
+	({                                                   \
+		char text_[512];                             \
+		snprintf(text_, sizeof(text_), __VA_ARGS__); \
+		json_warn_text(warnings, text_, err);        \
+	})
+int json_warn_text(cJSON *warnings, const char *text, struct err *err);
 /* Members of an already checked value: "" and 0 for absent. */
 const char *get_text(const cJSON *o, const char *name);
 int64_t get_int(const cJSON *o, const char *name);
 bool get_bool(const cJSON *o, const char *name);
 int get_size(const cJSON *o, const char *name); /* number of elements; 0 for absent */
 
-/* --- text.c: paths and words ---------------------------------------------------------------------------------------- */
+/* --- text.c: paths and words --- */
 enum { SPEC_PATH_MAX = 4096 };
 /* Lexically: "/a//b/../c/" to "/a/c". false when it does not fit or has control characters. */
 bool path_clean(const char *path, char ret[SPEC_PATH_MAX]);
@@ -72,7 +84,7 @@ int signal_parse(const char *text);
 /* "1-3,5" with numbers below limit. 0, -EINVAL, or -ERANGE when a number is not there. */
 int cpulist_check(const char *text, unsigned limit);
 
-/* --- checks: each changes hostconfig to what holds, adds warnings, or refuses ---------------------------------------- */
+/* --- checks: each changes hostconfig to what holds, adds warnings, or refuses --- */
 int check_config(cJSON *config, struct err *err);
 int check_hostconfig(cJSON *host, const cJSON *config, cJSON *warnings, struct err *err);
 int check_resources(cJSON *host, cJSON *warnings, struct err *err);
@@ -84,21 +96,22 @@ int rlimit_by_name(const char *name, const char **ret_oci);
 /* Options of a tmpfs: flags and size=, mode=, ... . err 400 "invalid tmpfs option". */
 int check_tmpfs_options(const char *options, struct err *err);
 
-/* Processors of this machine; a test may set spec_cpus_override. */
+/* Processors that we may use, and how many this machine can have; a test may set spec_cpus_override for both. */
 unsigned spec_cpus(void);
+unsigned spec_cpu_ids(void);
 extern unsigned spec_cpus_override;
 
-/* --- security options (security.c) ----------------------------------------------------------------------------------- */
+/* --- security options (security.c) --- */
 bool security_no_new_privileges(const cJSON *host);
 
-/* --- parts of the runtime spec ----------------------------------------------------------------------------------------- */
+/* --- parts of the runtime spec --- */
 extern const char *const masked_paths[], *const readonly_paths[]; /* NULL at the end */
 /* Adds mounts[] to spec. */
 int build_mounts(cJSON *spec, const struct spec_input *in, const cJSON *host, struct err *err);
 /* Adds org.postern.file.* annotations. */
 int build_files(cJSON *annotations, const struct spec_input *in, const char *hostname, struct err *err);
 
-/* --- built-in profile (default_profile.c) ---------------------------------------------------------------------------- */
+/* --- built-in profile (default_profile.c) --- */
 extern const char seccomp_default_profile[], seccomp_default_profile_end[];
 
 #endif

@@ -1,7 +1,7 @@
 /* merge.c - docker create: the client's body and the image's configuration become the container's. Both are hostile.
  *
- * The rules are Docker's: what the client says wins; environment, labels, ports and volumes are united; an entry point of
- * the client's drops the image's command. */
+ * The rules are Docker's: what the client says wins; environment, labels, ports and volumes are united; an entry point
+ * of the client's drops the image's command. */
 #include <string.h>
 
 #include "../../helpers/base/cleanup.h"
@@ -84,7 +84,8 @@ static int merge_command(cJSON *config, const cJSON *image, struct err *err)
 	const cJSON *entrypoint;
 
 	if (!get_size(config, "Entrypoint")) {
-		if (!get_size(config, "Cmd") && (take(config, image, "Cmd", err) || take(config, image, "ArgsEscaped", err)))
+		if (!get_size(config, "Cmd") &&
+		    (take(config, image, "Cmd", err) || take(config, image, "ArgsEscaped", err)))
 			return -1;
 		if (!json_get(config, "Entrypoint") && take(config, image, "Entrypoint", err))
 			return -1;
@@ -124,10 +125,11 @@ static int merge_image(cJSON *config, const cJSON *image, struct err *err)
 	if (unite(config, image, "ExposedPorts", err) || unite(config, image, "Labels", err) ||
 	    unite(config, image, "Volumes", err))
 		return -1;
-	return merge_env(config, image, err) || merge_command(config, image, err) ||
-	       merge_healthcheck(config, image, err) || take(config, image, "OnBuild", err) || take(config, image, "Shell", err)
-		       ? -1
-		       : 0;
+	if (merge_env(config, image, err) || merge_command(config, image, err) ||
+	    merge_healthcheck(config, image, err) || take(config, image, "OnBuild", err) ||
+	    take(config, image, "Shell", err))
+		return -1;
+	return 0;
 }
 
 /* The "config" member of an image configuration, regular; an empty one when there is no image. */
@@ -151,7 +153,8 @@ cJSON *spec_merge(const cJSON *body, const cJSON *image_config, cJSON *warnings,
 		return NULL;
 	}
 	if ((host_given && !cJSON_IsObject(host_given)) || (networking && !cJSON_IsObject(networking))) {
-		err_set(err, 400, "json: cannot unmarshal %s into Go struct field CreateRequest.HostConfig of type object",
+		err_set(err, 400,
+			"json: cannot unmarshal %s into Go struct field CreateRequest.HostConfig of type object",
 			cJSON_IsArray(host_given ? host_given : networking) ? "array" : "value");
 		return NULL;
 	}

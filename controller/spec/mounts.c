@@ -46,8 +46,8 @@ static int add(struct spec_mounts *m, const struct spec_mount *one, struct err *
 	for (i = 0; i < m->n; i++)
 		same += (m->v[i].type == SPEC_TMPFS) == (one->type == SPEC_TMPFS);
 	if (same >= (one->type == SPEC_TMPFS ? (size_t)TMPFS_MAX : BINDS_MAX))
-		return err_set(err, 400, "too many mounts: at most %u binds, volumes and devices, and %d tmpfs", BINDS_MAX,
-			       TMPFS_MAX);
+		return err_set(err, 400, "too many mounts: at most %u binds, volumes and devices, and %d tmpfs",
+			       BINDS_MAX, TMPFS_MAX);
 	v = reallocarray(m->v, m->n + 1, sizeof(*v));
 	if (!v)
 		return err_set(err, 500, "out of memory");
@@ -58,19 +58,21 @@ static int add(struct spec_mounts *m, const struct spec_mount *one, struct err *
 	slot->target = strdup(one->target);
 	slot->options = one->options ? strdup(one->options) : NULL;
 	slot->device_access = one->device_access ? strdup(one->device_access) : NULL;
-	if (!slot->source || !slot->target || !slot->options != !one->options || !slot->device_access != !one->device_access)
+	if (!slot->source || !slot->target || !slot->options != !one->options ||
+	    !slot->device_access != !one->device_access)
 		return err_set(err, 500, "out of memory");
 	return 0;
 }
 
-/* --- words after "src:dst:" ------------------------------------------------------------------------------------------------- */
+/* --- words after "src:dst:" --- */
 /* Of each class one word at most. */
 static const struct {
 	const char *word;
 	char class;
 } mode_words[] = {
-	{ "ro", 'w' }, { "rw", 'w' }, { "z", 'l' }, { "Z", 'l' }, { "nocopy", 'c' }, { "copy", 'c' },
-	{ "private", 'p' }, { "rprivate", 'p' }, { "slave", 'p' }, { "rslave", 'p' }, { "shared", 'p' }, { "rshared", 'p' },
+	{ "ro", 'w' },	       { "rw", 'w' },	  { "z", 'l' },		{ "Z", 'l' },
+	{ "nocopy", 'c' },     { "copy", 'c' },	  { "private", 'p' },	{ "rprivate", 'p' },
+	{ "slave", 'p' },      { "rslave", 'p' }, { "shared", 'p' },	{ "rshared", 'p' },
 	{ "consistent", 'k' }, { "cached", 'k' }, { "delegated", 'k' }, { "default", 'k' },
 };
 
@@ -96,15 +98,19 @@ static bool is_shared(const char *mode)
 	return list_has(mode, ',', "shared") || list_has(mode, ',', "rshared");
 }
 
-/* Cleans a target and refuses those that no mount can have. text is empty or "invalid volume specification: '...': ". */
-static int clean_target(const char *target, const char *prefix, const char *type, char ret[SPEC_PATH_MAX], struct err *err)
+/* Cleans a target and refuses those that no mount can have. text is empty or "invalid volume specification: '...': ".
+ */
+static int clean_target(const char *target, const char *prefix, const char *type, char ret[SPEC_PATH_MAX],
+			struct err *err)
 {
 	const char *why = NULL;
 
 	if (!target[0])
 		why = "field Target must not be empty";
 	else if (target[0] != '/')
-		return err_set(err, 400, "%sinvalid mount config for type \"%s\": invalid mount path: '%.256s' mount path must be absolute",
+		return err_set(err, 400,
+			       "%sinvalid mount config for type \"%s\": invalid mount path: '%.256s' mount path must "
+			       "be absolute",
 			       prefix, type, target);
 	else if (!path_clean(target, ret))
 		why = "mount path is too long or has control characters";
@@ -116,10 +122,13 @@ static int clean_target(const char *target, const char *prefix, const char *type
 static int check_volume_name(const char *name, struct err *err)
 {
 	if (strlen(name) == 1)
-		return err_set(err, 400, "volume name is too short, names should be at least two alphanumeric characters");
+		return err_set(err, 400,
+			       "volume name is too short, names should be at least two alphanumeric characters");
 	if (!name_valid(name, strlen(name)))
 		return err_set(err, 400,
-			       "create %.128s: \"%.128s\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path",
+			       "create %.128s: \"%.128s\" includes invalid characters for a local volume name, only "
+			       "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, "
+			       "use absolute path",
 			       name, name);
 	if (strlen(name) > NAME_MAX_LEN)
 		return err_set(err, 400, "volume name is too long: at most %u bytes", NAME_MAX_LEN);
@@ -128,24 +137,23 @@ static int check_volume_name(const char *name, struct err *err)
 
 static int check_volume_driver(const char *driver, struct err *err)
 {
-	if (driver[0] && strcmp(driver, "local"))
-		return err_set(err, 400, "error looking up volume plugin %.64s: plugin \"%.64s\" not found", driver, driver);
+	if (driver[0] && strcmp(driver, "local") != 0)
+		return err_set(err, 400, "error looking up volume plugin %.64s: plugin \"%.64s\" not found", driver,
+			       driver);
 	return 0;
 }
 
-/* --- HostConfig.Binds: [source:]target[:mode] --------------------------------------------------------------------------- */
-static int add_bind(struct spec_mounts *m, const char *raw, const char *driver, struct err *err)
+/* --- HostConfig.Binds: [source:]target[:mode] --- */
+/* text: a copy of raw, which is cut. */
+static int add_bind_parts(struct spec_mounts *m, const char *raw, char *text, const char *driver, struct err *err)
 {
 	char target[SPEC_PATH_MAX], source[SPEC_PATH_MAX], prefix[320];
-	_cleanup_free_ char *text = strdup(raw);
 	char *field[3] = { text, NULL, NULL };
 	struct spec_mount one = { 0 };
 	const char *mode, *from, *to;
 	size_t n = 1;
 	char *c;
 
-	if (!text)
-		return err_set(err, 500, "out of memory");
 	for (c = text; (c = strchr(c, ':')); n++) {
 		if (n == ARRAY_SIZE(field))
 			return err_set(err, 400, "invalid volume specification: '%.256s'", raw);
@@ -161,7 +169,8 @@ static int add_bind(struct spec_mounts *m, const char *raw, const char *driver, 
 	if (!mode_valid(mode))
 		return err_set(err, 400, "invalid mode: %.128s", mode);
 	if (is_shared(mode))
-		return err_set(err, 400, "mount propagation %.64s is not available: what containers mount stays with them", mode);
+		return err_set(err, 400,
+			       "mount propagation %.64s is not available: what containers mount stays with them", mode);
 
 	one.type = from[0] == '/' ? SPEC_BIND : SPEC_VOLUME;
 	one.readonly = list_has(mode, ',', "ro");
@@ -183,7 +192,16 @@ static int add_bind(struct spec_mounts *m, const char *raw, const char *driver, 
 	return add(m, &one, err);
 }
 
-/* --- HostConfig.Mounts --------------------------------------------------------------------------------------------------- */
+static int add_bind(struct spec_mounts *m, const char *raw, const char *driver, struct err *err)
+{
+	char *text = strdup(raw);
+	int r = text ? add_bind_parts(m, raw, text, driver, err) : err_set(err, 500, "out of memory");
+
+	free(text);
+	return r;
+}
+
+/* --- HostConfig.Mounts --- */
 static int bad_mount(const char *type, const char *why, struct err *err)
 {
 	return err_set(err, 400, "invalid mount config for type \"%.32s\": %s", type, why);
@@ -209,15 +227,16 @@ static int tmpfs_from_mount(const cJSON *spec, char *ret, size_t size, struct er
 	if (bytes) {
 		while (bytes % units[i].factor)
 			i++;
-		snprintf(size_text, sizeof(size_text), ",size=%lld%s", (long long)(bytes / units[i].factor), units[i].suffix);
+		snprintf(size_text, sizeof(size_text), ",size=%lld%s", (long long)(bytes / units[i].factor),
+			 units[i].suffix);
 	}
 	/* [["exec"]] or [["noexec"]] is all that there is. */
 	cJSON_ArrayForEach(option, json_get(o, "Options")) {
 		const cJSON *word = cJSON_IsArray(option) ? option->child : NULL;
 
-		if (!cJSON_IsString(word) || word->next || !list_has("exec,noexec", ',', word->valuestring))
+		if (!word || !cJSON_IsString(word) || word->next || !list_has("exec,noexec", ',', word->valuestring))
 			return bad_mount("tmpfs", "invalid option", err);
-		exec = strcmp(word->valuestring, "exec") ? ",noexec" : ",exec";
+		exec = strcmp(word->valuestring, "exec") == 0 ? ",exec" : ",noexec";
 	}
 	snprintf(ret, size, "%s%s%s%s", get_bool(spec, "ReadOnly") ? "ro" : "rw", mode_text, size_text, exec);
 	return 0;
@@ -238,7 +257,8 @@ static int mount_bind(const cJSON *spec, struct spec_mount *one, char source[SPE
 		return bad_mount("bind", text, err);
 	}
 	if (is_shared(propagation))
-		return bad_mount("bind", "shared propagation is not available: what containers mount stays with them", err);
+		return bad_mount("bind", "shared propagation is not available: what containers mount stays with them",
+				 err);
 	if (from[0] != '/') {
 		snprintf(text, sizeof(text), "invalid mount path: '%.256s' mount path must be absolute", from);
 		return bad_mount("bind", text, err);
@@ -266,10 +286,10 @@ static int mount_volume(const cJSON *spec, struct spec_mount *one, struct err *e
 		return bad_mount("volume", "must not set ReadOnly mode when using anonymous volumes", err);
 	if (get_size(json_get(o, "DriverConfig"), "Options"))
 		return bad_mount("volume", "driver options are not available in this version", err);
-	return (one->source[0] && check_volume_name(one->source, err)) ||
-			       check_volume_driver(get_text(json_get(o, "DriverConfig"), "Name"), err)
-		       ? -1
-		       : 0;
+	if ((one->source[0] && check_volume_name(one->source, err)) ||
+	    check_volume_driver(get_text(json_get(o, "DriverConfig"), "Name"), err))
+		return -1;
+	return 0;
 }
 
 static int add_mount(struct spec_mounts *m, const cJSON *spec, struct err *err)
@@ -299,11 +319,12 @@ static int add_mount(struct spec_mounts *m, const cJSON *spec, struct err *err)
 	return add(m, &one, err);
 }
 
-/* --- the others ------------------------------------------------------------------------------------------------------------ */
+/* --- the others --- */
 int check_tmpfs_options(const char *options, struct err *err)
 {
-	static const char flags[] = "defaults,ro,rw,exec,noexec,suid,nosuid,dev,nodev,sync,async,atime,noatime,diratime,"
-				    "nodiratime,relatime,strictatime,private,rprivate,slave,rslave";
+	static const char flags[] =
+		"defaults,ro,rw,exec,noexec,suid,nosuid,dev,nodev,sync,async,atime,noatime,diratime,"
+		"nodiratime,relatime,strictatime,private,rprivate,slave,rslave";
 	static const char keys[] = "size,mode,uid,gid,nr_inodes,nr_blocks";
 	const char *part, *at = options[0] ? options : NULL;
 	size_t len, i;
@@ -360,7 +381,9 @@ static int add_device(struct spec_mounts *m, const cJSON *e, struct err *err)
 	if (!access[0])
 		access = "rwm";
 	if (!path_clean(host, source))
-		return err_set(err, 400, "error gathering device information while adding custom device \"%.256s\": not an absolute path",
+		return err_set(err, 400,
+			       "error gathering device information while adding custom device \"%.256s\": not an "
+			       "absolute path",
 			       host);
 	if (!path_clean(inside[0] ? inside : host, target) || !strcmp(target, "/"))
 		return err_set(err, 400, "invalid device path in the container: \"%.256s\"", inside);

@@ -1,5 +1,6 @@
-/* resources.c - memory, processors, process counts, ulimits: Docker's rules and sentences, and what cgroup is asked to set. */
-#include <stdio.h>
+/* resources.c - memory, processors, process counts, ulimits: Docker's rules and sentences, and what cgroup is asked to
+ * set. */
+#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
@@ -17,7 +18,22 @@ unsigned spec_cpus_override;
 
 unsigned spec_cpus(void)
 {
-	return spec_cpus_override ? spec_cpus_override : (unsigned)get_nprocs_conf();
+	cpu_set_t set;
+
+	if (spec_cpus_override)
+		return spec_cpus_override;
+	return sched_getaffinity(0, sizeof(set), &set) ? spec_cpu_ids() : (unsigned)CPU_COUNT(&set);
+}
+
+unsigned spec_cpu_ids(void)
+{
+	static unsigned n; /* read from files: once */
+
+	if (spec_cpus_override)
+		return spec_cpus_override;
+	if (!n)
+		n = (unsigned)get_nprocs_conf();
+	return n;
 }
 
 /* Options that this engine does not carry out: dropped with Docker's warning for a kernel that cannot. */
@@ -47,9 +63,11 @@ static int check_discarded(cJSON *host, cJSON *warnings, struct err *err)
 		if (!json_get(host, field))
 			continue;
 		if ((get_size(host, field) || get_int(host, field) || get_bool(host, field)) &&
-		    json_warn(warnings, err, "This version does not support %s. %s discarded.", discarded[i].warning, field))
+		    json_warn(warnings, err, "This version does not support %s. %s discarded.", discarded[i].warning,
+			      field))
 			return -1;
-		if (discarded[i].empty ? json_put(host, field, discarded[i].empty(), err) : json_put_int(host, field, 0, err))
+		if (discarded[i].empty ? json_put(host, field, discarded[i].empty(), err)
+				       : json_put_int(host, field, 0, err))
 			return -1;
 	}
 	return 0;
@@ -67,11 +85,13 @@ static int check_memory(cJSON *host, struct err *err)
 	if (memory && swap > 0 && swap < memory)
 		return err_set(err, 400, "Minimum memoryswap limit should be larger than memory limit, see usage");
 	if (!memory && swap > 0)
-		return err_set(err, 400, "You should always set the Memory limit when using Memoryswap limit, see usage");
+		return err_set(err, 400,
+			       "You should always set the Memory limit when using Memoryswap limit, see usage");
 	if (reservation && reservation < MEMORY_MIN)
 		return err_set(err, 400, "Minimum memory reservation allowed is 6MB");
 	if (memory && reservation && memory < reservation)
-		return err_set(err, 400, "Minimum memory limit can not be less than memory reservation limit, see usage");
+		return err_set(err, 400,
+			       "Minimum memory limit can not be less than memory reservation limit, see usage");
 	if (shm < 0)
 		return err_set(err, 400, "SHM size can not be less than 0");
 	/* The default is as much swap as memory. */
@@ -93,7 +113,8 @@ static int check_swappiness(cJSON *host, struct err *err)
 
 static int check_cpu(cJSON *host, struct err *err)
 {
-	int64_t nano = get_int(host, "NanoCpus"), period = get_int(host, "CpuPeriod"), quota = get_int(host, "CpuQuota");
+	int64_t nano = get_int(host, "NanoCpus"), period = get_int(host, "CpuPeriod"),
+		quota = get_int(host, "CpuQuota");
 	int64_t shares = get_int(host, "CpuShares");
 	unsigned cpus = spec_cpus();
 
@@ -102,7 +123,8 @@ static int check_cpu(cJSON *host, struct err *err)
 	if (nano > 0 && quota > 0)
 		return err_set(err, 400, "Conflicting options: Nano CPUs and CPU Quota cannot both be set");
 	if (nano < 0 || nano > cpus * NANO || (nano && nano < NANO / 100))
-		return err_set(err, 400, "Range of CPUs is from 0.01 to %u.00, as there are only %u CPUs available", cpus, cpus);
+		return err_set(err, 400, "Range of CPUs is from 0.01 to %u.00, as there are only %u CPUs available",
+			       cpus, cpus);
 	if (period && (period < PERIOD_MIN_US || period > PERIOD_MAX_US))
 		return err_set(err, 400,
 			       "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
@@ -111,7 +133,8 @@ static int check_cpu(cJSON *host, struct err *err)
 	if (get_int(host, "CpuRealtimePeriod") || get_int(host, "CpuRealtimeRuntime"))
 		return err_set(err, 400, "Your kernel does not support CPU real-time scheduler");
 	if (get_int(host, "IOMaximumIOps") || get_int(host, "IOMaximumBandwidth"))
-		return err_set(err, 400, "Invalid QoS settings: linux does not support Maximum IO Bandwidth or Maximum IO IOps");
+		return err_set(err, 400,
+			       "Invalid QoS settings: linux does not support Maximum IO Bandwidth or Maximum IO IOps");
 	if (shares < 0)
 		return err_set(err, 400, "invalid CPU shares: %lld", (long long)shares);
 	if (shares && shares < SHARES_MIN)
@@ -122,20 +145,20 @@ static int check_cpu(cJSON *host, struct err *err)
 static int check_cpuset(const cJSON *host, struct err *err)
 {
 	const char *cpus = get_text(host, "CpusetCpus"), *mems = get_text(host, "CpusetMems");
-	int r = cpus[0] ? cpulist_check(cpus, spec_cpus()) : 0;
+	int r = cpus[0] ? cpulist_check(cpus, spec_cpu_ids()) : 0;
 
 	if (r == -EINVAL || strlen(cpus) > 256)
 		return err_set(err, 400, "Invalid value %.64s for cpuset cpus", cpus);
 	if (r)
 		return err_set(err, 400, "Requested CPUs are not available - requested %.64s, available: 0-%u", cpus,
-			       spec_cpus() - 1);
+			       spec_cpu_ids() - 1);
 	/* How many memory nodes there are is for the kernel to say. */
 	if (mems[0] && (cpulist_check(mems, UINT32_MAX) || strlen(mems) > 256))
 		return err_set(err, 400, "Invalid value %.64s for cpuset mems", mems);
 	return 0;
 }
 
-/* --- ulimits ---------------------------------------------------------------------------------------------------------------- */
+/* --- ulimits --- */
 static const struct {
 	const char *name, *oci;
 	int resource;
@@ -187,7 +210,8 @@ static int check_ulimits(const cJSON *host, struct err *err)
 		if (soft < -1 || hard < -1)
 			return err_set(err, 400, "invalid ulimit: %s", get_text(u, "Name"));
 		if (hard != -1 && (soft == -1 || soft > hard))
-			return err_set(err, 400, "ulimit soft limit must be less than or equal to hard limit: %lld > %lld",
+			return err_set(err, 400,
+				       "ulimit soft limit must be less than or equal to hard limit: %lld > %lld",
 				       (long long)soft, (long long)hard);
 	}
 	return 0;
@@ -204,14 +228,15 @@ int check_resources(cJSON *host, cJSON *warnings, struct err *err)
 	if (weight && (weight < 10 || weight > 1000))
 		return err_set(err, 400, "Range of blkio weight is from 10 to 1000");
 	if (oom < -1000 || oom > 1000)
-		return err_set(err, 400, "Invalid value %lld, range for oom score adj is [-1000, 1000]", (long long)oom);
+		return err_set(err, 400, "Invalid value %lld, range for oom score adj is [-1000, 1000]",
+			       (long long)oom);
 	/* 0 and every negative number are ways to say unlimited. */
 	if (pids && pids->valuedouble <= 0)
 		return json_put(host, "PidsLimit", cJSON_CreateNull(), err);
 	return 0;
 }
 
-/* --- for the cgroup helper -------------------------------------------------------------------------------------------------- */
+/* --- for the cgroup helper --- */
 static uint64_t positive(const cJSON *host, const char *name)
 {
 	int64_t n = get_int(host, name);

@@ -1,5 +1,5 @@
-/* seccomp_filter.c - from rules to the program that spawn loads, and the cache of such programs: building one takes some
- * 10 ms for three architectures. */
+/* seccomp_filter.c - from rules to the program that spawn loads, and the cache of such programs: building one takes
+ * some 10 ms for three architectures. */
 #include <errno.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
@@ -11,34 +11,44 @@
 #include "internal.h"
 #include "seccomp.h"
 
-/* --- the whole program --------------------------------------------------------------------------------------------------- */
-static int build(const struct seccomp_rules *r, void **ret, size_t *ret_bytes, struct err *err)
+/* --- the whole program --- */
+/* all: room for BPF_MAXINSNS. */
+static int build_into(const struct seccomp_rules *r, struct sock_filter *all, size_t *ret_bytes, struct err *err)
 {
 	_cleanup_close_ int fd = memfd_create("seccomp", MFD_CLOEXEC);
-	_cleanup_free_ struct sock_filter *all = malloc(BPF_MAXINSNS * sizeof(*all));
-	_cleanup_free_ char *main_part = NULL;
-	size_t n, main_bytes = 0;
-	int e;
+	size_t n = seccomp_prefix(r, all, BPF_MAXINSNS), bytes = 0;
+	char *main_part = NULL;
+	int e = fd < 0 ? -errno : seccomp_export_bpf(r->ctx, fd);
 
-	if (fd < 0 || !all)
-		return err_set(err, 500, "seccomp: cannot make a filter: %s", strerror(errno));
-	n = seccomp_prefix(r, all, BPF_MAXINSNS);
-	e = seccomp_export_bpf(r->ctx, fd);
 	if (!e && lseek(fd, 0, SEEK_SET) < 0)
 		e = -errno;
 	if (!e)
-		e = fd_read_all(fd, SECCOMP_PROFILE_MAX, &main_part, &main_bytes);
+		e = fd_read_all(fd, SECCOMP_PROFILE_MAX, &main_part, &bytes);
 	if (e)
 		return err_set(err, 500, "seccomp: cannot make a filter: %s", strerror(-e));
-	if (n + main_bytes / sizeof(*all) > BPF_MAXINSNS)
+	if (n + bytes / sizeof(*all) > BPF_MAXINSNS) {
+		free(main_part);
 		return err_set(err, 400, "seccomp: the profile makes a filter that is too long for the kernel");
-	memcpy(all + n, main_part, main_bytes);
-	*ret_bytes = n * sizeof(*all) + main_bytes;
-	*ret = TAKE_PTR(all);
+	}
+	memcpy(all + n, main_part, bytes);
+	free(main_part);
+	*ret_bytes = n * sizeof(*all) + bytes;
 	return 0;
 }
 
-/* --- cache ------------------------------------------------------------------------------------------------------------------ */
+static int build(const struct seccomp_rules *r, void **ret, size_t *ret_bytes, struct err *err)
+{
+	struct sock_filter *all = malloc(BPF_MAXINSNS * sizeof(*all));
+
+	if (!all || build_into(r, all, ret_bytes, err)) {
+		free(all);
+		return err_set(err, 500, "seccomp: out of memory");
+	}
+	*ret = all;
+	return 0;
+}
+
+/* --- cache --- */
 struct entry {
 	uint8_t digest[SHA256_DIGEST_LENGTH]; /* of the profile: texts may be large */
 	uint64_t caps, used;
@@ -54,7 +64,8 @@ static struct entry *cache_find(const uint8_t digest[SHA256_DIGEST_LENGTH], uint
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(cache); i++)
-		if (cache[i].filter && cache[i].caps == caps && !memcmp(cache[i].digest, digest, sizeof(cache[i].digest)))
+		if (cache[i].filter && cache[i].caps == caps &&
+		    !memcmp(cache[i].digest, digest, sizeof(cache[i].digest)))
 			return &cache[i];
 	return NULL;
 }
@@ -73,8 +84,8 @@ static struct entry *cache_oldest(void)
 int seccomp_filter(const char *profile, uint64_t caps, const void **ret, size_t *ret_bytes, struct err *err)
 {
 	const char *text = profile ? profile : seccomp_default_profile;
-	size_t len = profile ? strnlen(profile, SECCOMP_PROFILE_MAX + 1) :
-			       (size_t)(seccomp_default_profile_end - seccomp_default_profile);
+	size_t len = profile ? strnlen(profile, SECCOMP_PROFILE_MAX + 1)
+			     : (size_t)((uintptr_t)seccomp_default_profile_end - (uintptr_t)seccomp_default_profile);
 	uint8_t digest[SHA256_DIGEST_LENGTH];
 	_cleanup_free_ struct seccomp_rules *rules = NULL; /* large for the stack of a task */
 	struct entry *e, fresh = { .caps = caps };

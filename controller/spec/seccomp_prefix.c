@@ -1,8 +1,10 @@
-/* seccomp_prefix.c - the part of a filter that comes before libseccomp's: rules with conditions on arguments, calls that
- * libseccomp has no names for, and ENOSYS for what is newer than the profile. seccomp(2), the kernel's seccomp_filter.rst.
+/* seccomp_prefix.c - the part of a filter that comes before libseccomp's: rules with conditions on arguments, calls
+ * that libseccomp has no names for, and ENOSYS for what is newer than the profile. seccomp(2), the kernel's
+ * seccomp_filter.rst.
  *
  * C libraries take ENOSYS as "use the older call" but give up at EPERM. The kernel keeps a bitmap of calls that are
- * always allowed (since 5.11) and does not run the filter for them, so a plain list of comparisons costs them nothing. */
+ * always allowed (since 5.11) and does not run the filter for them, so a plain list of comparisons costs them nothing.
+ */
 #include <assert.h>
 #include <errno.h>
 #include <linux/seccomp.h>
@@ -14,7 +16,8 @@
 
 enum {
 	X32_BIT = 0x40000000,
-	X32_FIRST = 512, X32_LAST = 547, /* numbers that mean other calls in x32 than elsewhere */
+	X32_FIRST = 512,
+	X32_LAST = 547, /* numbers that mean other calls in x32 than elsewhere */
 };
 
 /* The same number everywhere, but the first. */
@@ -24,32 +27,47 @@ static const struct {
 	uint32_t only; /* architecture, 0: all */
 } new_calls[] = {
 	{ "uretprobe", 335, SCMP_ARCH_X86_64 },
-	{ "cachestat", 451, 0 },	  { "fchmodat2", 452, 0 },	  { "map_shadow_stack", 453, 0 },
-	{ "futex_wake", 454, 0 },	  { "futex_wait", 455, 0 },	  { "futex_requeue", 456, 0 },
-	{ "statmount", 457, 0 },	  { "listmount", 458, 0 },	  { "lsm_get_self_attr", 459, 0 },
-	{ "lsm_set_self_attr", 460, 0 },  { "lsm_list_modules", 461, 0 }, { "mseal", 462, 0 },
-	{ "setxattrat", 463, 0 },	  { "getxattrat", 464, 0 },	  { "listxattrat", 465, 0 },
-	{ "removexattrat", 466, 0 },	  { "open_tree_attr", 467, 0 },	  { "file_getattr", 468, 0 },
+	{ "cachestat", 451, 0 },
+	{ "fchmodat2", 452, 0 },
+	{ "map_shadow_stack", 453, 0 },
+	{ "futex_wake", 454, 0 },
+	{ "futex_wait", 455, 0 },
+	{ "futex_requeue", 456, 0 },
+	{ "statmount", 457, 0 },
+	{ "listmount", 458, 0 },
+	{ "lsm_get_self_attr", 459, 0 },
+	{ "lsm_set_self_attr", 460, 0 },
+	{ "lsm_list_modules", 461, 0 },
+	{ "mseal", 462, 0 },
+	{ "setxattrat", 463, 0 },
+	{ "getxattrat", 464, 0 },
+	{ "listxattrat", 465, 0 },
+	{ "removexattrat", 466, 0 },
+	{ "open_tree_attr", 467, 0 },
+	{ "file_getattr", 468, 0 },
 	{ "file_setattr", 469, 0 },
 };
 
-/* libseccomp gives numbers of its own to what 32-bit x86 had only behind socketcall and ipc before Linux 4.3 and 5.1. */
+/* libseccomp gives numbers of its own to what 32-bit x86 had only behind socketcall and ipc before Linux 4.3 and 5.1.
+ */
 static const struct {
 	const char *name;
 	int number;
 } x86_calls[] = {
-	{ "socket", 359 },	{ "socketpair", 360 },	{ "bind", 361 },	{ "connect", 362 },	{ "listen", 363 },
-	{ "accept4", 364 },	{ "getsockopt", 365 },	{ "setsockopt", 366 },	{ "getsockname", 367 }, { "getpeername", 368 },
-	{ "sendto", 369 },	{ "sendmsg", 370 },	{ "recvfrom", 371 },	{ "recvmsg", 372 },	{ "shutdown", 373 },
-	{ "semget", 393 },	{ "semctl", 394 },	{ "shmget", 395 },	{ "shmctl", 396 },	{ "shmat", 397 },
-	{ "shmdt", 398 },	{ "msgget", 399 },	{ "msgsnd", 400 },	{ "msgrcv", 401 },	{ "msgctl", 402 },
+	{ "socket", 359 },	{ "socketpair", 360 },	{ "bind", 361 },       { "connect", 362 },
+	{ "listen", 363 },	{ "accept4", 364 },	{ "getsockopt", 365 }, { "setsockopt", 366 },
+	{ "getsockname", 367 }, { "getpeername", 368 }, { "sendto", 369 },     { "sendmsg", 370 },
+	{ "recvfrom", 371 },	{ "recvmsg", 372 },	{ "shutdown", 373 },   { "semget", 393 },
+	{ "semctl", 394 },	{ "shmget", 395 },	{ "shmctl", 396 },     { "shmat", 397 },
+	{ "shmdt", 398 },	{ "msgget", 399 },	{ "msgsnd", 400 },     { "msgrcv", 401 },
+	{ "msgctl", 402 },
 };
 
 static size_t find_new(const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(new_calls) && strcmp(name, new_calls[i].name); i++)
+	for (i = 0; i < ARRAY_SIZE(new_calls) && strcmp(name, new_calls[i].name) != 0; i++)
 		;
 	return i;
 }
@@ -76,7 +94,7 @@ int seccomp_number(uint32_t arch, const char *name)
 	return new_calls[i].number | (arch == SCMP_ARCH_X32 ? X32_BIT : 0);
 }
 
-/* --- instructions ----------------------------------------------------------------------------------------------------------- */
+/* --- instructions --- */
 struct program {
 	struct sock_filter *v;
 	size_t n, size; /* n counts on when there is no more room */
@@ -97,7 +115,8 @@ static void land(struct program *p, size_t at)
 }
 
 #define STATEMENT(code, k) ((struct sock_filter)BPF_STMT(code, k))
-#define JUMP(test, k, yes, no) ((struct sock_filter)BPF_JUMP(BPF_JMP | (test) | BPF_K, k, (uint8_t)(yes), (uint8_t)(no)))
+#define JUMP(test, k, yes, no) \
+	((struct sock_filter)BPF_JUMP(BPF_JMP | (test) | BPF_K, k, (uint8_t)(yes), (uint8_t)(no)))
 #define LOAD(offset) STATEMENT(BPF_LD | BPF_W | BPF_ABS, offset)
 #define GO STATEMENT(BPF_JMP | BPF_JA, 0)
 #define RETURN(value) STATEMENT(BPF_RET | BPF_K, value)
@@ -105,9 +124,10 @@ static void land(struct program *p, size_t at)
 enum { CONDITION_SIZE = 6 /* instructions */ };
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the halves of an argument lie the other way round");
 
-/* One condition: falls through when it holds, else goes `fail` instructions beyond its end. The argument has 64 bits and
- * all count, high half first: the kernel cuts some arguments to 32 bits, so a comparison of the low half alone could be
- * passed with another value than was meant. Fixed length, so that the distances are known; a spare load fills it up. */
+/* One condition: falls through when it holds, else goes `fail` instructions beyond its end. The argument has 64 bits
+ * and all count, high half first: the kernel cuts some arguments to 32 bits, so a comparison of the low half alone
+ * could be passed with another value than was meant. Fixed length, so that the distances are known; a spare load fills
+ * it up. */
 static void put_condition(struct program *p, const struct scmp_arg_cmp *c, unsigned fail)
 {
 	uint32_t low = offsetof(struct seccomp_data, args) + c->arg * sizeof(uint64_t), high = low + sizeof(uint32_t);
@@ -167,7 +187,7 @@ static void put_call(struct program *p, const struct seccomp_rules *r, size_t fi
 	for (i = first; i < r->nown && !decided; i++) {
 		const struct own_rule *o = &r->own[i];
 
-		if (strcmp(o->name, name))
+		if (strcmp(o->name, name) != 0)
 			continue;
 		for (a = 0; a < o->nargs; a++)
 			put_condition(p, &o->args[a], (o->nargs - 1 - a) * CONDITION_SIZE + 1);
@@ -218,7 +238,8 @@ static void put_enosys(struct program *p, const struct seccomp_rules *r, uint32_
 			put(p, JUMP(BPF_JGE, X32_FIRST, 0, 2));
 			put(p, JUMP(BPF_JGT, X32_LAST, 1, 0));
 		} else {
-			put(p, JUMP(BPF_JSET, X32_BIT, 0, 1)); /* no architecture of the profile: libseccomp's part refuses */
+			put(p, JUMP(BPF_JSET, X32_BIT, 0,
+				    1)); /* no architecture of the profile: libseccomp's part refuses */
 		}
 		to_main = put(p, GO);
 	}

@@ -1,5 +1,5 @@
-/* seccomp_profile.c - a seccomp profile in Docker's JSON format, read into libseccomp's rules. A profile is a client's text
- * and hostile: bounded, every number checked. seccomp_rule_add(3); the format is that of moby/profiles. */
+/* seccomp_profile.c - a seccomp profile in Docker's JSON format, read into libseccomp's rules. A profile is a client's
+ * text and hostile: bounded, every number checked. seccomp_rule_add(3); the format is that of moby/profiles. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static int number(const cJSON *o, const char *name, uint64_t fallback, uint64_t 
 	return 0;
 }
 
-/* --- actions ------------------------------------------------------------------------------------------------------------------ */
+/* --- actions --- */
 static int action(const cJSON *o, const char *field, const char *errno_field, uint32_t *ret, struct err *err)
 {
 	static const struct {
@@ -60,7 +60,7 @@ static int action(const cJSON *o, const char *field, const char *errno_field, ui
 		{ "SCMP_ACT_LOG", SCMP_ACT_LOG, false },
 	};
 	const char *name = text_of(json_get(o, field));
-	uint64_t data;
+	uint64_t data = 0;
 	size_t i;
 
 	if (!strcmp(name, "SCMP_ACT_NOTIFY"))
@@ -75,14 +75,14 @@ static int action(const cJSON *o, const char *field, const char *errno_field, ui
 	return bad(err, "unknown action in", field);
 }
 
-/* --- architectures -------------------------------------------------------------------------------------------------------------- */
+/* --- architectures --- */
 static uint32_t arch_token(const cJSON *v)
 {
 	const char *name = text_of(v), prefix[] = "SCMP_ARCH_";
 	char lower[32];
 	size_t i, skip = strlen(prefix);
 
-	if (strncmp(name, prefix, skip) || strlen(name) - skip >= sizeof(lower))
+	if (strncmp(name, prefix, skip) != 0 || strlen(name) - skip >= sizeof(lower))
 		return 0;
 	for (i = 0; name[skip + i]; i++)
 		lower[i] = (char)tolower((unsigned char)name[skip + i]);
@@ -113,7 +113,9 @@ static int add_arches(struct seccomp_rules *r, const cJSON *profile, struct err 
 	const cJSON *list = json_get(profile, "architectures"), *map = json_get(profile, "archMap"), *e, *sub;
 
 	if (list && list->child && map && map->child)
-		return err_set(err, 400, "both \"architectures\" and \"archMap\" were specified in the seccomp profile, use either \"architectures\" or \"archMap\"");
+		return err_set(err, 400,
+			       "both \"architectures\" and \"archMap\" were specified in the seccomp profile, use "
+			       "either \"architectures\" or \"archMap\"");
 	r->arches[r->narches++] = seccomp_arch_native();
 	cJSON_ArrayForEach(e, list)
 		if (add_arch(r, e, err))
@@ -126,7 +128,7 @@ static int add_arches(struct seccomp_rules *r, const cJSON *profile, struct err 
 	return 0;
 }
 
-/* --- does a rule apply ----------------------------------------------------------------------------------------------------------- */
+/* --- does a rule apply --- */
 static bool names_arch(const cJSON *list)
 {
 	const cJSON *e;
@@ -156,7 +158,8 @@ static bool kernel_at_least(const char *want)
 	unsigned major = 0, minor = 0, want_major = 0, want_minor = 0;
 	struct utsname u;
 
-	if (uname(&u) || sscanf(u.release, "%u.%u", &major, &minor) != 2 || sscanf(want, "%u.%u", &want_major, &want_minor) < 1)
+	if (uname(&u) || sscanf(u.release, "%u.%u", &major, &minor) != 2 ||
+	    sscanf(want, "%u.%u", &want_major, &want_minor) < 1)
 		return false;
 	return major > want_major || (major == want_major && minor >= want_minor);
 }
@@ -176,15 +179,19 @@ static bool applies(const cJSON *rule, uint64_t caps)
 	return !kernel[0] || kernel_at_least(kernel);
 }
 
-/* --- rules ------------------------------------------------------------------------------------------------------------------------ */
+/* --- rules --- */
 static int parse_args(const cJSON *list, struct scmp_arg_cmp ret[SECCOMP_ARGS_MAX], unsigned *ret_n, struct err *err)
 {
 	static const struct {
 		const char *name;
 		enum scmp_compare value;
 	} ops[] = {
-		{ "SCMP_CMP_NE", SCMP_CMP_NE }, { "SCMP_CMP_LT", SCMP_CMP_LT }, { "SCMP_CMP_LE", SCMP_CMP_LE },
-		{ "SCMP_CMP_EQ", SCMP_CMP_EQ }, { "SCMP_CMP_GE", SCMP_CMP_GE }, { "SCMP_CMP_GT", SCMP_CMP_GT },
+		{ "SCMP_CMP_NE", SCMP_CMP_NE },
+		{ "SCMP_CMP_LT", SCMP_CMP_LT },
+		{ "SCMP_CMP_LE", SCMP_CMP_LE },
+		{ "SCMP_CMP_EQ", SCMP_CMP_EQ },
+		{ "SCMP_CMP_GE", SCMP_CMP_GE },
+		{ "SCMP_CMP_GT", SCMP_CMP_GT },
 		{ "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
 	};
 	const cJSON *e;
@@ -192,10 +199,10 @@ static int parse_args(const cJSON *list, struct scmp_arg_cmp ret[SECCOMP_ARGS_MA
 
 	cJSON_ArrayForEach(e, list) {
 		const char *op = text_of(json_get(e, "op"));
-		uint64_t index, value, two;
+		uint64_t index = 0, value = 0, two = 0;
 		size_t i;
 
-		for (i = 0; i < ARRAY_SIZE(ops) && strcmp(op, ops[i].name); i++)
+		for (i = 0; i < ARRAY_SIZE(ops) && strcmp(op, ops[i].name) != 0; i++)
 			;
 		if (n == SECCOMP_ARGS_MAX || i == ARRAY_SIZE(ops))
 			return bad(err, "bad argument rule", op);
@@ -221,8 +228,8 @@ static bool repeats_argument(const struct scmp_arg_cmp *args, unsigned n)
 	return false;
 }
 
-static int add_own(struct seccomp_rules *r, const char *name, uint32_t act, const struct scmp_arg_cmp *args, unsigned nargs,
-		   struct err *err)
+static int add_own(struct seccomp_rules *r, const char *name, uint32_t act, const struct scmp_arg_cmp *args,
+		   unsigned nargs, struct err *err)
 {
 	struct own_rule *own = &r->own[r->nown];
 	size_t i;
@@ -251,8 +258,8 @@ static bool has_own(const struct seccomp_rules *r, const char *name)
 
 /* A rule for one call. Those with conditions are collected in the first pass, the others, which come after them, in the
  * second: whoever narrows a call that is allowed elsewhere in the profile means it. */
-static int add_call(struct seccomp_rules *r, const char *name, uint32_t act, const struct scmp_arg_cmp *args, unsigned nargs,
-		    bool first_pass, struct err *err)
+static int add_call(struct seccomp_rules *r, const char *name, uint32_t act, const struct scmp_arg_cmp *args,
+		    unsigned nargs, bool first_pass, struct err *err)
 {
 	bool one_by_one = repeats_argument(args, nargs);
 	unsigned i;
@@ -277,8 +284,8 @@ static int add_call(struct seccomp_rules *r, const char *name, uint32_t act, con
 	return e ? err_set(err, 400, "seccomp: rule for %.64s: %s", name, strerror(-e)) : 0;
 }
 
-static int add_name(struct seccomp_rules *r, const char *name, uint32_t act, const struct scmp_arg_cmp *args, unsigned nargs,
-		    bool applicable, bool first_pass, struct err *err)
+static int add_name(struct seccomp_rules *r, const char *name, uint32_t act, const struct scmp_arg_cmp *args,
+		    unsigned nargs, bool applicable, bool first_pass, struct err *err)
 {
 	int nr = seccomp_number(SCMP_ARCH_NATIVE, name);
 
@@ -293,15 +300,17 @@ static int add_name(struct seccomp_rules *r, const char *name, uint32_t act, con
 static int add_rule(struct seccomp_rules *r, const cJSON *rule, uint64_t caps, bool first_pass, struct err *err)
 {
 	const cJSON *names = json_get(rule, "names"), *name = json_get(rule, "name"), *e;
-	struct scmp_arg_cmp args[SECCOMP_ARGS_MAX];
+	struct scmp_arg_cmp args[SECCOMP_ARGS_MAX] = { 0 };
 	unsigned nargs = 0;
-	uint32_t act;
+	uint32_t act = 0;
 	bool use = applies(rule, caps);
 
 	if (!cJSON_IsObject(rule))
 		return bad(err, "not an object in", "syscalls");
 	if (name && names)
-		return err_set(err, 400, "both 'name' and 'names' were specified in the seccomp profile, use either 'name' or 'names'");
+		return err_set(
+			err, 400,
+			"both 'name' and 'names' were specified in the seccomp profile, use either 'name' or 'names'");
 	if (action(rule, "action", "errnoRet", &act, err) || parse_args(json_get(rule, "args"), args, &nargs, err))
 		return -1;
 	if (name && add_name(r, text_of(name), act, args, nargs, use, first_pass, err))

@@ -44,14 +44,16 @@ static int check_option(const char *opt, cJSON *warnings, struct err *err)
 		return err_set(err, 400, "invalid --security-opt 1: \"%.128s\"", opt);
 	if (is(opt, n, "seccomp")) {
 		if (strlen(value) > SECCOMP_PROFILE_MAX)
-			return err_set(err, 400, "Decoding seccomp profile failed: more than %d bytes", SECCOMP_PROFILE_MAX);
+			return err_set(err, 400, "Decoding seccomp profile failed: more than %d bytes",
+				       SECCOMP_PROFILE_MAX);
 		return 0;
 	}
 	if (is(opt, n, "apparmor")) {
 		/* A profile that the client counts on and that is not there is an error. */
 		if (!strcmp(value, "unconfined"))
 			return 0;
-		return err_set(err, 400, "apparmor profile %.64s cannot be applied: not available in this version", value);
+		return err_set(err, 400, "apparmor profile %.64s cannot be applied: not available in this version",
+			       value);
 	}
 	if (is(opt, n, "label"))
 		return !strcmp(value, "disable")
@@ -110,17 +112,20 @@ bool spec_seccomp_unconfined(const cJSON *merged, const char **ret_profile)
 
 int check_sysctl(const char *name, struct err *err)
 {
-	/* Of the ipc namespace; those of the network namespace begin with "net". sysctl(5), the kernel's ipc_sysctl.c */
-	static const char *const ipc[] = { "kernel.msgmax",  "kernel.msgmnb",	      "kernel.msgmni", "kernel.sem",
-					   "kernel.shmall",  "kernel.shmmax",	      "kernel.shmmni",
-					   "kernel.shm_rmid_forced" };
+	/* Of the ipc namespace; those of the network namespace begin with "net". sysctl(5), the kernel's ipc_sysctl.c
+	 */
+	static const char *const ipc[] = {
+		"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
+		"kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"
+	};
 	const char *part, *at = name;
 	char dotted[256];
 	size_t i, len, n;
 
 	if (text_copy(dotted, sizeof(dotted), name) || !text_valid(name, strlen(name)))
 		return err_set(err, 400, "invalid sysctl \"%.64s\"", name);
-	/* Whichever separator comes first is the separator. An empty or dotted component could lead out of /proc/sys/net. */
+	/* Whichever separator comes first is the separator. An empty or dotted component could lead out of
+	 * /proc/sys/net. */
 	n = strcspn(name, "./");
 	while (name[n] && list_next(&at, name[n], &part, &len))
 		if (!len || part[0] == '.' || (name[n] == '.' && memchr(part, '/', len)))

@@ -10,9 +10,10 @@
 #include "../../helpers/protocol/message.h"
 #include "../err.h"
 
-/* Checks a create body (docker create), merges the image's config (Env, Cmd, Entrypoint, WorkingDir, User, Labels, Volumes,
- * StopSignal, ExposedPorts ...) as Docker does and returns {"Config":{},"HostConfig":{},"NetworkingConfig":{}} complete with
- * Docker's defaults, as inspect shows it. err: 400 with Docker's words. warnings: array that gets texts. The caller owns it. */
+/* Checks a create body (docker create), merges the image's config (Env, Cmd, Entrypoint, WorkingDir, User, Labels,
+ * Volumes, StopSignal, ExposedPorts ...) as Docker does and returns {"Config":{},"HostConfig":{},"NetworkingConfig":{}}
+ * complete with Docker's defaults, as inspect shows it. err: 400 with Docker's words. warnings: array that gets texts.
+ * The caller owns it. */
 cJSON *spec_merge(const cJSON *body, const cJSON *image_config, cJSON *warnings, struct err *err);
 
 enum spec_mount_type { SPEC_BIND, SPEC_VOLUME, SPEC_TMPFS, SPEC_DEVICE };
@@ -29,7 +30,8 @@ struct spec_mounts {
 	size_t n;
 	struct spec_mount *v;
 };
-/* All mounts that the merged configuration asks for, in order of target depth: Binds, Mounts, Tmpfs, Volumes, Devices. */
+/* All mounts that the merged configuration asks for, in order of target depth: Binds, Mounts, Tmpfs, Volumes, Devices.
+ */
 int spec_mounts(const cJSON *merged, struct spec_mounts *ret, struct err *err);
 void spec_mounts_finish(struct spec_mounts *m);
 
@@ -44,11 +46,12 @@ struct spec_input {
 	const char *cgroups_path;
 	uint64_t caps_allowed; /* policy; a capability outside is an error */
 };
-/* OCI runtime spec (config.json). Mount sources of binds are "fd:N"; annotations "org.postern.file./etc/hosts" and the like
- * carry the content of files that the init makes. err 400 for what cannot be. The caller owns it. */
+/* OCI runtime spec (config.json). Mount sources of binds are "fd:N"; annotations "org.postern.file./etc/hosts" and the
+ * like carry the content of files that the init makes. err 400 for what cannot be. The caller owns it. */
 cJSON *spec_build(const struct spec_input *in, struct err *err);
 
-/* Capabilities of the container: Docker's defaults, CapAdd, CapDrop, within what policy allows. err 403 for one outside. */
+/* Capabilities of the container: Docker's defaults, CapAdd, CapDrop, within what policy allows. err 403 for one
+ * outside. */
 int spec_caps(const cJSON *merged, uint64_t caps_allowed, uint64_t *ret, struct err *err);
 
 /* What SecurityOpt asks of seccomp: *ret_profile is the JSON text (borrowed from merged) or NULL for the default one;
@@ -59,7 +62,7 @@ bool spec_seccomp_unconfined(const cJSON *merged, const char **ret_profile);
 int spec_limits(const cJSON *merged, struct req_cgroup_create *ret, struct err *err);
 /* Device rules for device ATTACH, from the DEVICE mounts with the numbers that lookup found. */
 
-/* --- seccomp: JSON profile (Docker's format) to a raw filter --------------------------------------------------- */
+/* --- seccomp: JSON profile (Docker's format) to a raw filter --- */
 /* profile NULL: the built-in default. caps: bit per capability the process has (rules depend on them). The filter is a
  * malloc'ed array of struct sock_filter; cached by profile and caps, so borrow it: do not free. It stays at least until
  * SECCOMP_CACHE_MAX further filters are asked for, so copy it (memfd) before the next park. err 400. */

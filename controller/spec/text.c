@@ -124,7 +124,7 @@ static bool digest_valid(const char *s)
 {
 	size_t i, skip = strlen("sha256:");
 
-	if (strncmp(s, "sha256:", skip))
+	if (strncmp(s, "sha256:", skip) != 0)
 		return false;
 	for (i = 0; s[skip + i]; i++)
 		if (!isdigit((unsigned char)s[skip + i]) && !(s[skip + i] >= 'a' && s[skip + i] <= 'f'))
@@ -159,8 +159,9 @@ int reference_check(const char *ref, struct err *err)
 		for (i = 0; i < len; i++)
 			lower[i] = (char)tolower((unsigned char)part[i]);
 		lower[len] = '\0';
-		if (good && name_component(lower, len) && memcmp(lower, part, len))
-			return err_set(err, 400, "invalid reference format: repository name (%s) must be lowercase", name);
+		if (good && name_component(lower, len) && memcmp(lower, part, len) != 0)
+			return err_set(err, 400, "invalid reference format: repository name (%s) must be lowercase",
+				       name);
 		good = good && name_component(part, len);
 	}
 	return good ? 0 : err_set(err, 400, "invalid reference format");
@@ -172,13 +173,15 @@ int signal_parse(const char *text)
 		const char *name;
 		int number;
 	} table[] = {
-		{ "HUP", SIGHUP }, { "INT", SIGINT }, { "QUIT", SIGQUIT }, { "ILL", SIGILL }, { "TRAP", SIGTRAP },
-		{ "ABRT", SIGABRT }, { "IOT", SIGIOT }, { "BUS", SIGBUS }, { "FPE", SIGFPE }, { "KILL", SIGKILL },
-		{ "USR1", SIGUSR1 }, { "SEGV", SIGSEGV }, { "USR2", SIGUSR2 }, { "PIPE", SIGPIPE }, { "ALRM", SIGALRM },
-		{ "TERM", SIGTERM }, { "STKFLT", SIGSTKFLT }, { "CHLD", SIGCHLD }, { "CLD", SIGCHLD }, { "CONT", SIGCONT },
-		{ "STOP", SIGSTOP }, { "TSTP", SIGTSTP }, { "TTIN", SIGTTIN }, { "TTOU", SIGTTOU }, { "URG", SIGURG },
-		{ "XCPU", SIGXCPU }, { "XFSZ", SIGXFSZ }, { "VTALRM", SIGVTALRM }, { "PROF", SIGPROF },
-		{ "WINCH", SIGWINCH }, { "IO", SIGIO }, { "POLL", SIGPOLL }, { "PWR", SIGPWR }, { "SYS", SIGSYS },
+		{ "HUP", SIGHUP },	 { "INT", SIGINT },	{ "QUIT", SIGQUIT }, { "ILL", SIGILL },
+		{ "TRAP", SIGTRAP },	 { "ABRT", SIGABRT },	{ "IOT", SIGIOT },   { "BUS", SIGBUS },
+		{ "FPE", SIGFPE },	 { "KILL", SIGKILL },	{ "USR1", SIGUSR1 }, { "SEGV", SIGSEGV },
+		{ "USR2", SIGUSR2 },	 { "PIPE", SIGPIPE },	{ "ALRM", SIGALRM }, { "TERM", SIGTERM },
+		{ "STKFLT", SIGSTKFLT }, { "CHLD", SIGCHLD },	{ "CLD", SIGCHLD },  { "CONT", SIGCONT },
+		{ "STOP", SIGSTOP },	 { "TSTP", SIGTSTP },	{ "TTIN", SIGTTIN }, { "TTOU", SIGTTOU },
+		{ "URG", SIGURG },	 { "XCPU", SIGXCPU },	{ "XFSZ", SIGXFSZ }, { "VTALRM", SIGVTALRM },
+		{ "PROF", SIGPROF },	 { "WINCH", SIGWINCH }, { "IO", SIGIO },     { "POLL", SIGPOLL },
+		{ "PWR", SIGPWR },	 { "SYS", SIGSYS },
 	};
 	enum { FIRST_REALTIME = 34, LAST = 64 }; /* as programs see them: the C library keeps 32 and 33 */
 	uint64_t n;

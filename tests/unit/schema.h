@@ -27,7 +27,8 @@ struct schema_set {
 	} files[SCHEMA_FILES_MAX];
 };
 
-static bool schema_check(struct schema_set *s, const cJSON *file, const cJSON *schema, const cJSON *v, const char *path);
+static bool schema_check(struct schema_set *s, const cJSON *file, const cJSON *schema, const cJSON *v,
+			 const char *path);
 
 static const cJSON *schema_file(struct schema_set *s, const char *name)
 {
@@ -66,7 +67,7 @@ static bool schema_ref(struct schema_set *s, const cJSON *file, const char *ref,
 
 	snprintf(name, sizeof(name), "%.*s", (int)n, ref);
 	file = n ? schema_file(s, name) : file;
-	for (to = file; hash && *hash && to; ) {
+	for (to = file; hash && *hash && to;) {
 		hash += hash[0] == '#' ? 1 : 0;
 		if (!*hash)
 			break;
@@ -101,7 +102,8 @@ static bool schema_matches(const char *pattern, const char *text)
 	return match;
 }
 
-static bool schema_object(struct schema_set *s, const cJSON *file, const cJSON *schema, const cJSON *v, const char *path)
+static bool schema_object(struct schema_set *s, const cJSON *file, const cJSON *schema, const cJSON *v,
+			  const char *path)
 {
 	const cJSON *properties = cJSON_GetObjectItemCaseSensitive(schema, "properties"), *e, *p;
 	bool good = true;
@@ -125,7 +127,8 @@ static bool schema_object(struct schema_set *s, const cJSON *file, const cJSON *
 	return good;
 }
 
-static unsigned schema_count(struct schema_set *s, const cJSON *file, const cJSON *list, const cJSON *v, const char *path)
+static unsigned schema_count(struct schema_set *s, const cJSON *file, const cJSON *list, const cJSON *v,
+			     const char *path)
 {
 	bool quiet = s->quiet;
 	unsigned n = 0;
@@ -146,7 +149,8 @@ static bool schema_scalar(struct schema_set *s, const cJSON *schema, const cJSON
 	const cJSON *words = cJSON_GetObjectItemCaseSensitive(schema, "enum"), *e;
 	bool found = !words;
 
-	if (cJSON_IsNumber(v) && ((min && v->valuedouble < min->valuedouble) || (max && v->valuedouble > max->valuedouble)))
+	if (cJSON_IsNumber(v) &&
+	    ((min && v->valuedouble < min->valuedouble) || (max && v->valuedouble > max->valuedouble)))
 		return schema_fail(s, path, "number out of range");
 	if (cJSON_IsString(v) && pattern && !schema_matches(pattern->valuestring, v->valuestring))
 		return schema_fail(s, path, "does not match its pattern");
@@ -157,7 +161,8 @@ static bool schema_scalar(struct schema_set *s, const cJSON *schema, const cJSON
 
 static bool schema_check(struct schema_set *s, const cJSON *file, const cJSON *schema, const cJSON *v, const char *path)
 {
-	const cJSON *ref = cJSON_GetObjectItemCaseSensitive(schema, "$ref"), *type = cJSON_GetObjectItemCaseSensitive(schema, "type");
+	const cJSON *ref = cJSON_GetObjectItemCaseSensitive(schema, "$ref"),
+		    *type = cJSON_GetObjectItemCaseSensitive(schema, "type");
 	const cJSON *items = cJSON_GetObjectItemCaseSensitive(schema, "items"), *list, *e;
 	bool good = true;
 

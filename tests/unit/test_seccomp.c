@@ -1,5 +1,6 @@
-/* test_seccomp.c - profiles become filters that the kernel takes and that answer as they should: each case is a system call
- * made in a forked child behind the filter. Also: errors for bad profiles, and our default list beside the reference. */
+/* test_seccomp.c - profiles become filters that the kernel takes and that answer as they should: each case is a system
+ * call made in a forked child behind the filter. Also: errors for bad profiles, and our default list beside the
+ * reference. */
 #include <CUnit/Basic.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -185,8 +186,8 @@ static int in_child_32(const void *filter, size_t bytes, long nr, long a, long b
 		abort();
 	pid = fork();
 	if (pid == 0) {
-		if (filter && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-			       syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog)))
+		if (filter &&
+		    (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog)))
 			_exit(2);
 		r = (int)int80(nr, a, b, c);
 		if (write(fds[1], &r, sizeof(r)) != sizeof(r))
@@ -236,14 +237,17 @@ static void test_32_bit(void)
 
 static void test_custom(void)
 {
-	static const char allow[] = "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":["
-				    "{\"names\":[\"chmod\",\"fchmodat\",\"fchmodat2\",\"no_such_call\"],\"action\":\"SCMP_ACT_ERRNO\","
-				    "\"errnoRet\":13},{\"name\":\"kill\",\"action\":\"SCMP_ACT_ERRNO\",\"args\":["
-				    "{\"index\":1,\"value\":9,\"op\":\"SCMP_CMP_EQ\"},{\"index\":1,\"value\":15,\"op\":\"SCMP_CMP_EQ\"}]}]}";
-	static const char narrow[] = "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"kill\",\"close\"],"
-				     "\"action\":\"SCMP_ACT_LOG\"},{\"name\":\"kill\",\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":13,"
-				     "\"args\":[{\"index\":1,\"value\":9,\"op\":\"SCMP_CMP_EQ\"}]},"
-				     "{\"names\":[\"kill\",\"close\"],\"action\":\"SCMP_ACT_ERRNO\"}]}";
+	static const char allow[] =
+		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":["
+		"{\"names\":[\"chmod\",\"fchmodat\",\"fchmodat2\",\"no_such_call\"],\"action\":\"SCMP_ACT_ERRNO\","
+		"\"errnoRet\":13},{\"name\":\"kill\",\"action\":\"SCMP_ACT_ERRNO\",\"args\":["
+		"{\"index\":1,\"value\":9,\"op\":\"SCMP_CMP_EQ\"},{\"index\":1,\"value\":15,\"op\":\"SCMP_CMP_EQ\"}]}]"
+		"}";
+	static const char narrow[] =
+		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"kill\",\"close\"],"
+		"\"action\":\"SCMP_ACT_LOG\"},{\"name\":\"kill\",\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":13,"
+		"\"args\":[{\"index\":1,\"value\":9,\"op\":\"SCMP_CMP_EQ\"}]},"
+		"{\"names\":[\"kill\",\"close\"],\"action\":\"SCMP_ACT_ERRNO\"}]}";
 	static const struct call narrowed[] = {
 		{ "kill 9", SYS_kill, { 1 << 30, 9 }, EACCES },
 		{ "kill 10", SYS_kill, { 1 << 30, 10 }, ESRCH },
@@ -258,9 +262,11 @@ static void test_custom(void)
 		{ "close", SYS_close, { -1 }, 0 },
 		{ "mount", SYS_mount, { 0 }, 0 },
 	};
-	static const char deny[] = "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":1,\"syscalls\":[{\"names\":["
-				   "\"write\",\"exit_group\",\"exit\"],\"action\":\"SCMP_ACT_ALLOW\",\"excludes\":{\"minKernel\":\"99.0\"}},"
-				   "{\"names\":[\"close\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"minKernel\":\"99.0\"}}]}";
+	static const char deny[] =
+		"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":1,\"syscalls\":[{\"names\":["
+		"\"write\",\"exit_group\",\"exit\"],\"action\":\"SCMP_ACT_ALLOW\",\"excludes\":{\"minKernel\":\"99.0\"}"
+		"},"
+		"{\"names\":[\"close\"],\"action\":\"SCMP_ACT_ALLOW\",\"includes\":{\"minKernel\":\"99.0\"}}]}";
 	static const struct call denied[] = {
 		{ "close", SYS_close, { -1 }, EPERM },
 		{ "openat", SYS_openat, { -1, 0 }, EPERM },
@@ -289,7 +295,11 @@ static void test_comparisons(void)
 		{ "GE", "4294967301", "0", { 4294967301, 8589934592, -1 }, { 4294967300, 6, 0 } },
 		{ "LT", "4294967301", "0", { 4294967300, 6, 0 }, { 4294967301, 8589934592, -1 } },
 		{ "LE", "4294967301", "0", { 4294967301, 6, 0 }, { 4294967302, 8589934592, -1 } },
-		{ "MASKED_EQ", "4294967297", "4294967299", { 4294967297, 4294967299, 12884901889 }, { 1, 4294967298, 4294967296 } },
+		{ "MASKED_EQ",
+		  "4294967297",
+		  "4294967299",
+		  { 4294967297, 4294967299, 12884901889 },
+		  { 1, 4294967298, 4294967296 } },
 	};
 	size_t i, k;
 
@@ -298,8 +308,10 @@ static void test_comparisons(void)
 		char profile[512];
 
 		snprintf(profile, sizeof(profile),
-			 "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"name\":\"lseek\",\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":13,"
-			 "\"args\":[{\"index\":0,\"value\":1000,\"op\":\"SCMP_CMP_GT\"},{\"index\":1,\"value\":%s,\"valueTwo\":%s,\"op\":\"SCMP_CMP_%s\"},"
+			 "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"name\":\"lseek\",\"action\":\"SCMP_"
+			 "ACT_ERRNO\",\"errnoRet\":13,"
+			 "\"args\":[{\"index\":0,\"value\":1000,\"op\":\"SCMP_CMP_GT\"},{\"index\":1,\"value\":%s,"
+			 "\"valueTwo\":%s,\"op\":\"SCMP_CMP_%s\"},"
 			 "{\"index\":2,\"value\":7,\"op\":\"SCMP_CMP_EQ\"}]}]}",
 			 cases[i].value, cases[i].two, cases[i].op);
 		for (k = 0; k < 3; k++) {
@@ -319,18 +331,28 @@ static void test_bad_profiles(void)
 {
 #define RULE(r) "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[" r "]}"
 	static const char *const bad[] = {
-		"", "{", "[]", "1", "{}", "{\"defaultAction\":\"SCMP_ACT_FOO\"}", "{\"defaultAction\":1}",
+		"",
+		"{",
+		"[]",
+		"1",
+		"{}",
+		"{\"defaultAction\":\"SCMP_ACT_FOO\"}",
+		"{\"defaultAction\":1}",
 		"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":-1}",
 		"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":1.5}",
 		"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":5000}",
 		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"SCMP_ARCH_VAX\"]}",
 		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"SCMP_ARCH_X86\"],\"archMap\":[{}]}",
-		RULE("1"), RULE("{\"names\":[\"read\"]}"),
+		RULE("1"),
+		RULE("{\"names\":[\"read\"]}"),
 		RULE("{\"names\":[\"read\"],\"name\":\"write\",\"action\":\"SCMP_ACT_LOG\"}"),
 		RULE("{\"names\":[\"read\"],\"action\":\"SCMP_ACT_NOTIFY\"}"),
-		RULE("{\"names\":[\"read\"],\"action\":\"SCMP_ACT_LOG\",\"args\":[{\"index\":6,\"value\":0,\"op\":\"SCMP_CMP_EQ\"}]}"),
-		RULE("{\"names\":[\"read\"],\"action\":\"SCMP_ACT_LOG\",\"args\":[{\"index\":0,\"value\":0,\"op\":\"==\"}]}"),
-		RULE("{\"names\":[\"read\"],\"action\":\"SCMP_ACT_LOG\",\"args\":[{\"index\":0,\"value\":1e300,\"op\":\"SCMP_CMP_EQ\"}]}"),
+		RULE("{\"names\":[\"read\"],\"action\":\"SCMP_ACT_LOG\",\"args\":[{\"index\":6,\"value\":0,\"op\":"
+		     "\"SCMP_CMP_EQ\"}]}"),
+		RULE("{\"names\":[\"read\"],\"action\":\"SCMP_ACT_LOG\",\"args\":[{\"index\":0,\"value\":0,\"op\":\"=="
+		     "\"}]}"),
+		RULE("{\"names\":[\"read\"],\"action\":\"SCMP_ACT_LOG\",\"args\":[{\"index\":0,\"value\":1e300,\"op\":"
+		     "\"SCMP_CMP_EQ\"}]}"),
 	};
 	const void *filter = NULL;
 	size_t bytes, i;
@@ -343,7 +365,8 @@ static void test_bad_profiles(void)
 			fprintf(stderr, "\nprofile %zu: %d %d %s\n", i, r, err.status, err.message);
 		CU_ASSERT_EQUAL(r, -1);
 		CU_ASSERT_EQUAL(err.status, 400);
-		CU_ASSERT(!strncmp(err.message, "Decoding seccomp profile failed", 31) || strstr(err.message, "seccomp"));
+		CU_ASSERT(!strncmp(err.message, "Decoding seccomp profile failed", 31) ||
+			  strstr(err.message, "seccomp"));
 	}
 	CU_ASSERT_PTR_NULL(filter);
 }
@@ -357,7 +380,9 @@ static void test_bounds(void)
 	const void *filter;
 	size_t bytes;
 
-	n = (size_t)sprintf(text, "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"action\":\"SCMP_ACT_LOG\",\"names\":[\"read\"");
+	n = (size_t)sprintf(
+		text,
+		"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"action\":\"SCMP_ACT_LOG\",\"names\":[\"read\"");
 	for (i = 0; i < SECCOMP_RULES_MAX; i++)
 		n += (size_t)sprintf(text + n, ",\"write\"");
 	sprintf(text + n, "]}]}");
@@ -365,8 +390,10 @@ static void test_bounds(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "more than"));
 	n = (size_t)sprintf(text, "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[");
 	for (i = 0; i <= SECCOMP_OWN_MAX; i++)
-		n += (size_t)sprintf(text + n, "%s{\"action\":\"SCMP_ACT_LOG\",\"names\":[\"read\"],\"args\":[{\"index\":0,"
-				     "\"op\":\"SCMP_CMP_EQ\",\"value\":%zu}]}", i ? "," : "", i);
+		n += (size_t)sprintf(text + n,
+				     "%s{\"action\":\"SCMP_ACT_LOG\",\"names\":[\"read\"],\"args\":[{\"index\":0,"
+				     "\"op\":\"SCMP_CMP_EQ\",\"value\":%zu}]}",
+				     i ? "," : "", i);
 	sprintf(text + n, "]}");
 	err = (struct err){ 0 };
 	CU_ASSERT_EQUAL(seccomp_filter(text, 0, &filter, &bytes, &err), -1);
@@ -397,7 +424,7 @@ static void test_cache(void)
 	CU_ASSERT_PTR_EQUAL(first, again);
 }
 
-/* --- our list beside the reference ------------------------------------------------------------------------------------- */
+/* --- our list beside the reference --- */
 /* Why a call that the reference allows is missing in ours, or the other way round. */
 static const struct {
 	const char *names, *why;
@@ -446,7 +473,8 @@ static size_t differences(const cJSON *a, const cJSON *b, const char *which, boo
 
 	cJSON_ArrayForEach(rule, json_get(a, "syscalls"))
 		cJSON_ArrayForEach(e, json_get(rule, "names"))
-			if (allows(a, e->valuestring, always) && !allows(b, e->valuestring, always) && !is_explained(e->valuestring)) {
+			if (allows(a, e->valuestring, always) && !allows(b, e->valuestring, always) &&
+			    !is_explained(e->valuestring)) {
 				fprintf(stderr, "\n%s: %s\n", which, e->valuestring);
 				n++;
 			}
@@ -470,7 +498,8 @@ static void test_reference(void)
 	CU_ASSERT_EQUAL_FATAL(fd_read_all(fd, 1 << 20, &text, &len), 0);
 	close(fd);
 	reference = json_parse(text, len, NULL);
-	ours = json_parse(seccomp_default_profile, (size_t)(seccomp_default_profile_end - seccomp_default_profile), NULL);
+	ours = json_parse(seccomp_default_profile, (size_t)(seccomp_default_profile_end - seccomp_default_profile),
+			  NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(reference);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(ours);
 	CU_ASSERT_EQUAL(differences(ours, reference, "only ours allows", false), 0);

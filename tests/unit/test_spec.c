@@ -1,6 +1,7 @@
-/* test_spec.c - create bodies of real clients become what inspect shows and what spawn is given: golden files (the .in.json
- * were recorded from docker 28.2, docker-py 5.0 and compose 1.29; .out.json are ours, written anew by
- * POSTERN_GOLDEN_UPDATE=1), the OCI schema where POSTERN_REFERENCE has it, and tables of what is refused and warned of. */
+/* test_spec.c - create bodies of real clients become what inspect shows and what spawn is given: golden files (the
+ * .in.json were recorded from docker 28.2, docker-py 5.0 and compose 1.29; .out.json are ours, written anew by
+ * POSTERN_GOLDEN_UPDATE=1), the OCI schema where POSTERN_REFERENCE has it, and tables of what is refused and warned of.
+ */
 #include <CUnit/Basic.h>
 
 #include "../../controller/spec/internal.h"
@@ -46,7 +47,7 @@ static const char *golden_dir(void)
 	return dir;
 }
 
-/* --- golden files --------------------------------------------------------------------------------------------------------- */
+/* --- golden files --- */
 static cJSON *limits_json(const cJSON *merged)
 {
 	static struct req_cgroup_create req;
@@ -71,8 +72,8 @@ static cJSON *mounts_json(const struct spec_mounts *m)
 		const struct spec_mount *v = &m->v[i];
 
 		snprintf(text, sizeof(text), "%s %s on %s %s options=%s access=%s create=%d", types[v->type],
-			 v->source[0] ? v->source : "-", v->target, v->readonly ? "ro" : "rw", v->options ? v->options : "-",
-			 v->device_access ? v->device_access : "-", v->create);
+			 v->source[0] ? v->source : "-", v->target, v->readonly ? "ro" : "rw",
+			 v->options ? v->options : "-", v->device_access ? v->device_access : "-", v->create);
 		cJSON_AddItemToArray(list, cJSON_CreateString(text));
 	}
 	return list;
@@ -86,9 +87,15 @@ static cJSON *run(const cJSON *in, struct err *err)
 	struct spec_mounts mounts = { 0 };
 	uint32_t groups[8];
 	struct spec_input si = {
-		.id = get_text(input, "id"), .name = "x", .uid = (uint32_t)get_int(input, "uid"),
-		.gid = (uint32_t)get_int(input, "gid"), .groups = groups, .home = get_text(input, "home"), .mounts = &mounts,
-		.cgroups_path = get_text(input, "id"), .caps_allowed = UINT64_MAX,
+		.id = get_text(input, "id"),
+		.name = "x",
+		.uid = (uint32_t)get_int(input, "uid"),
+		.gid = (uint32_t)get_int(input, "gid"),
+		.groups = groups,
+		.home = get_text(input, "home"),
+		.mounts = &mounts,
+		.cgroups_path = get_text(input, "id"),
+		.caps_allowed = UINT64_MAX,
 	};
 
 	cJSON_ArrayForEach(g, json_get(input, "groups"))
@@ -176,7 +183,8 @@ static void one_golden(const char *name)
 
 static void test_golden(void)
 {
-	static const char *const names[] = { "cli28_plain", "cli28_full", "cli28_unmasked", "cli20_caps", "docker_py", "compose_1_29" };
+	static const char *const names[] = { "cli28_plain", "cli28_full", "cli28_unmasked",
+					     "cli20_caps",  "docker_py",  "compose_1_29" };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(names); i++)
@@ -187,10 +195,13 @@ static void test_golden(void)
 static void test_schema(void)
 {
 	static const char *const bad[] = {
-		"{}", "{\"ociVersion\":1}", "{\"ociVersion\":\"1.2.0\",\"root\":{}}",
+		"{}",
+		"{\"ociVersion\":1}",
+		"{\"ociVersion\":\"1.2.0\",\"root\":{}}",
 		"{\"ociVersion\":\"1.2.0\",\"mounts\":[{\"source\":\"x\"}]}",
 		"{\"ociVersion\":\"1.2.0\",\"process\":{\"cwd\":\"/\",\"args\":[1]}}",
-		"{\"ociVersion\":\"1.2.0\",\"process\":{\"cwd\":\"/\",\"rlimits\":[{\"type\":\"nofile\",\"hard\":1,\"soft\":1}]}}",
+		"{\"ociVersion\":\"1.2.0\",\"process\":{\"cwd\":\"/"
+		"\",\"rlimits\":[{\"type\":\"nofile\",\"hard\":1,\"soft\":1}]}}",
 	};
 	cJSON *v;
 	size_t i;
@@ -207,7 +218,7 @@ static void test_schema(void)
 	}
 }
 
-/* --- refusals and warnings ---------------------------------------------------------------------------------------------- */
+/* --- refusals and warnings --- */
 static cJSON *merge_text(const char *body, const char *image, cJSON *warnings, struct err *err)
 {
 	cJSON *b = parse(body), *i = parse(image), *merged = spec_merge(b, i, warnings, err);
@@ -230,31 +241,44 @@ static void test_refused(void)
 		{ "{\"Image\":\"i\",\"Cmd\":[],\"Entrypoint\":[\"\"]}", "No command specified" },
 		{ "{\"Image\":\"a b\",\"Cmd\":[\"x\"]}", "invalid reference format" },
 		{ "{\"Image\":\"a:b:c\",\"Cmd\":[\"x\"]}", "invalid reference format" },
-		{ "{\"Image\":\"x/Foo:1\",\"Cmd\":[\"x\"]}", "invalid reference format: repository name (x/Foo) must be lowercase" },
-		{ CONFIG("\"Tty\":\"yes\""), "json: cannot unmarshal string into Go struct field CreateRequest.Tty of type bool" },
-		{ CONFIG("\"Env\":[1]"), "json: cannot unmarshal number into Go struct field CreateRequest.Env of type string" },
+		{ "{\"Image\":\"x/Foo:1\",\"Cmd\":[\"x\"]}",
+		  "invalid reference format: repository name (x/Foo) must be lowercase" },
+		{ CONFIG("\"Tty\":\"yes\""),
+		  "json: cannot unmarshal string into Go struct field CreateRequest.Tty of type bool" },
+		{ CONFIG("\"Env\":[1]"),
+		  "json: cannot unmarshal number into Go struct field CreateRequest.Env of type string" },
 		{ CONFIG("\"Env\":[\"=x\"]"), "invalid environment variable: =x" },
 		{ CONFIG("\"Env\":[\"\"]"), "invalid environment variable: " },
-		{ CONFIG("\"WorkingDir\":\"a\""), "the working directory 'a' is invalid, it needs to be an absolute path" },
+		{ CONFIG("\"WorkingDir\":\"a\""),
+		  "the working directory 'a' is invalid, it needs to be an absolute path" },
 		{ CONFIG("\"StopSignal\":\"SIGFOO\""), "invalid signal: SIGFOO" },
 		{ CONFIG("\"Hostname\":\"a\\nb\""), "invalid hostname format: a\nb" },
 		{ CONFIG("\"Healthcheck\":{\"Interval\":1}"), "Interval in Healthcheck cannot be less than 1ms" },
-		{ CONFIG("\"Volumes\":{\"x\":{}}"), "invalid mount config for type \"volume\": invalid mount path: 'x' mount path must be absolute" },
+		{ CONFIG("\"Volumes\":{\"x\":{}}"),
+		  "invalid mount config for type \"volume\": invalid mount path: 'x' mount path must be absolute" },
 		{ CONFIG("\"ExposedPorts\":{\"x\":{}}"), "invalid port specification: \"x\"" },
-		{ HOST("\"Privileged\":true"),
-		  "privileged mode is incompatible with user namespaces: every container of this engine has one of its own" },
+		{ HOST("\"Privileged\":true"), "privileged mode is incompatible with user namespaces: every container "
+					       "of this engine has one of its own" },
 		{ HOST("\"UsernsMode\":\"host\""),
 		  "cannot share the host's user namespace: every container of this engine has one of its own" },
-		{ HOST("\"NetworkMode\":\"host\""), "cannot share the host's network namespace when user namespaces are enabled" },
-		{ HOST("\"NetworkMode\":\"container:x\""), "joining the network of another container is not available in this version" },
-		{ HOST("\"PidMode\":\"host\""), "cannot share the host PID namespace when user namespaces are enabled" },
-		{ HOST("\"PidMode\":\"container:x\""), "joining the namespace of another container (PidMode) is not available in this version" },
+		{ HOST("\"NetworkMode\":\"host\""),
+		  "cannot share the host's network namespace when user namespaces are enabled" },
+		{ HOST("\"NetworkMode\":\"container:x\""),
+		  "joining the network of another container is not available in this version" },
+		{ HOST("\"PidMode\":\"host\""),
+		  "cannot share the host PID namespace when user namespaces are enabled" },
+		{ HOST("\"PidMode\":\"container:x\""),
+		  "joining the namespace of another container (PidMode) is not available in this version" },
 		{ HOST("\"PidMode\":\"x\""), "invalid PID mode: x" },
-		{ HOST("\"IpcMode\":\"host\""), "cannot share the host's IPC namespace when user namespaces are enabled" },
+		{ HOST("\"IpcMode\":\"host\""),
+		  "cannot share the host's IPC namespace when user namespaces are enabled" },
 		{ HOST("\"IpcMode\":\"x\""), "invalid IPC mode: x" },
-		{ HOST("\"UTSMode\":\"host\""), "cannot share the host's UTS namespace when user namespaces are enabled" },
-		{ HOST("\"CgroupnsMode\":\"host\""), "cannot share the host's cgroup namespace when user namespaces are enabled" },
-		{ HOST("\"CgroupParent\":\"/x\""), "a cgroup parent cannot be chosen: containers live below the cgroup of this engine" },
+		{ HOST("\"UTSMode\":\"host\""),
+		  "cannot share the host's UTS namespace when user namespaces are enabled" },
+		{ HOST("\"CgroupnsMode\":\"host\""),
+		  "cannot share the host's cgroup namespace when user namespaces are enabled" },
+		{ HOST("\"CgroupParent\":\"/x\""),
+		  "a cgroup parent cannot be chosen: containers live below the cgroup of this engine" },
 		{ HOST("\"Runtime\":\"kata\""), "unknown or invalid runtime name: kata" },
 		{ HOST("\"VolumesFrom\":[\"x\"]"), "volumes-from is not available in this version" },
 		{ HOST("\"Links\":[\"x:y\"]"), "links are not available in this version" },
@@ -262,17 +286,23 @@ static void test_refused(void)
 		  "device cgroup rules are not available in this version: name the devices instead" },
 		{ HOST("\"CapAdd\":[\"CAP_FOO\"]"), "invalid CapAdd: unknown capability: \"CAP_FOO\"" },
 		{ HOST("\"CapDrop\":[\"x\"]"), "invalid CapDrop: unknown capability: \"x\"" },
-		{ HOST("\"Sysctls\":{\"kernel.hostname\":\"x\"}"), "sysctl \"kernel.hostname\" is not in a separate kernel namespace" },
+		{ HOST("\"Sysctls\":{\"kernel.hostname\":\"x\"}"),
+		  "sysctl \"kernel.hostname\" is not in a separate kernel namespace" },
 		{ HOST("\"Sysctls\":{\"net/../kernel/x\":\"x\"}"), "invalid sysctl \"net/../kernel/x\"" },
 		{ HOST("\"Sysctls\":{\"net..x\":\"x\"}"), "invalid sysctl \"net..x\"" },
 		{ HOST("\"SecurityOpt\":[\"foo\"]"), "invalid --security-opt 1: \"foo\"" },
 		{ HOST("\"SecurityOpt\":[\"foo=bar\"]"), "invalid --security-opt 2: \"foo=bar\"" },
-		{ HOST("\"SecurityOpt\":[\"no-new-privileges=maybe\"]"), "invalid --security-opt 2: \"no-new-privileges=maybe\"" },
-		{ HOST("\"SecurityOpt\":[\"apparmor=x\"]"), "apparmor profile x cannot be applied: not available in this version" },
-		{ HOST("\"Annotations\":{\"org.postern.init\":\"true\"}"), "invalid Annotations: org.postern. is reserved" },
+		{ HOST("\"SecurityOpt\":[\"no-new-privileges=maybe\"]"),
+		  "invalid --security-opt 2: \"no-new-privileges=maybe\"" },
+		{ HOST("\"SecurityOpt\":[\"apparmor=x\"]"),
+		  "apparmor profile x cannot be applied: not available in this version" },
+		{ HOST("\"Annotations\":{\"org.postern.init\":\"true\"}"),
+		  "invalid Annotations: org.postern. is reserved" },
 		{ HOST("\"RestartPolicy\":{\"Name\":\"never\"}"),
-		  "invalid restart policy: unknown policy 'never'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'" },
-		{ HOST("\"RestartPolicy\":{\"Name\":\"always\"},\"AutoRemove\":true"), "can't create 'AutoRemove' container with restart policy" },
+		  "invalid restart policy: unknown policy 'never'; use one of 'no', 'always', 'on-failure', or "
+		  "'unless-stopped'" },
+		{ HOST("\"RestartPolicy\":{\"Name\":\"always\"},\"AutoRemove\":true"),
+		  "can't create 'AutoRemove' container with restart policy" },
 		{ HOST("\"LogConfig\":{\"Type\":\"syslog\"}"), "logger: no log driver named 'syslog' is registered" },
 		{ HOST("\"LogConfig\":{\"Config\":{\"x\":\"1\"}}"), "unknown log opt 'x' for json-file log driver" },
 		{ HOST("\"ExtraHosts\":[\"a\"]"), "bad format for add-host: \"a\"" },
@@ -284,15 +314,20 @@ static void test_refused(void)
 		{ HOST("\"MaskedPaths\":[\"../x\"]"), "invalid MaskedPaths: \"../x\" is not a clean absolute path" },
 		/* limits */
 		{ HOST("\"Memory\":1048576"), "Minimum memory limit allowed is 6MB" },
-		{ HOST("\"Memory\":8388608,\"MemorySwap\":7340032"), "Minimum memoryswap limit should be larger than memory limit, see usage" },
-		{ HOST("\"MemorySwap\":8388608"), "You should always set the Memory limit when using Memoryswap limit, see usage" },
+		{ HOST("\"Memory\":8388608,\"MemorySwap\":7340032"),
+		  "Minimum memoryswap limit should be larger than memory limit, see usage" },
+		{ HOST("\"MemorySwap\":8388608"),
+		  "You should always set the Memory limit when using Memoryswap limit, see usage" },
 		{ HOST("\"Memory\":8388608,\"MemoryReservation\":9388608"),
 		  "Minimum memory limit can not be less than memory reservation limit, see usage" },
 		{ HOST("\"MemorySwappiness\":101"), "Invalid value: 101, valid memory swappiness range is 0-100" },
-		{ HOST("\"NanoCpus\":2000000001"), "Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available" },
+		{ HOST("\"NanoCpus\":2000000001"),
+		  "Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available" },
 		{ HOST("\"NanoCpus\":-1"), "Range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available" },
-		{ HOST("\"NanoCpus\":1000000000,\"CpuQuota\":5000"), "Conflicting options: Nano CPUs and CPU Quota cannot both be set" },
-		{ HOST("\"CpuPeriod\":1"), "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)" },
+		{ HOST("\"NanoCpus\":1000000000,\"CpuQuota\":5000"),
+		  "Conflicting options: Nano CPUs and CPU Quota cannot both be set" },
+		{ HOST("\"CpuPeriod\":1"),
+		  "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)" },
 		{ HOST("\"CpusetCpus\":\"2\""), "Requested CPUs are not available - requested 2, available: 0-1" },
 		{ HOST("\"CpusetCpus\":\"1-\""), "Invalid value 1- for cpuset cpus" },
 		{ HOST("\"BlkioWeight\":5"), "Range of blkio weight is from 10 to 1000" },
@@ -301,29 +336,38 @@ static void test_refused(void)
 		{ HOST("\"Ulimits\":[{\"Name\":\"x\"}]"), "invalid ulimit type: x" },
 		{ HOST("\"Ulimits\":[{\"Name\":\"nofile\",\"Soft\":3,\"Hard\":2}]"),
 		  "ulimit soft limit must be less than or equal to hard limit: 3 > 2" },
-		{ HOST("\"Memory\":1.5"), "json: cannot unmarshal number into Go struct field HostConfig.Memory of type int64" },
+		{ HOST("\"Memory\":1.5"),
+		  "json: cannot unmarshal number into Go struct field HostConfig.Memory of type int64" },
 		/* mounts */
 		{ HOST("\"Binds\":[\"/a:/b:/c:ro\"]"), "invalid volume specification: '/a:/b:/c:ro'" },
 		{ HOST("\"Binds\":[\"/a:ro\"]"), "invalid volume specification: '/a:ro'" },
 		{ HOST("\"Binds\":[\":/a\"]"), "invalid volume specification: ':/a'" },
 		{ HOST("\"Binds\":[\"/a:/b:ro,rw\"]"), "invalid mode: ro,rw" },
 		{ HOST("\"Binds\":[\"/a:/b:x\"]"), "invalid mode: x" },
-		{ HOST("\"Binds\":[\"/a:b\"]"),
-		  "invalid volume specification: '/a:b': invalid mount config for type \"bind\": invalid mount path: 'b' mount path must be absolute" },
+		{ HOST("\"Binds\":[\"/a:b\"]"), "invalid volume specification: '/a:b': invalid mount config for type "
+						"\"bind\": invalid mount path: 'b' mount path must be absolute" },
 		{ HOST("\"Binds\":[\"/a:/b/..\"]"),
-		  "invalid volume specification: '/a:/b/..': invalid mount config for type \"bind\": invalid specification: destination can't be '/'" },
-		{ HOST("\"Binds\":[\"/a:/b:rshared\"]"), "mount propagation rshared is not available: what containers mount stays with them" },
-		{ HOST("\"Binds\":[\"./a:/b\"]"),
-		  "create ./a: \"./a\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use absolute path" },
-		{ HOST("\"Binds\":[\"v:/b\"]"), "volume name is too short, names should be at least two alphanumeric characters" },
-		{ HOST("\"Binds\":[\"vv:/b\"],\"VolumeDriver\":\"nfs\""), "error looking up volume plugin nfs: plugin \"nfs\" not found" },
+		  "invalid volume specification: '/a:/b/..': invalid mount config for type \"bind\": invalid "
+		  "specification: destination can't be '/'" },
+		{ HOST("\"Binds\":[\"/a:/b:rshared\"]"),
+		  "mount propagation rshared is not available: what containers mount stays with them" },
+		{ HOST("\"Binds\":[\"./a:/b\"]"), "create ./a: \"./a\" includes invalid characters for a local volume "
+						  "name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you "
+						  "intended to pass a host directory, use absolute path" },
+		{ HOST("\"Binds\":[\"v:/b\"]"),
+		  "volume name is too short, names should be at least two alphanumeric characters" },
+		{ HOST("\"Binds\":[\"vv:/b\"],\"VolumeDriver\":\"nfs\""),
+		  "error looking up volume plugin nfs: plugin \"nfs\" not found" },
 		{ HOST("\"Binds\":[\"/a:/b\",\"/c:/b/\"]"), "Duplicate mount point: /b" },
 		{ HOST("\"Binds\":[\"/a:/b\"],\"Tmpfs\":{\"/b\":\"\"}"), "Duplicate mount point: /b" },
-		{ MOUNT("\"Type\":\"bind\",\"Target\":\"/a\""), "invalid mount config for type \"bind\": field Source must not be empty" },
-		{ MOUNT("\"Type\":\"bind\",\"Source\":\"/a\""), "invalid mount config for type \"bind\": field Target must not be empty" },
+		{ MOUNT("\"Type\":\"bind\",\"Target\":\"/a\""),
+		  "invalid mount config for type \"bind\": field Source must not be empty" },
+		{ MOUNT("\"Type\":\"bind\",\"Source\":\"/a\""),
+		  "invalid mount config for type \"bind\": field Target must not be empty" },
 		{ MOUNT("\"Type\":\"bind\",\"Source\":\"a\",\"Target\":\"/a\""),
 		  "invalid mount config for type \"bind\": invalid mount path: 'a' mount path must be absolute" },
-		{ MOUNT("\"Type\":\"npipe\",\"Target\":\"/a\""), "invalid mount config for type \"npipe\": mount type unknown" },
+		{ MOUNT("\"Type\":\"npipe\",\"Target\":\"/a\""),
+		  "invalid mount config for type \"npipe\": mount type unknown" },
 		{ MOUNT("\"Type\":\"volume\",\"Target\":\"/a\",\"BindOptions\":{}"),
 		  "invalid mount config for type \"volume\": field BindOptions must not be specified" },
 		{ MOUNT("\"Type\":\"volume\",\"Target\":\"/a\",\"ReadOnly\":true"),
@@ -332,7 +376,8 @@ static void test_refused(void)
 		  "invalid mount config for type \"tmpfs\": field Source must not be specified" },
 		{ HOST("\"Tmpfs\":{\"/a\":\"bogus\"}"), "invalid tmpfs option [\"bogus\"]" },
 		{ HOST("\"Tmpfs\":{\"/a\":\"size=1m/\"}"), "invalid tmpfs option [\"size\" \"1m/\"]" },
-		{ HOST("\"Devices\":[{\"PathOnHost\":\"/dev/x\",\"CgroupPermissions\":\"q\"}]"), "invalid device mode: q" },
+		{ HOST("\"Devices\":[{\"PathOnHost\":\"/dev/x\",\"CgroupPermissions\":\"q\"}]"),
+		  "invalid device mode: q" },
 	};
 	size_t i;
 
@@ -360,13 +405,17 @@ static void test_warned(void)
 		  "network proj_default is not available in this version: the container gets loopback only" },
 		{ HOST("\"NetworkMode\":\"none\",\"PortBindings\":{\"80/tcp\":[{\"HostPort\":\"80\"}]}"),
 		  "published ports are not available in this version: they are kept, not opened" },
-		{ HOST("\"NetworkMode\":\"none\",\"SecurityOpt\":[\"label=type:x\"]"), "SELinux labels are not applied in this version: label=type:x" },
+		{ HOST("\"NetworkMode\":\"none\",\"SecurityOpt\":[\"label=type:x\"]"),
+		  "SELinux labels are not applied in this version: label=type:x" },
 		{ HOST("\"NetworkMode\":\"none\",\"SecurityOpt\":[\"label:disable\",\"apparmor=unconfined\"]"), NULL },
 		{ HOST("\"NetworkMode\":\"none\",\"OomKillDisable\":true"),
 		  "This version does not support OomKillDisable. OomKillDisable discarded." },
-		{ HOST("\"NetworkMode\":\"none\",\"MemorySwappiness\":-1,\"OomKillDisable\":false,\"KernelMemory\":0"), NULL },
-		{ HOST("\"NetworkMode\":\"none\",\"ExtraHosts\":[\"h:host-gateway\"]"), "host-gateway is not available in this version: h is left out" },
-		{ HOST("\"NetworkMode\":\"none\",\"RestartPolicy\":{\"Name\":\"on-failure\",\"MaximumRetryCount\":3}"), NULL },
+		{ HOST("\"NetworkMode\":\"none\",\"MemorySwappiness\":-1,\"OomKillDisable\":false,\"KernelMemory\":0"),
+		  NULL },
+		{ HOST("\"NetworkMode\":\"none\",\"ExtraHosts\":[\"h:host-gateway\"]"),
+		  "host-gateway is not available in this version: h is left out" },
+		{ HOST("\"NetworkMode\":\"none\",\"RestartPolicy\":{\"Name\":\"on-failure\",\"MaximumRetryCount\":3}"),
+		  NULL },
 	};
 	size_t i;
 
@@ -384,11 +433,12 @@ static void test_warned(void)
 	}
 }
 
-/* --- Docker's rules for joining a body and an image ------------------------------------------------------------------------- */
+/* --- Docker's rules for joining a body and an image --- */
 static void test_merge(void)
 {
-	static const char image[] = "{\"config\":{\"Entrypoint\":[\"/e\"],\"Cmd\":[\"c\"],\"Env\":[\"A=i\",\"B=i\",\"=bad\"],"
-				    "\"WorkingDir\":\"/w/../v/\",\"User\":\"u\",\"Labels\":{\"a\":\"i\",\"b\":\"i\"}}}";
+	static const char image[] =
+		"{\"config\":{\"Entrypoint\":[\"/e\"],\"Cmd\":[\"c\"],\"Env\":[\"A=i\",\"B=i\",\"=bad\"],"
+		"\"WorkingDir\":\"/w/../v/\",\"User\":\"u\",\"Labels\":{\"a\":\"i\",\"b\":\"i\"}}}";
 	static const struct {
 		const char *body, *part, *want;
 	} cases[] = {
@@ -426,7 +476,7 @@ static void test_merge(void)
 	}
 }
 
-/* --- what only starting finds ------------------------------------------------------------------------------------------------ */
+/* --- what only starting finds --- */
 static void test_build_refused(void)
 {
 	static const struct {
@@ -436,15 +486,20 @@ static void test_build_refused(void)
 		int status;
 		const char *message;
 	} cases[] = {
-		{ HOST("\"Binds\":[\"/a:/proc\"]"), 0, UINT64_MAX, 400, "\"/proc\" cannot be mounted because it is inside /proc" },
-		{ HOST("\"Binds\":[\"/a:/proc/1/fd\"]"), 0, UINT64_MAX, 400, "\"/proc/1/fd\" cannot be mounted because it is inside /proc" },
-		{ HOST("\"Tmpfs\":{\"/proc/cpuinfo\":\"\"}"), 0, UINT64_MAX, 400, "\"/proc/cpuinfo\" cannot be mounted because it is inside /proc" },
+		{ HOST("\"Binds\":[\"/a:/proc\"]"), 0, UINT64_MAX, 400,
+		  "\"/proc\" cannot be mounted because it is inside /proc" },
+		{ HOST("\"Binds\":[\"/a:/proc/1/fd\"]"), 0, UINT64_MAX, 400,
+		  "\"/proc/1/fd\" cannot be mounted because it is inside /proc" },
+		{ HOST("\"Tmpfs\":{\"/proc/cpuinfo\":\"\"}"), 0, UINT64_MAX, 400,
+		  "\"/proc/cpuinfo\" cannot be mounted because it is inside /proc" },
 		{ HOST("\"Binds\":[\"/a:/proc/cpuinfo\"]"), 0, UINT64_MAX, 0, "" },
-		{ HOST("\"Binds\":[\"/a:/dev\"]"), 0, UINT64_MAX, 400, "\"/dev\" cannot be mounted over: the container's devices are there" },
+		{ HOST("\"Binds\":[\"/a:/dev\"]"), 0, UINT64_MAX, 400,
+		  "\"/dev\" cannot be mounted over: the container's devices are there" },
 		{ HOST("\"GroupAdd\":[\"video\"]"), 0, UINT64_MAX, 400, "Unable to find group video" },
 		{ HOST("\"GroupAdd\":[\"65536\"]"), 0, UINT64_MAX, 400, "Unable to find group 65536" },
 		{ HOST(""), 65536, UINT64_MAX, 400, "user 65536:0 is not mapped: a container has the ids 0 to 65535" },
-		{ HOST("\"CapAdd\":[\"SYS_ADMIN\"]"), 0, 1, 403, "capability CAP_SYS_ADMIN is not allowed by the policy of this engine" },
+		{ HOST("\"CapAdd\":[\"SYS_ADMIN\"]"), 0, 1, 403,
+		  "capability CAP_SYS_ADMIN is not allowed by the policy of this engine" },
 		{ HOST(""), 0, 1, 0, "" },
 	};
 	size_t i;
@@ -453,7 +508,11 @@ static void test_build_refused(void)
 		struct err err = { 0 };
 		struct spec_mounts mounts = { 0 };
 		cJSON *merged = merge_text(cases[i].body, "{}", NULL, &err), *spec;
-		struct spec_input in = { .merged = merged, .id = ID, .name = "x", .uid = cases[i].uid, .mounts = &mounts,
+		struct spec_input in = { .merged = merged,
+					 .id = ID,
+					 .name = "x",
+					 .uid = cases[i].uid,
+					 .mounts = &mounts,
 					 .caps_allowed = cases[i].caps };
 
 		CU_ASSERT_FATAL(merged && spec_mounts(merged, &mounts, &err) == 0);
@@ -501,10 +560,8 @@ static void test_seccomp_choice(void)
 		const char *opt, *profile;
 		bool unconfined;
 	} cases[] = {
-		{ "label=disable", NULL, false },
-		{ "seccomp=unconfined", NULL, true },
-		{ "seccomp:unconfined", NULL, true },
-		{ "seccomp=builtin", NULL, false },
+		{ "label=disable", NULL, false },     { "seccomp=unconfined", NULL, true },
+		{ "seccomp:unconfined", NULL, true }, { "seccomp=builtin", NULL, false },
 		{ "seccomp={}", "{}", false },
 	};
 	size_t i;
@@ -514,7 +571,8 @@ static void test_seccomp_choice(void)
 		char body[256];
 		cJSON *merged;
 
-		snprintf(body, sizeof(body), "{\"Cmd\":[\"x\"],\"HostConfig\":{\"SecurityOpt\":[\"%s\"]}}", cases[i].opt);
+		snprintf(body, sizeof(body), "{\"Cmd\":[\"x\"],\"HostConfig\":{\"SecurityOpt\":[\"%s\"]}}",
+			 cases[i].opt);
 		merged = merge_text(body, "{}", NULL, NULL);
 		CU_ASSERT_EQUAL(spec_seccomp_unconfined(merged, &profile), cases[i].unconfined);
 		CU_ASSERT((!profile && !cases[i].profile) || !strcmp(profile, cases[i].profile));
@@ -525,8 +583,10 @@ static void test_seccomp_choice(void)
 static void test_limits(void)
 {
 	static struct req_cgroup_create req;
-	cJSON *merged = merge_text("{\"Cmd\":[\"x\"],\"HostConfig\":{\"Memory\":67108864,\"NanoCpus\":500000000,\"PidsLimit\":-1,"
-				   "\"CpuShares\":1,\"CpusetCpus\":\"0-1\"}}", "{}", NULL, NULL);
+	cJSON *merged = merge_text(
+		"{\"Cmd\":[\"x\"],\"HostConfig\":{\"Memory\":67108864,\"NanoCpus\":500000000,\"PidsLimit\":-1,"
+		"\"CpuShares\":1,\"CpusetCpus\":\"0-1\"}}",
+		"{}", NULL, NULL);
 
 	CU_ASSERT_EQUAL(spec_limits(merged, &req, NULL), 0);
 	CU_ASSERT_EQUAL(req.memory_max, 67108864);
@@ -545,7 +605,8 @@ static void test_texts(void)
 	static const struct {
 		const char *in, *out;
 	} paths[] = {
-		{ "/", "/" }, { "//", "/" }, { "/a/", "/a" }, { "/a/./b//c/../d", "/a/b/d" }, { "/../..", "/" }, { "/..a", "/..a" },
+		{ "/", "/" },	   { "//", "/" },      { "/a/", "/a" }, { "/a/./b//c/../d", "/a/b/d" },
+		{ "/../..", "/" }, { "/..a", "/..a" },
 	};
 	char clean[SPEC_PATH_MAX], *deep = malloc(3 * SPEC_PATH_MAX);
 	size_t i;
@@ -574,8 +635,12 @@ static void test_texts(void)
 	CU_ASSERT_EQUAL(signal_parse("0"), -1);
 	CU_ASSERT_EQUAL(signal_parse("SIGRTMIN+3"), 37);
 	CU_ASSERT_EQUAL(reference_check("host:5000/a/b:tag", NULL), 0);
-	CU_ASSERT_EQUAL(reference_check("busybox@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL), 0);
-	CU_ASSERT_EQUAL(reference_check("sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL), 0);
+	CU_ASSERT_EQUAL(
+		reference_check("busybox@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+				NULL),
+		0);
+	CU_ASSERT_EQUAL(
+		reference_check("sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL), 0);
 	CU_ASSERT_EQUAL(reference_check("", NULL), -1);
 	CU_ASSERT_EQUAL(reference_check("-a", NULL), -1);
 	CU_ASSERT_EQUAL(reference_check("a//b", NULL), -1);
