@@ -169,4 +169,10 @@ $(HOSTILE): $(call obj,$(wildcard tests/hostile/*.c)) $(LIB) $(BINS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 	@for b in $(filter-out $(B)/bin/posternd,$(BINS)); do ln -sf ../bin/$$(basename $$b) $(@D)/; done
+# A taken-over spawn beside the real others.
+$(B)/hostile-spawn/postern-spawn: $(call obj,$(wildcard tests/hostile/spawn/*.c)) $(LIB) $(BINS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+	@for b in $(filter-out $(B)/bin/postern-spawn,$(BINS)); do ln -sf ../bin/$$(basename $$b) $(@D)/; done
+hostile: $(B)/hostile-spawn/postern-spawn
 .PHONY: hostile

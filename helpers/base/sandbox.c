@@ -44,6 +44,9 @@ int sandbox_start(bool keep_privs)
 
 	if (r < 0)
 		return r;
+	/* exec made the effective uid (IDS_OWNER, which spawn and netns share) the saved one, too: who has it could signal us. */
+	if (geteuid() != getuid() && setresuid((uid_t)-1, (uid_t)-1, getuid()) < 0)
+		return -errno;
 	umask(077);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 || setrlimit(RLIMIT_CORE, &none) < 0)
 		return -errno;

@@ -21,6 +21,7 @@ host=$(readlink /proc/self/ns/user)
 while read -r name uid euid caps bound nnp seccomp userns; do
 	pid=$(jq -r ".helpers[] | select(.name == \"$name\") | .pid" "$POSTERN_RUN/helpers.json")
 	is "$name: uid" "$((POSTERN_IDS + uid)) $((POSTERN_IDS + euid))" echo "$(field $pid Uid 2) $(field $pid Uid 3)"
+	is "$name: saved uid" "$((POSTERN_IDS + uid))" field $pid Uid 4
 	is "$name: gid" "$((POSTERN_IDS + uid))" field $pid Gid
 	is "$name: groups" "$([ $name = spawn ] || [ $name = cgroup ] && echo $((POSTERN_IDS + 21)))" field $pid Groups
 	is "$name: permitted capabilities" "$caps" bash -c "awk '\$1 == \"CapPrm:\" {print \$2}' /proc/$pid/status | sed 's/^0*//; s/^\$/0/'"
