@@ -36,9 +36,10 @@ static int text_add(struct text *t, const char *s, size_t n)
 static int no_engine(struct cli *cli, int r)
 {
 	if (r == -EACCES || r == -EPERM)
-		return fail(-1, "permission denied at %s: your user is not among those whom the policy lets in", cli->socket);
-	return fail(-1, "Cannot connect to the Postern engine at unix://%s (%s). Is postern-launcher running?", cli->socket,
-		    strerror(-r));
+		return fail(-1, "permission denied at %s: your user is not among those whom the policy lets in",
+			    cli->socket);
+	return fail(-1, "Cannot connect to the Postern engine at unix://%s (%s). Is postern-launcher running?",
+		    cli->socket, strerror(-r));
 }
 
 static int read_all(struct http *h, struct text *t)
@@ -92,7 +93,8 @@ static int exchange(struct cli *cli, const char *method, const char *path, const
 	return 0;
 }
 
-int api_try(struct cli *cli, const char *method, const char *path, const cJSON *body, cJSON **ret, char *error, size_t size)
+int api_try(struct cli *cli, const char *method, const char *path, const cJSON *body, cJSON **ret, char *error,
+	    size_t size)
 {
 	struct http h;
 	struct text t = { 0 };

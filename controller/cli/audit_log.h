@@ -42,7 +42,7 @@ struct audit_record {
 bool audit_parse(const char *line, size_t len, struct audit_record *ret);
 void audit_record_free(struct audit_record *r);
 
-/* Number, text or "" of a member. Whole numbers beyond 15 digits are cJSON_Raw items with their digits as in the log. */
+/* Number, text or "" of a member. Whole numbers beyond 15 digits are cJSON_Raw items with the log's own digits. */
 uint64_t audit_u64(const struct cJSON *json, const char *key);
 const char *audit_text(const struct cJSON *json, const char *key);
 

@@ -1,6 +1,7 @@
 /* audit_read.c - lines and records of the audit log, and which of them are wanted. The input may be hostile: audit.h.
  *
- * Numbers reach 2^64 (tickets, masks, times), where cJSON's doubles end at 2^53: a longer one is kept as its own digits. */
+ * Numbers reach 2^64 (tickets, masks, times), where cJSON's doubles end at 2^53: a longer one is kept as its own
+ * digits. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>

@@ -267,7 +267,7 @@ static int collect(struct receipt *p, struct audit_reader *r)
 		return AUDIT_FOUND;
 	}
 	if (p->others)
-		fprintf(stderr, "postern: %" PRIu64 " other containers had this name before; of those ask by id\n",
+		fprintf(stderr, "postern: so many containers had this name before: %" PRIu64 "; ask for those by id\n",
 			p->others);
 	pass(p, r, "\"chan\":\"idmap\"", match_map);
 	pass(p, r, "\"chan\":\"netns\"", match_netns);

@@ -1,4 +1,4 @@
-/* audit_show.c - records of the audit log for a terminal. Every text in them may come from a hostile client: audit.h. */
+/* audit_show.c - records of the audit log for a terminal. Any text in them may be a hostile client's: audit.h. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -272,7 +272,8 @@ static int check_torn(struct verifier *v, const struct audit_record *rec)
 	if (!rec)
 		return broken(v, v->torn_first, "the last line is no whole record: torn, or edited");
 	if (strcmp(rec->kind, "torn") == 0)
-		return broken(v, v->torn_first, "not the torn bytes that record %" PRIu64 " tells of: edited", rec->seq);
+		return broken(v, v->torn_first, "not the torn bytes that record %" PRIu64 " tells of: edited",
+			      rec->seq);
 	return broken(v, v->torn_first, "this is no record: overwritten or put in");
 }
 

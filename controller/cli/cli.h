@@ -1,8 +1,8 @@
 /* cli.h - what the verbs of `postern` share: their table, options as data, the engine's answers, output.
  *
- * One short-lived process per command and no privilege: everything goes over the engine's socket, but what the kernel and
- * root's files tell anybody (helpers, audit, policy). Answers of the engine are shown to a terminal: control characters in
- * tables are replaced. Exit status: 0; 1 for an error; 125, 126, 127 of run and start as Docker has them. */
+ * One short-lived process per command and no privilege: everything goes over the engine's socket, but what the kernel
+ * and root's files tell anybody (helpers, audit, policy). Answers of the engine are shown to a terminal: control
+ * characters in tables are replaced. Exit status: 0; 1 for an error; 125, 126, 127 of run and start as in Docker. */
 #ifndef POSTERN_CLI_H
 #define POSTERN_CLI_H
 
@@ -51,8 +51,8 @@ struct option_row {
 	const char *path; /* for apply */
 	const char *text; /* for --help */
 };
-/* Parses argv from 1 on; positional arguments are moved to the front of argv[1..] and counted in *ret_n. in_order: the first
- * positional ends the options (run, create). 0; -1 after a message; 1 when help was shown. */
+/* Parses argv from 1 on; positional arguments are moved to the front of argv[1..] and counted in *ret_n. in_order: the
+ * first positional ends the options (run, create). 0; -1 after a message; 1 when help was shown. */
 int options_parse(const struct option_row *rows, size_t n, void *to, bool in_order, int argc, char **argv, int *ret_n);
 #define OPTIONS(rows, to, in_order, argc, argv, ret_n) \
 	options_parse(rows, sizeof(rows) / sizeof((rows)[0]), to, in_order, argc, argv, ret_n)
@@ -65,23 +65,25 @@ int usage(const char *text);
 
 /* --- the engine (api.c) --------------------------------------------------------------------------------------- */
 struct http;
-/* One request with an optional JSON body (borrowed); *ret (may be NULL) gets the answer, NULL when it has none. Returns the HTTP
- * status when it is below 400, else -status after "Error response from daemon: ..." (quiet: without), or -1 without an
- * engine. */
+/* One request with an optional JSON body (borrowed); *ret (may be NULL) gets the answer, NULL when it has none. Returns
+ * the HTTP status when it is below 400, else -status after "Error response from daemon: ..." (quiet: without), or -1
+ * without an engine. */
 int api_call(struct cli *cli, const char *method, const char *path, const cJSON *body, cJSON **ret);
 /* The same, but the message goes into error (size bytes) and nothing is printed. */
-int api_try(struct cli *cli, const char *method, const char *path, const cJSON *body, cJSON **ret, char *error, size_t size);
+int api_try(struct cli *cli, const char *method, const char *path, const cJSON *body, cJSON **ret, char *error,
+	    size_t size);
 /* Opens a request and reads the answer's head; the body is the caller's to read. NULL after a message. */
 struct http *api_open(struct cli *cli, const char *method, const char *path, const char *headers);
 /* Reads an error's body and prints its message; returns -status. */
 int api_error(struct http *h);
-/* Reads a stream of JSON values, one a line, until its end or f returns non-zero, which is returned. -1 when it breaks. */
+/* Reads a stream of JSON values, one a line, until its end or f returns non-zero: that. -1 when it breaks. */
 int api_stream(struct http *h, int (*f)(void *data, const cJSON *value), void *data);
 /* Prints progress of load, import and pull; 1 when the stream brought an error. */
 int api_progress(struct http *h, bool quiet);
 /* printf with each %s percent-encoded for a path or query, into fresh memory. */
 char *api_path(const char *format, ...);
-/* {"key":["value"]} out of "key=value" texts, percent-encoded, or NULL when there are none or (with a message) one is wrong. */
+/* {"key":["value"]} out of "key=value" texts, percent-encoded, or NULL when there are none or (with a message) one is
+ * wrong. */
 char *api_filters(const struct texts *filters);
 
 /* --- JSON and output (format.c) ---------------------------------------------------------------------------------- */
@@ -94,14 +96,15 @@ double json_number_at(const cJSON *v, const char *path);
 /* Indented, with a final newline at depth 0. */
 void json_print(FILE *out, const cJSON *v, int depth);
 
-/* Go templates as far as Docker's users go with --format: {{.A.B}}, {{json .A}}, \t and \n, other text. 0 or -1 after a message. */
+/* Go templates as far as Docker's users go with --format: {{.A.B}}, {{json .A}}, \t and \n, other text. 0 or -1 after a
+ * message. */
 int template_print(FILE *out, const char *template, const cJSON *v);
 
 struct column {
 	const char *title, *key;
 };
-/* Rows are objects of texts. format NULL: the columns as a table; "json"; "table {{.A}}\t{{.B}}"; or a template per row.
- * 0 or 1 after a message. */
+/* Rows are objects of texts. format NULL: the columns as a table; "json"; "table {{.A}}\t{{.B}}"; or a template per
+ * row. 0 or 1 after a message. */
 int table_print(const cJSON *rows, const struct column *columns, size_t n, const char *format, bool titles);
 
 void text_ago(char *out, size_t size, int64_t seconds); /* "3 minutes" */
@@ -152,7 +155,7 @@ int verb_audit(struct cli *cli, int argc, char **argv);
 int verb_policy(struct cli *cli, int argc, char **argv);
 int verb_protocol(struct cli *cli, int argc, char **argv);
 
-/* --- configuration of a new container (config.c) --------------------------------------------------------------------- */
+/* --- configuration of a new container (config.c) ---------------------------------------------------------- */
 struct run_options {
 	bool detach, interactive, tty, remove, quiet, sig_proxy;
 	const char *name, *pull, *detach_keys, *cidfile;
@@ -165,11 +168,12 @@ int config_parse(struct run_options *o, bool create, int argc, char **argv);
 /* A whole text file of at most 4 MiB in fresh memory; NULL after a message. */
 char *text_file(const char *path);
 
-/* The policy (valid, or the questions make no sense) in words, or the answer to a question: argv[0] is "bind" and so on. facts: of the
- * running engine, or NULL. 0 allowed, 1 denied, 2 no such question. */
+/* The policy (valid, or the questions make no sense) in words, or the answer to a question: argv[0] is "bind" and so
+ * on. facts: of the running engine, or NULL. 0 allowed, 1 denied, 2 no such question. */
 int policy_explain(const cJSON *policy, const cJSON *facts, int argc, char **argv);
 
-/* helpers.json beside the socket: what the launcher says of this engine. NULL (without a message) when it cannot be read. */
+/* helpers.json beside the socket: what the launcher says of this engine. NULL (without a message) when it cannot be
+ * read. */
 cJSON *launcher_facts(const struct cli *cli);
 
 #endif

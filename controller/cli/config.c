@@ -189,13 +189,20 @@ static const struct {
 	const char *key, *path;
 	enum { MOUNT_TEXT, MOUNT_BOOL, MOUNT_SIZE, MOUNT_MODE } kind;
 } mount_keys[] = {
-	{ "type", "Type", MOUNT_TEXT }, { "source", "Source", MOUNT_TEXT }, { "src", "Source", MOUNT_TEXT },
-	{ "target", "Target", MOUNT_TEXT }, { "destination", "Target", MOUNT_TEXT }, { "dst", "Target", MOUNT_TEXT },
-	{ "readonly", "ReadOnly", MOUNT_BOOL }, { "ro", "ReadOnly", MOUNT_BOOL },
+	{ "type", "Type", MOUNT_TEXT },
+	{ "source", "Source", MOUNT_TEXT },
+	{ "src", "Source", MOUNT_TEXT },
+	{ "target", "Target", MOUNT_TEXT },
+	{ "destination", "Target", MOUNT_TEXT },
+	{ "dst", "Target", MOUNT_TEXT },
+	{ "readonly", "ReadOnly", MOUNT_BOOL },
+	{ "ro", "ReadOnly", MOUNT_BOOL },
 	{ "bind-propagation", "BindOptions.Propagation", MOUNT_TEXT },
 	{ "bind-nonrecursive", "BindOptions.NonRecursive", MOUNT_BOOL },
-	{ "volume-nocopy", "VolumeOptions.NoCopy", MOUNT_BOOL }, { "volume-driver", "VolumeOptions.DriverConfig.Name", MOUNT_TEXT },
-	{ "tmpfs-size", "TmpfsOptions.SizeBytes", MOUNT_SIZE }, { "tmpfs-mode", "TmpfsOptions.Mode", MOUNT_MODE },
+	{ "volume-nocopy", "VolumeOptions.NoCopy", MOUNT_BOOL },
+	{ "volume-driver", "VolumeOptions.DriverConfig.Name", MOUNT_TEXT },
+	{ "tmpfs-size", "TmpfsOptions.SizeBytes", MOUNT_SIZE },
+	{ "tmpfs-mode", "TmpfsOptions.Mode", MOUNT_MODE },
 };
 
 static int mount_field(struct run_options *mount, const char *field)
@@ -212,7 +219,8 @@ static int mount_field(struct run_options *mount, const char *field)
 			put(mount, mount_keys[i].path, cJSON_CreateString(value));
 			return 0;
 		case MOUNT_BOOL:
-			put(mount, mount_keys[i].path, cJSON_CreateBool(strcmp(value, "false") != 0 && strcmp(value, "0") != 0));
+			put(mount, mount_keys[i].path,
+			    cJSON_CreateBool(strcmp(value, "false") != 0 && strcmp(value, "0") != 0));
 			return 0;
 		case MOUNT_SIZE:
 			if (size_argument(value, &size) < 0)
@@ -318,7 +326,8 @@ static int add_security(void *to, const struct option_row *row, const char *valu
 {
 	_cleanup_free_ char *text = NULL, *option = NULL;
 
-	if (strncmp(value, "seccomp=", 8) != 0 || strcmp(value + 8, "unconfined") == 0 || strcmp(value + 8, "builtin") == 0) {
+	if (strncmp(value, "seccomp=", 8) != 0 || strcmp(value + 8, "unconfined") == 0 ||
+	    strcmp(value + 8, "builtin") == 0) {
 		append(to, row->path, value);
 		return 0;
 	}
@@ -428,7 +437,8 @@ int config_parse(struct run_options *o, bool create, int argc, char **argv)
 	r = OPTIONS(run_rows, o, true, argc, argv, &n);
 	if (r == 0 && n == 0)
 		r = fail(-1, "'%s' needs an image; see 'postern %s --help'", argv[0], argv[0]);
-	if (r == 0 && o->pull && strcmp(o->pull, "always") != 0 && strcmp(o->pull, "missing") != 0 && strcmp(o->pull, "never") != 0)
+	if (r == 0 && o->pull && strcmp(o->pull, "always") != 0 && strcmp(o->pull, "missing") != 0 &&
+	    strcmp(o->pull, "never") != 0)
 		r = fail(-1, "--pull is always, missing or never, not '%s'", o->pull);
 	if (r == 0)
 		finish_body(o, create, n, argv + 1);

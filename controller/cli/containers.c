@@ -7,7 +7,7 @@
 #include "cli.h"
 #include "http_client.h"
 
-/* --- ps ------------------------------------------------------------------------------------------------------------- */
+/* --- ps --------------------------------------------------------------------------------------------------- */
 struct ps_options {
 	bool all, quiet, no_trunc, size, latest;
 	long last;
@@ -53,7 +53,8 @@ static void add_labels(cJSON *row, const cJSON *labels)
 	cJSON_ArrayForEach(v, labels) {
 		size_t n = strlen(text);
 
-		snprintf(text + n, sizeof(text) - n, "%s%s=%s", n ? "," : "", v->string, cJSON_IsString(v) ? v->valuestring : "");
+		snprintf(text + n, sizeof(text) - n, "%s%s=%s", n ? "," : "", v->string,
+			 cJSON_IsString(v) ? v->valuestring : "");
 	}
 	cJSON_AddStringToObject(row, "Labels", text);
 }
@@ -68,7 +69,8 @@ static cJSON *ps_row(const cJSON *c, const struct ps_options *o)
 	snprintf(text, sizeof(text), "%.*s", o->no_trunc ? 64 : 12, json_text_at(c, "Id"));
 	cJSON_AddStringToObject(row, "ID", text);
 	cJSON_AddStringToObject(row, "Image", json_text_at(c, "Image"));
-	snprintf(text, sizeof(text), !o->no_trunc && strlen(json_text_at(c, "Command")) > 20 ? "\"%.19s…\"" : "\"%.500s\"",
+	snprintf(text, sizeof(text),
+		 !o->no_trunc && strlen(json_text_at(c, "Command")) > 20 ? "\"%.19s…\"" : "\"%.500s\"",
 		 json_text_at(c, "Command"));
 	cJSON_AddStringToObject(row, "Command", text);
 	text_ago(ago, sizeof(ago), (int64_t)(time(NULL) - created));
@@ -101,13 +103,15 @@ int verb_ps(struct cli *cli, int argc, char **argv)
 	filters = api_filters(&o.filters);
 	if (!filters)
 		return 1;
-	if (asprintf(&path, API "/containers/json?all=%d&size=%d&limit=%ld&filters=%s", o.all, o.size, o.latest ? 1 : o.last, filters) < 0)
+	if (asprintf(&path, API "/containers/json?all=%d&size=%d&limit=%ld&filters=%s", o.all, o.size,
+		     o.latest ? 1 : o.last, filters) < 0)
 		return 1;
 	if (api_call(cli, "GET", path, NULL, &list) < 0)
 		return 1;
 	rows = cJSON_CreateArray();
-	cJSON_ArrayForEach(c, list)
+	cJSON_ArrayForEach(c, list) {
 		cJSON_AddItemToArray(rows, ps_row(c, &o));
+	}
 	if (o.quiet)
 		r = table_print(rows, ids, 1, o.format, false);
 	else
@@ -117,7 +121,7 @@ int verb_ps(struct cli *cli, int argc, char **argv)
 	return r;
 }
 
-/* --- logs ------------------------------------------------------------------------------------------------------------- */
+/* --- logs ------------------------------------------------------------------------------------------------- */
 struct logs_options {
 	bool follow, timestamps;
 	const char *tail, *since, *until;
@@ -127,7 +131,8 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 {
 	static const struct option_row rows[] = {
 		{ "follow", 'f', OPT_FLAG, offsetof(struct logs_options, follow), NULL, NULL, "and what comes" },
-		{ "timestamps", 't', OPT_FLAG, offsetof(struct logs_options, timestamps), NULL, NULL, "with the time of each line" },
+		{ "timestamps", 't', OPT_FLAG, offsetof(struct logs_options, timestamps), NULL, NULL,
+		  "with the time of each line" },
 		{ "tail", 'n', OPT_TEXT, offsetof(struct logs_options, tail), NULL, NULL, "only the last N lines" },
 		{ "since", 0, OPT_TEXT, offsetof(struct logs_options, since), NULL, NULL, "from a time on, or 10m" },
 		{ "until", 0, OPT_TEXT, offsetof(struct logs_options, until), NULL, NULL, "up to a time" },
@@ -144,13 +149,14 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 		return r < 0;
 	if (n != 1)
 		return usage("logs [-f] [-t] [--tail N] [--since T] CONTAINER");
-	if ((o.since && time_argument(o.since, since, sizeof(since)) < 0) || (o.until && time_argument(o.until, until, sizeof(until)) < 0))
+	if ((o.since && time_argument(o.since, since, sizeof(since)) < 0) ||
+	    (o.until && time_argument(o.until, until, sizeof(until)) < 0))
 		return 1;
 	inspect = api_path(API "/containers/%s/json", argv[1]);
 	if (api_call(cli, "GET", inspect, NULL, &c) < 0)
 		return 1;
-	path = api_path(API "/containers/%s/logs?stdout=1&stderr=1&follow=%s&timestamps=%s&tail=%s&since=%s&until=%s", argv[1],
-			o.follow ? "1" : "0", o.timestamps ? "1" : "0", o.tail, since, until);
+	path = api_path(API "/containers/%s/logs?stdout=1&stderr=1&follow=%s&timestamps=%s&tail=%s&since=%s&until=%s",
+			argv[1], o.follow ? "1" : "0", o.timestamps ? "1" : "0", o.tail, since, until);
 	h = api_open(cli, "GET", path, "");
 	r = h ? stream_copy(h, cJSON_IsTrue(json_at(c, "Config.Tty"))) : 1;
 	if (h)
@@ -160,7 +166,7 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 	return r;
 }
 
-/* --- one request for each name ----------------------------------------------------------------------------------------- */
+/* --- one request for each name ---------------------------------------------------------------------------- */
 /* method path, with the name put into "%s" and `query` behind it; prints the name when that went well. */
 static int each(struct cli *cli, int n, char **names, const char *method, const char *format, const char *query)
 {
@@ -186,7 +192,8 @@ struct stop_options {
 int verb_stop(struct cli *cli, int argc, char **argv)
 {
 	static const struct option_row rows[] = {
-		{ "time", 't', OPT_TEXT, offsetof(struct stop_options, time), NULL, NULL, "seconds until it is killed" },
+		{ "time", 't', OPT_TEXT, offsetof(struct stop_options, time), NULL, NULL,
+		  "seconds until it is killed" },
 		{ "timeout", 0, OPT_TEXT, offsetof(struct stop_options, time), NULL, NULL, "the same" },
 		{ "signal", 's', OPT_TEXT, offsetof(struct stop_options, signal), NULL, NULL, "instead of its own" },
 	};
@@ -228,7 +235,8 @@ int verb_rm(struct cli *cli, int argc, char **argv)
 {
 	static const struct option_row rows[] = {
 		{ "force", 'f', OPT_FLAG, offsetof(struct stop_options, force), NULL, NULL, "also when it runs" },
-		{ "volumes", 'v', OPT_FLAG, offsetof(struct stop_options, volumes), NULL, NULL, "with its anonymous volumes" },
+		{ "volumes", 'v', OPT_FLAG, offsetof(struct stop_options, volumes), NULL, NULL,
+		  "with its anonymous volumes" },
 	};
 	struct stop_options o = { 0 };
 	char query[32];

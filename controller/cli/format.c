@@ -86,7 +86,8 @@ void json_print(FILE *out, const cJSON *v, int depth)
 		cJSON name = { .type = cJSON_String, .valuestring = c->string };
 		_cleanup_free_ char *quoted = object ? cJSON_PrintUnformatted(&name) : NULL;
 
-		fprintf(out, "%s\n%*s%s%s", c == v->child ? "" : ",", 4 * (depth + 1), "", quoted ? quoted : "", quoted ? ": " : "");
+		fprintf(out, "%s\n%*s%s%s", c == v->child ? "" : ",", 4 * (depth + 1), "", quoted ? quoted : "",
+			quoted ? ": " : "");
 		json_print(out, c, depth + 1);
 	}
 	fprintf(out, "\n%*s%s", 4 * depth, "", object ? "}" : "]");
@@ -227,20 +228,26 @@ int table_print(const cJSON *rows, const struct column *columns, size_t n, const
 		return print_columns(rows, columns, n, titles);
 	if (strncmp(format, "table ", 6) == 0)
 		return print_named(rows, columns, n, format + 6);
-	cJSON_ArrayForEach(row, rows)
+	cJSON_ArrayForEach(row, rows) {
 		if (template_print(stdout, strcmp(format, "json") == 0 ? "{{json .}}" : format, row) < 0)
 			return 1;
+	}
 	return 0;
 }
 
-/* --- sizes and times ------------------------------------------------------------------------------------------------ */
+/* --- sizes and times -------------------------------------------------------------------------------------- */
 void text_ago(char *out, size_t size, int64_t seconds)
 {
 	static const struct {
 		int64_t below, unit;
 		const char *word;
-	} steps[] = { { 60, 1, "second" }, { 3600, 60, "minute" }, { 48 * 3600, 3600, "hour" }, { 14 * 86400, 86400, "day" },
-		      { 60 * 86400, 7 * 86400, "week" }, { 730 * 86400, 30 * 86400, "month" }, { INT64_MAX, 365 * 86400, "year" } };
+	} steps[] = { { 60, 1, "second" },
+		      { 3600, 60, "minute" },
+		      { 48 * 3600, 3600, "hour" },
+		      { 14 * 86400, 86400, "day" },
+		      { 60 * 86400, 7 * 86400, "week" },
+		      { 730 * 86400, 30 * 86400, "month" },
+		      { INT64_MAX, 365 * 86400, "year" } };
 
 	if (seconds < 1) {
 		snprintf(out, size, "Less than a second");
@@ -324,8 +331,8 @@ int time_argument(const char *s, char *out, size_t size)
 	if (time_seconds(s)) {
 		const char *dot = strchr(s, '.');
 
-		snprintf(out, size, "%lld%.*s", (long long)time_seconds(s), dot ? 1 + (int)strspn(dot + 1, "0123456789") : 0,
-			 dot ? dot : "");
+		snprintf(out, size, "%lld%.*s", (long long)time_seconds(s),
+			 dot ? 1 + (int)strspn(dot + 1, "0123456789") : 0, dot ? dot : "");
 		return 0;
 	}
 	return fail(-1, "'%s' is no time: give seconds, RFC 3339, or how long ago (1h30m)", s);

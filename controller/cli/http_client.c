@@ -1,4 +1,5 @@
-/* http_client.c - see http_client.h. The engine is trusted to be the user's own, but its bytes are bounded all the same. */
+/* http_client.c - see http_client.h. The engine is trusted to be the user's own, but its bytes are bounded all the
+ * same. */
 #include "http_client.h"
 
 #include <errno.h>
@@ -57,12 +58,14 @@ int http_write(struct http *h, const void *data, size_t n)
 static int send_head(struct http *h, const char *method, const char *path, const char *headers, const char *length)
 {
 	_cleanup_free_ char *head = NULL;
-	int n = asprintf(&head, "%s %s HTTP/1.1\r\nHost: postern\r\nUser-Agent: postern-cli\r\n%s%s\r\n", method, path, headers, length);
+	int n = asprintf(&head, "%s %s HTTP/1.1\r\nHost: postern\r\nUser-Agent: postern-cli\r\n%s%s\r\n", method, path,
+			 headers, length);
 
 	return n < 0 ? -ENOMEM : http_write(h, head, (size_t)n);
 }
 
-int http_request(struct http *h, const char *method, const char *path, const char *headers, const void *body, size_t len)
+int http_request(struct http *h, const char *method, const char *path, const char *headers, const void *body,
+		 size_t len)
 {
 	char length[64] = "";
 	int r;

@@ -1,7 +1,7 @@
 /* http_client.h - a small blocking HTTP/1.1 client for the engine's Unix socket: one request per connection.
  *
- * Takes answers with a length, chunked, or up to the end of the connection, and upgraded ones, whose bytes are then read and
- * written raw. Heads are bounded. Errors are -errno; -EPROTO for what is not HTTP. */
+ * Takes answers with a length, chunked, or up to the end of the connection, and upgraded ones, whose bytes are then
+ * read and written raw. Heads are bounded. Errors are -errno; -EPROTO for what is not HTTP. */
 #ifndef POSTERN_CLI_HTTP_CLIENT_H
 #define POSTERN_CLI_HTTP_CLIENT_H
 
@@ -25,9 +25,10 @@ struct http {
 int http_connect(struct http *h, const char *socket_path);
 void http_finish(struct http *h);
 /* Sends head and body (body NULL: none). headers: further lines, each ended by CRLF, or "". */
-int http_request(struct http *h, const char *method, const char *path, const char *headers, const void *body, size_t len);
-/* Sends the head, then the body from fd: with its length when it is a regular file, else chunked. Stops early when the answer
- * comes first. progress(sent) may be NULL. */
+int http_request(struct http *h, const char *method, const char *path, const char *headers, const void *body,
+		 size_t len);
+/* Sends the head, then the body from fd: with its length when it is a regular file, else chunked. Stops early when the
+ * answer comes first. progress(sent) may be NULL. */
 int http_request_fd(struct http *h, const char *method, const char *path, const char *type, int body,
 		    void (*progress)(uint64_t sent));
 /* Reads the answer's head. */

@@ -21,7 +21,7 @@ static char *split_tag(char *name)
 	return colon + 1;
 }
 
-/* --- images ------------------------------------------------------------------------------------------------------------ */
+/* --- images ----------------------------------------------------------------------------------------------- */
 struct images_options {
 	bool all, quiet, no_trunc, digests;
 	const char *format;
@@ -32,12 +32,14 @@ static const struct option_row images_rows[] = {
 	{ "all", 'a', OPT_FLAG, offsetof(struct images_options, all), NULL, NULL, "also those without a name" },
 	{ "quiet", 'q', OPT_FLAG, offsetof(struct images_options, quiet), NULL, NULL, "only ids" },
 	{ "no-trunc", 0, OPT_FLAG, offsetof(struct images_options, no_trunc), NULL, NULL, "whole ids" },
-	{ "format", 0, OPT_TEXT, offsetof(struct images_options, format), NULL, NULL, "template, table TEMPLATE, or json" },
+	{ "format", 0, OPT_TEXT, offsetof(struct images_options, format), NULL, NULL,
+	  "template, table TEMPLATE, or json" },
 	{ "filter", 'f', OPT_LIST, offsetof(struct images_options, filters), NULL, NULL, "NAME=VALUE" },
 };
 
 static const struct column images_columns[] = {
-	{ "REPOSITORY", "Repository" }, { "TAG", "Tag" }, { "IMAGE ID", "ID" }, { "CREATED", "CreatedSince" }, { "SIZE", "Size" },
+	{ "REPOSITORY", "Repository" }, { "TAG", "Tag" },   { "IMAGE ID", "ID" },
+	{ "CREATED", "CreatedSince" },	{ "SIZE", "Size" },
 };
 
 static cJSON *image_row(const cJSON *image, const char *ref, const struct images_options *o)
@@ -87,9 +89,10 @@ int verb_images(struct cli *cli, int argc, char **argv)
 	cJSON_ArrayForEach(image, list) {
 		const cJSON *tags = json_at(image, "RepoTags");
 
-		cJSON_ArrayForEach(tag, tags)
+		cJSON_ArrayForEach(tag, tags) {
 			if (cJSON_IsString(tag) && (!o.quiet || tag == tags->child))
 				cJSON_AddItemToArray(rows, image_row(image, tag->valuestring, &o));
+		}
 		if (cJSON_GetArraySize(tags) == 0)
 			cJSON_AddItemToArray(rows, image_row(image, "<none>", &o));
 	}
@@ -102,7 +105,7 @@ int verb_images(struct cli *cli, int argc, char **argv)
 	return r;
 }
 
-/* --- load and import ------------------------------------------------------------------------------------------------------ */
+/* --- load and import -------------------------------------------------------------------------------------- */
 static void show_sent(uint64_t sent)
 {
 	static time_t last;
@@ -135,7 +138,8 @@ static int send_archive(struct cli *cli, const char *path, const char *file, boo
 	}
 	r = http_connect(h, cli->socket);
 	if (r < 0)
-		return fail(1, "Cannot connect to the Postern engine at unix://%s (%s). Is postern-launcher running?", cli->socket, strerror(-r));
+		return fail(1, "Cannot connect to the Postern engine at unix://%s (%s). Is postern-launcher running?",
+			    cli->socket, strerror(-r));
 	r = http_request_fd(h, "POST", path, "application/x-tar", fd, show ? show_sent : NULL);
 	if (show)
 		fprintf(stderr, "\r                    \r");
@@ -160,7 +164,8 @@ struct load_options {
 int verb_load(struct cli *cli, int argc, char **argv)
 {
 	static const struct option_row rows[] = {
-		{ "input", 'i', OPT_TEXT, offsetof(struct load_options, input), NULL, NULL, "a file instead of standard input" },
+		{ "input", 'i', OPT_TEXT, offsetof(struct load_options, input), NULL, NULL,
+		  "a file instead of standard input" },
 		{ "quiet", 'q', OPT_FLAG, offsetof(struct load_options, quiet), NULL, NULL, "no progress" },
 	};
 	struct load_options o = { 0 };
@@ -177,8 +182,10 @@ int verb_load(struct cli *cli, int argc, char **argv)
 int verb_import(struct cli *cli, int argc, char **argv)
 {
 	static const struct option_row rows[] = {
-		{ "message", 'm', OPT_TEXT, offsetof(struct load_options, message), NULL, NULL, "for the image's history" },
-		{ "change", 'c', OPT_LIST, offsetof(struct load_options, changes), NULL, NULL, "instruction such as CMD [\"sh\"]" },
+		{ "message", 'm', OPT_TEXT, offsetof(struct load_options, message), NULL, NULL,
+		  "for the image's history" },
+		{ "change", 'c', OPT_LIST, offsetof(struct load_options, changes), NULL, NULL,
+		  "instruction such as CMD [\"sh\"]" },
 	};
 	struct load_options o = { 0 };
 	_cleanup_free_ char *path = NULL;
@@ -205,7 +212,7 @@ int verb_import(struct cli *cli, int argc, char **argv)
 	return send_archive(cli, path, argv[1], false);
 }
 
-/* --- tag and rmi ------------------------------------------------------------------------------------------------------------- */
+/* --- tag and rmi ------------------------------------------------------------------------------------------ */
 int verb_tag(struct cli *cli, int argc, char **argv)
 {
 	_cleanup_free_ char *path = NULL;
@@ -225,8 +232,10 @@ struct rmi_options {
 int verb_rmi(struct cli *cli, int argc, char **argv)
 {
 	static const struct option_row rows[] = {
-		{ "force", 'f', OPT_FLAG, offsetof(struct rmi_options, force), NULL, NULL, "also when containers use it" },
-		{ "no-prune", 0, OPT_FLAG, offsetof(struct rmi_options, no_prune), NULL, NULL, "keep parents without a name" },
+		{ "force", 'f', OPT_FLAG, offsetof(struct rmi_options, force), NULL, NULL,
+		  "also when containers use it" },
+		{ "no-prune", 0, OPT_FLAG, offsetof(struct rmi_options, no_prune), NULL, NULL,
+		  "keep parents without a name" },
 	};
 	struct rmi_options o = { 0 };
 	const cJSON *act;
@@ -238,14 +247,17 @@ int verb_rmi(struct cli *cli, int argc, char **argv)
 	if (n == 0)
 		return usage("rmi [-f] IMAGE...");
 	for (int i = 1; i <= n; i++) {
-		_cleanup_free_ char *path = api_path(API "/images/%s?force=%s&noprune=%s", argv[i], o.force ? "1" : "0", o.no_prune ? "1" : "0");
+		_cleanup_free_ char *path = api_path(API "/images/%s?force=%s&noprune=%s", argv[i], o.force ? "1" : "0",
+						     o.no_prune ? "1" : "0");
 		cJSON *list = NULL;
 
 		if (api_call(cli, "DELETE", path, NULL, &list) < 0)
 			status = 1;
-		cJSON_ArrayForEach(act, list)
+		cJSON_ArrayForEach(act, list) {
 			printf("%s: %s\n", *json_text_at(act, "Untagged") ? "Untagged" : "Deleted",
-			       *json_text_at(act, "Untagged") ? json_text_at(act, "Untagged") : json_text_at(act, "Deleted"));
+			       *json_text_at(act, "Untagged") ? json_text_at(act, "Untagged")
+							      : json_text_at(act, "Deleted"));
+		}
 		cJSON_Delete(list);
 	}
 	return status;

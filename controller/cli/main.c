@@ -23,13 +23,15 @@ const struct verb verbs[] = {
 	{ "events", "[--since T] [--until T] [--filter F] [--format F]", "Show what happens", verb_events },
 	{ "images", "[-q] [--no-trunc] [--format F] [NAME]", "List images", verb_images },
 	{ "load", "[-q] [-i FILE]", "Load images from an archive", verb_load },
-	{ "import", "[-m TEXT] [-c CHANGE] FILE|- [NAME[:TAG]]", "Make an image of a file system archive", verb_import },
+	{ "import", "[-m TEXT] [-c CHANGE] FILE|- [NAME[:TAG]]", "Make an image of a file system archive",
+	  verb_import },
 	{ "tag", "IMAGE NAME[:TAG]", "Give an image another name", verb_tag },
 	{ "rmi", "[-f] IMAGE...", "Remove images", verb_rmi },
 	{ "volume", "ls|create|rm|inspect ...", "Manage volumes", verb_volume },
 	{ "info", "[--format F]", "Show the engine and what this host lets it do", verb_info },
 	{ "version", "[--format F]", "Show versions", verb_version },
-	{ "helpers", "[--json]", "Show every process of the engine and what it may do, from the kernel", verb_helpers },
+	{ "helpers", "[--wide] [--json]", "Show every process of the engine and what it may do, from the kernel",
+	  verb_helpers },
 	{ "audit", "list|follow|verify|receipt|export ...", "Read and check the audit log", verb_audit },
 	{ "policy", "check|explain [FILE] [QUESTION...]", "Check the policy; ask what it allows", verb_policy },
 	{ "protocol", "[--json]", "Reference of every act that helpers can be asked for", verb_protocol },
@@ -42,7 +44,8 @@ static void show_verbs(FILE *out, const struct verb *table, const char *group)
 	for (const struct verb *v = table; v->name; v++)
 		fprintf(out, "  %s%-10s %s\n", group, v->name, v->text);
 	if (!*group)
-		fprintf(out, "\n  -H, --socket SOCKET  the engine's socket (POSTERN_SOCKET)\n'postern VERB --help' tells more.\n");
+		fprintf(out, "\n  -H, --socket SOCKET  the engine's socket (POSTERN_SOCKET)\n'postern VERB --help' "
+			     "tells more.\n");
 }
 
 int verb_dispatch(struct cli *cli, const struct verb *table, const char *group, int argc, char **argv)
@@ -86,7 +89,8 @@ int main(int argc, char **argv)
 	int first = 1, n;
 
 	/* Only what stands before the verb is ours. */
-	while (first < argc && argv[first][0] == '-' && strcmp(argv[first], "--help") != 0 && strcmp(argv[first], "-h") != 0) {
+	while (first < argc && argv[first][0] == '-' && strcmp(argv[first], "--help") != 0 &&
+	       strcmp(argv[first], "-h") != 0) {
 		bool joined = strchr(argv[first], '=') || (argv[first][1] != '-' && argv[first][2]);
 
 		if (strcmp(argv[first], "--version") == 0 || strcmp(argv[first], "-v") == 0) {

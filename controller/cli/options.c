@@ -126,7 +126,8 @@ static int parse_letters(const struct option_row *rows, size_t n, void *to, int 
 		if (!row && *p == 'h')
 			return show_help(rows, n, argv[0]);
 		if (!row)
-			return fail(-1, "unknown shorthand flag: '%c' in %s\nSee 'postern %s --help'.", *p, argv[*i], argv[0]);
+			return fail(-1, "unknown shorthand flag: '%c' in %s\nSee 'postern %s --help'.", *p, argv[*i],
+				    argv[0]);
 		if (!takes_value(row)) {
 			if (p[1] == '=')
 				return set(row, to, p + 2);
@@ -161,7 +162,8 @@ int options_parse(const struct option_row *rows, size_t n, void *to, bool in_ord
 				argv[out++] = argv[i];
 			continue;
 		}
-		r = argv[i][1] == '-' ? parse_long(rows, n, to, argc, argv, &i) : parse_letters(rows, n, to, argc, argv, &i);
+		r = argv[i][1] == '-' ? parse_long(rows, n, to, argc, argv, &i)
+				      : parse_letters(rows, n, to, argc, argv, &i);
 		if (r != 0)
 			return r;
 	}

@@ -1,8 +1,8 @@
 /* policy_explain.c - the policy in plain words, and what it says to a question.
  *
- * Reads a file that the launcher's compiler has just accepted (policy.c), so members are there and of their type. It foretells what
- * lookup, spawn and the API decide; they decide by what the launcher made of the same file. Exit status: 0 allowed, 1 denied,
- * 2 no such question. */
+ * Reads a file that the launcher's compiler has just accepted (policy.c), so members are there and of their type. It
+ * foretells what lookup, spawn and the API decide; they decide by what the launcher made of the same file. Exit status:
+ * 0 allowed, 1 denied, 2 no such question. */
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -29,12 +29,14 @@ struct question {
 	int ngroups;
 };
 
-/* --- everything -------------------------------------------------------------------------------------------------------- */
+/* --- everything ------------------------------------------------------------------------------------------- */
 static const struct {
 	const char *key, *words;
 } headings[] = {
-	{ "users", "Who may ask (read: look; run: also start, stop, remove; exec: also enter; admin: also others' bind sources)" },
-	{ "binds", "Bind sources, each with all below it, for their owners; the closest rule counts. What root or a system user owns:\n"
+	{ "users", "Who may ask (read: look; run: also start, stop, remove; exec: also enter; admin: also others' bind "
+		   "sources)" },
+	{ "binds", "Bind sources, each with all below it, for their owners; the closest rule counts. What root or a "
+		   "system user owns:\n"
 		   "read-only and without an owner. Never the engine's own directories" },
 	{ "devices", "Devices beside null, zero, full, random, urandom and tty" },
 	{ "capabilities", "Capabilities that a container may have, in its own user namespace only" },
@@ -54,8 +56,9 @@ static void print_member(const cJSON *m, const char *lead)
 		printf(" %s", m->valuestring);
 	else if (cJSON_IsNumber(m))
 		printf(" %.0f", m->valuedouble);
-	cJSON_ArrayForEach(v, m)
+	cJSON_ArrayForEach(v, m) {
 		printf(" %s", cJSON_IsString(v) ? v->valuestring : "");
+	}
 }
 
 /* A rule on one line, a section member by member; then the reason. */
@@ -84,13 +87,14 @@ static int explain_all(const cJSON *policy)
 		if (cJSON_IsObject(v))
 			print_rule(v, /* section= */ true);
 		else
-			cJSON_ArrayForEach(rule, v)
+			cJSON_ArrayForEach(rule, v) {
 				print_rule(rule, /* section= */ false);
+			}
 	}
 	return ALLOWED;
 }
 
-/* --- questions ------------------------------------------------------------------------------------------------------------ */
+/* --- questions -------------------------------------------------------------------------------------------- */
 static int answer(int status, const cJSON *rule, const char *reason)
 {
 	printf("%s: %s\n", status == ALLOWED ? "allowed" : "denied", reason);
@@ -157,10 +161,12 @@ static int ask_cap(const struct question *q)
 
 	if (n < 0)
 		return fail(UNCLEAR, "no capability %s", q->what);
-	cJSON_ArrayForEach(rule, json_at(q->policy, "capabilities"))
-		cJSON_ArrayForEach(cap, json_at(rule, "caps"))
+	cJSON_ArrayForEach(rule, json_at(q->policy, "capabilities")) {
+		cJSON_ArrayForEach(cap, json_at(rule, "caps")) {
 			if (capability_number(cap->valuestring) == n)
 				return answer(ALLOWED, rule, "in the container's own user namespace");
+		}
+	}
 	return answer(DENIED, NULL, "no rule of \"capabilities\" lists it");
 }
 
@@ -168,9 +174,10 @@ static int ask_device(const struct question *q)
 {
 	const cJSON *rule;
 
-	cJSON_ArrayForEach(rule, json_at(q->policy, "devices"))
+	cJSON_ArrayForEach(rule, json_at(q->policy, "devices")) {
 		if (strcmp(json_text_at(rule, "path"), q->what) == 0)
 			return answer(ALLOWED, rule, json_text_at(rule, "access"));
+	}
 	return answer(DENIED, NULL, "no rule of \"devices\" names it");
 }
 
@@ -220,10 +227,12 @@ static int judge_source(const struct question *q, const cJSON *rule, const struc
 		return answer(DENIED, rule, reason);
 	}
 	if (!owner_ordinary(q, st->st_uid)) {
-		snprintf(reason, sizeof(reason), "uid %u is the system's: only read-only and without an owner", st->st_uid);
+		snprintf(reason, sizeof(reason), "uid %u is the system's: only read-only and without an owner",
+			 st->st_uid);
 		return answer(q->writable ? DENIED : ALLOWED, rule, reason);
 	}
-	snprintf(reason, sizeof(reason), "%s; its owner %u shows as the container's user", q->writable ? "writable" : "read-only", st->st_uid);
+	snprintf(reason, sizeof(reason), "%s; its owner %u shows as the container's user",
+		 q->writable ? "writable" : "read-only", st->st_uid);
 	return answer(ALLOWED, rule, reason);
 }
 
@@ -317,7 +326,8 @@ int policy_explain(const cJSON *policy, const cJSON *facts, int argc, char **arg
 		if (questions[i].ask == ask_user && n == 1)
 			q.uid_text = argv[1];
 		q.what = n == 1 ? argv[1] : NULL;
-		if ((questions[i].needs_what && !q.what) || (questions[i].needs_uid && !q.uid_text) || read_client(&q) < 0)
+		if ((questions[i].needs_what && !q.what) || (questions[i].needs_uid && !q.uid_text) ||
+		    read_client(&q) < 0)
 			break;
 		return questions[i].ask(&q);
 	}

@@ -1,5 +1,5 @@
-/* protocol.c - the reference page of the capability protocol, derived from the declaration of every op (ops.h): it cannot
- * differ from what the helpers take. */
+/* protocol.c - the reference page of the capability protocol, derived from the declaration of every op (ops.h): it
+ * cannot differ from what the helpers take. */
 #include <string.h>
 
 #include "../../helpers/base/cleanup.h"
@@ -8,8 +8,9 @@
 #include "cli.h"
 
 static const char *const type_words[] = {
-	[FIELD_U32] = "u32", [FIELD_U64] = "u64", [FIELD_NAME] = "name", [FIELD_PATH] = "path", [FIELD_TEXT] = "text", [FIELD_ID] = "id",
-	[FIELD_IDS] = "ids", [FIELD_U32S] = "u32 list", [FIELD_U64S] = "u64 list", [FIELD_FD] = "fd", [FIELD_FDS] = "fds",
+	[FIELD_U32] = "u32",	   [FIELD_U64] = "u64", [FIELD_NAME] = "name", [FIELD_PATH] = "path",
+	[FIELD_TEXT] = "text",	   [FIELD_ID] = "id",	[FIELD_IDS] = "ids",   [FIELD_U32S] = "u32 list",
+	[FIELD_U64S] = "u64 list", [FIELD_FD] = "fd",	[FIELD_FDS] = "fds",
 };
 _Static_assert(ARRAY_SIZE(type_words) == FIELD_FDS + 1, "a field type without a word");
 
@@ -71,10 +72,11 @@ static void print_markdown(void)
 	const char *helper = "";
 
 	printf("# The capability protocol\n\n"
-	       "Made by `postern protocol` from helpers/protocol/ops.h. One datagram (SOCK_SEQPACKET) is one message: a fixed header, then\n"
-	       "the fields in this order, fds beside them. A reply starts with status, stage and rule; its fields follow when the status\n"
-	       "is 0. Class: acquire (its intent is on file before its effect), release (space for its records is reserved), query,\n"
-	       "private (between two helpers). Rights: what the proven API client must have by policy.\n");
+	       "Made by `postern protocol` from helpers/protocol/ops.h. One datagram (SOCK_SEQPACKET) is one message:\n"
+	       "a fixed header, then the fields in this order, fds beside them. A reply starts with status, stage and\n"
+	       "rule; its fields follow when the status is 0. Class: acquire (its intent is on file before its effect),\n"
+	       "release (space for its records is reserved), query, private (between two helpers). Rights: what the\n"
+	       "proven API client must have by policy.\n");
 	for (unsigned op = 0; op < OP_COUNT; op++) {
 		const struct op_desc *d = op_desc(op);
 
@@ -83,8 +85,8 @@ static void print_markdown(void)
 		if (strcmp(helper, d->helper_name) != 0)
 			printf("\n## %s\n", strcmp(d->helper_name, "base") == 0 ? "every helper" : d->helper_name);
 		helper = d->helper_name;
-		printf("\n### %s %s\n%s. Class %s, rights %s.\n\n", d->helper_name, d->name, d->text, op_class_name(d->class),
-		       op_rights_name(d->rights));
+		printf("\n### %s %s\n%s. Class %s, rights %s.\n\n", d->helper_name, d->name, d->text,
+		       op_class_name(d->class), op_rights_name(d->rights));
 		print_fields("request", &d->req);
 		print_fields("reply", &d->rep);
 	}

@@ -1,5 +1,5 @@
-/* run.c - run, create, start, attach. The order is Docker's: attach and wait are open before start is asked for, so that
- * nothing of the output and no exit is missed. */
+/* run.c - run, create, start, attach. The order is Docker's: attach and wait are open before start is asked for, so
+ * that nothing of the output and no exit is missed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -40,7 +40,8 @@ static int pull(struct cli *cli, const char *image, bool quiet)
 /* Creates the container; *ret_id is fresh memory. 0, or 125 after a message. */
 static int create(struct cli *cli, struct run_options *o, char **ret_id)
 {
-	_cleanup_free_ char *path = o->name ? api_path(API "/containers/create?name=%s", o->name) : api_path(API "/containers/create");
+	_cleanup_free_ char *path =
+		o->name ? api_path(API "/containers/create?name=%s", o->name) : api_path(API "/containers/create");
 	const char *image = json_text_at(o->body, "Image");
 	char error[2048];
 	cJSON *answer = NULL;
@@ -61,9 +62,10 @@ static int create(struct cli *cli, struct run_options *o, char **ret_id)
 			fprintf(stderr, "postern: Error response from daemon: %s\n", error);
 		return 125;
 	}
-	cJSON_ArrayForEach(warning, json_at(answer, "Warnings"))
+	cJSON_ArrayForEach(warning, json_at(answer, "Warnings")) {
 		if (cJSON_IsString(warning))
 			fprintf(stderr, "WARNING: %s\n", warning->valuestring);
+	}
 	*ret_id = strdup(json_text_at(answer, "Id"));
 	cJSON_Delete(answer);
 	return *ret_id && **ret_id ? 0 : fail(125, "the engine gave no id");
@@ -77,10 +79,12 @@ static int write_cidfile(const char *path, const char *id)
 	return r < 0 ? fail(125, "%s: %s", path, strerror(-r)) : 0;
 }
 
-static struct http *open_attach(struct cli *cli, const char *id, bool logs, bool in, bool out, bool err, const char *keys)
+static struct http *open_attach(struct cli *cli, const char *id, bool logs, bool in, bool out, bool err,
+				const char *keys)
 {
-	_cleanup_free_ char *path = api_path(API "/containers/%s/attach?stream=1&logs=%s&stdin=%s&stdout=%s&stderr=%s&detachKeys=%s",
-					     id, logs ? "1" : "0", in ? "1" : "0", out ? "1" : "0", err ? "1" : "0", keys ? keys : "");
+	_cleanup_free_ char *path =
+		api_path(API "/containers/%s/attach?stream=1&logs=%s&stdin=%s&stdout=%s&stderr=%s&detachKeys=%s", id,
+			 logs ? "1" : "0", in ? "1" : "0", out ? "1" : "0", err ? "1" : "0", keys ? keys : "");
 
 	return api_open(cli, "POST", path, "Connection: Upgrade\r\nUpgrade: tcp\r\n");
 }
@@ -129,7 +133,9 @@ static int run_attached(struct cli *cli, const struct run_options *o, const char
 	bool in = cJSON_IsTrue(json_at(o->body, "AttachStdin")), out = cJSON_IsTrue(json_at(o->body, "AttachStdout"));
 	_cleanup_http_ struct http *attach = open_attach(cli, id, false, in, out, out, o->detach_keys);
 	_cleanup_http_ struct http *wait = attach ? open_wait(cli, id, o->remove ? "removed" : "next-exit") : NULL;
-	struct stream_options so = { .tty = o->tty, .stdin_open = in, .sig_proxy = o->sig_proxy, .detach_keys = o->detach_keys, .id = id };
+	struct stream_options so = {
+		.tty = o->tty, .stdin_open = in, .sig_proxy = o->sig_proxy, .detach_keys = o->detach_keys, .id = id
+	};
 	char error[2048];
 
 	if (!wait)
@@ -208,7 +214,7 @@ int verb_create(struct cli *cli, int argc, char **argv)
 	return r;
 }
 
-/* --- start and attach of a container that is there ------------------------------------------------------------------- */
+/* --- start and attach of a container that is there -------------------------------------------------------- */
 struct attach_options {
 	bool attach, interactive, sig_proxy, no_stdin;
 	const char *detach_keys;
@@ -249,7 +255,8 @@ out:
 }
 
 static const struct option_row start_rows[] = {
-	{ "attach", 'a', OPT_FLAG, offsetof(struct attach_options, attach), NULL, NULL, "show its output, return its exit code" },
+	{ "attach", 'a', OPT_FLAG, offsetof(struct attach_options, attach), NULL, NULL,
+	  "show its output, return its exit code" },
 	{ "interactive", 'i', OPT_FLAG, offsetof(struct attach_options, interactive), NULL, NULL, "attach its input" },
 	{ "detach-keys", 0, OPT_TEXT, offsetof(struct attach_options, detach_keys), NULL, NULL, "leave with these" },
 	{ "sig-proxy", 0, OPT_FLAG, offsetof(struct attach_options, sig_proxy), NULL, NULL, "pass signals on (true)" },
@@ -267,7 +274,8 @@ int verb_start(struct cli *cli, int argc, char **argv)
 	if (n == 0)
 		return usage("start [-a] [-i] CONTAINER...");
 	if (o.attach || o.interactive)
-		return n == 1 ? attach_existing(cli, argv[1], &o, true) : fail(1, "you cannot attach to several containers at once");
+		return n == 1 ? attach_existing(cli, argv[1], &o, true)
+			      : fail(1, "you cannot attach to several containers at once");
 	for (int i = 1; i <= n; i++) {
 		if (start(cli, argv[i], error, sizeof(error)) >= 0) {
 			printf("%s\n", argv[i]);
@@ -283,9 +291,12 @@ int verb_start(struct cli *cli, int argc, char **argv)
 int verb_attach(struct cli *cli, int argc, char **argv)
 {
 	static const struct option_row rows[] = {
-		{ "no-stdin", 0, OPT_FLAG, offsetof(struct attach_options, no_stdin), NULL, NULL, "leave its input alone" },
-		{ "detach-keys", 0, OPT_TEXT, offsetof(struct attach_options, detach_keys), NULL, NULL, "leave with these" },
-		{ "sig-proxy", 0, OPT_FLAG, offsetof(struct attach_options, sig_proxy), NULL, NULL, "pass signals on (true)" },
+		{ "no-stdin", 0, OPT_FLAG, offsetof(struct attach_options, no_stdin), NULL, NULL,
+		  "leave its input alone" },
+		{ "detach-keys", 0, OPT_TEXT, offsetof(struct attach_options, detach_keys), NULL, NULL,
+		  "leave with these" },
+		{ "sig-proxy", 0, OPT_FLAG, offsetof(struct attach_options, sig_proxy), NULL, NULL,
+		  "pass signals on (true)" },
 	};
 	struct attach_options o = { .sig_proxy = true };
 	int n, r;

@@ -43,7 +43,8 @@ static int demux_feed(struct demux *d, const unsigned char *p, size_t n)
 			if (d->have < sizeof(d->head))
 				continue;
 			d->have = 0;
-			d->left = (size_t)d->head[4] << 24 | (size_t)d->head[5] << 16 | (size_t)d->head[6] << 8 | d->head[7];
+			d->left = (size_t)d->head[4] << 24 | (size_t)d->head[5] << 16 | (size_t)d->head[6] << 8 |
+				  d->head[7];
 			if (d->head[0] > 2 || d->head[1] || d->head[2] || d->head[3])
 				return -EPROTO;
 			continue;
@@ -71,7 +72,7 @@ int stream_copy(struct http *h, bool tty)
 	return n < 0 ? fail(1, "the output was cut off: %s", strerror((int)-n)) : 0;
 }
 
-/* --- the terminal --------------------------------------------------------------------------------------------------- */
+/* --- the terminal ----------------------------------------------------------------------------------------- */
 static struct termios saved_terminal;
 static bool terminal_raw;
 
@@ -113,7 +114,7 @@ static size_t parse_keys(const char *s, unsigned char keys[KEYS_MAX])
 	return n;
 }
 
-/* --- the loop ------------------------------------------------------------------------------------------------------------ */
+/* --- the loop --------------------------------------------------------------------------------------------- */
 struct session {
 	struct cli *cli;
 	struct http *attach, *wait;

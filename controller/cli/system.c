@@ -14,13 +14,16 @@ struct show_options {
 };
 
 static const struct option_row format_rows[] = {
-	{ "format", 'f', OPT_TEXT, offsetof(struct show_options, format), NULL, NULL, "template: {{.Field.Name}}, or json" },
+	{ "format", 'f', OPT_TEXT, offsetof(struct show_options, format), NULL, NULL,
+	  "template: {{.Field.Name}}, or json" },
 };
 
-/* --- inspect ----------------------------------------------------------------------------------------------------------- */
+/* --- inspect ---------------------------------------------------------------------------------------------- */
 static const struct {
 	const char *type, *path;
-} kinds[] = { { "container", API "/containers/%s/json" }, { "image", API "/images/%s/json" }, { "volume", API "/volumes/%s" } };
+} kinds[] = { { "container", API "/containers/%s/json" },
+	      { "image", API "/images/%s/json" },
+	      { "volume", API "/volumes/%s" } };
 
 /* The first kind that knows the name. NULL after a message. */
 static cJSON *find_any(struct cli *cli, const char *name, const char *type)
@@ -62,16 +65,18 @@ static int print_objects(const cJSON *list, const char *format)
 		json_print(stdout, list, 0);
 		return 0;
 	}
-	cJSON_ArrayForEach(v, list)
+	cJSON_ArrayForEach(v, list) {
 		if (template_print(stdout, strcmp(format, "json") == 0 ? "{{json .}}" : format, v) < 0)
 			return 1;
+	}
 	return 0;
 }
 
 int verb_inspect(struct cli *cli, int argc, char **argv)
 {
 	static const struct option_row rows[] = {
-		{ "format", 'f', OPT_TEXT, offsetof(struct show_options, format), NULL, NULL, "template: {{.State.Status}}, or json" },
+		{ "format", 'f', OPT_TEXT, offsetof(struct show_options, format), NULL, NULL,
+		  "template: {{.State.Status}}, or json" },
 		{ "type", 0, OPT_TEXT, offsetof(struct show_options, type), NULL, NULL, "container, image or volume" },
 		{ "size", 's', OPT_FLAG, offsetof(struct show_options, size), NULL, NULL, "with sizes" },
 	};
@@ -99,7 +104,7 @@ int verb_inspect(struct cli *cli, int argc, char **argv)
 	return status;
 }
 
-/* --- info and version ----------------------------------------------------------------------------------------------------- */
+/* --- info and version ------------------------------------------------------------------------------------- */
 /* Name, value per line; objects and lists indented below their name. */
 static void print_tree(const cJSON *v, int depth)
 {
@@ -157,7 +162,7 @@ int verb_version(struct cli *cli, int argc, char **argv)
 	return show(cli, API "/version", argc, argv, "version [--format F]");
 }
 
-/* --- events ------------------------------------------------------------------------------------------------------------------ */
+/* --- events ----------------------------------------------------------------------------------------------- */
 static int show_event(void *data, const cJSON *v)
 {
 	const char *format = data;
@@ -174,8 +179,8 @@ static int show_event(void *data, const cJSON *v)
 		return fflush(stdout) ? 1 : 0;
 	}
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", gmtime_r(&t, &tm));
-	printf("%s.%09lldZ %s %s %s", date, (long long)(ns - (int64_t)t * 1000000000), json_text_at(v, "Type"), json_text_at(v, "Action"),
-	       json_text_at(v, "Actor.ID"));
+	printf("%s.%09lldZ %s %s %s", date, (long long)(ns - (int64_t)t * 1000000000), json_text_at(v, "Type"),
+	       json_text_at(v, "Action"), json_text_at(v, "Actor.ID"));
 	cJSON_ArrayForEach(attribute, json_at(v, "Actor.Attributes")) {
 		text_plain(text, sizeof(text), cJSON_IsString(attribute) ? attribute->valuestring : "");
 		printf("%s%s=%s", first ? " (" : ", ", attribute->string, text);
@@ -202,12 +207,14 @@ int verb_events(struct cli *cli, int argc, char **argv)
 	r = OPTIONS(rows, &o, false, argc, argv, &n);
 	if (r)
 		return r < 0;
-	if ((o.since && time_argument(o.since, since, sizeof(since)) < 0) || (o.until && time_argument(o.until, until, sizeof(until)) < 0))
+	if ((o.since && time_argument(o.since, since, sizeof(since)) < 0) ||
+	    (o.until && time_argument(o.until, until, sizeof(until)) < 0))
 		return 1;
 	filters = api_filters(&o.filters);
 	if (!filters)
 		return 1;
-	if (asprintf(&path, API "/events?filters=%s%s%s%s%s", filters, *since ? "&since=" : "", since, *until ? "&until=" : "", until) < 0)
+	if (asprintf(&path, API "/events?filters=%s%s%s%s%s", filters, *since ? "&since=" : "", since,
+		     *until ? "&until=" : "", until) < 0)
 		return 1;
 	h = api_open(cli, "GET", path, "");
 	if (!h)

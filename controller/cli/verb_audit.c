@@ -17,11 +17,15 @@ struct audit_options {
 };
 
 static const struct option_row rows[] = {
-	{ "dir", 0, OPT_TEXT, offsetof(struct audit_options, dir), NULL, NULL, "directory of the log (the engine's, unless given)" },
-	{ "helper", 0, OPT_TEXT, offsetof(struct audit_options, helper), NULL, NULL, "list, follow: only of this helper" },
+	{ "dir", 0, OPT_TEXT, offsetof(struct audit_options, dir), NULL, NULL,
+	  "directory of the log (the engine's, unless given)" },
+	{ "helper", 0, OPT_TEXT, offsetof(struct audit_options, helper), NULL, NULL,
+	  "list, follow: only of this helper" },
 	{ "op", 0, OPT_TEXT, offsetof(struct audit_options, op), NULL, NULL, "only this act: bind, mount.bind" },
-	{ "container", 0, OPT_TEXT, offsetof(struct audit_options, container), NULL, NULL, "only of this container (id)" },
-	{ "kind", 0, OPT_TEXT, offsetof(struct audit_options, kind), NULL, NULL, "intent, outcome, event, suppressed ..." },
+	{ "container", 0, OPT_TEXT, offsetof(struct audit_options, container), NULL, NULL,
+	  "only of this container (id)" },
+	{ "kind", 0, OPT_TEXT, offsetof(struct audit_options, kind), NULL, NULL,
+	  "intent, outcome, event, suppressed ..." },
 	{ "since", 0, OPT_TEXT, offsetof(struct audit_options, since), NULL, NULL, "from a time on, or 10m" },
 	{ "until", 0, OPT_TEXT, offsetof(struct audit_options, until), NULL, NULL, "up to a time" },
 	{ "denied", 0, OPT_FLAG, offsetof(struct audit_options, denied), NULL, NULL, "only what was refused" },
@@ -70,12 +74,17 @@ static char *find_container(struct cli *cli, const char *name)
 
 static int do_list(struct cli *cli, const struct audit_options *o, const char *dir, char **args)
 {
-	struct audit_filter f = { .helper = o->helper, .op = o->op, .container = o->container, .kind = o->kind, .denied = o->denied,
+	struct audit_filter f = { .helper = o->helper,
+				  .op = o->op,
+				  .container = o->container,
+				  .kind = o->kind,
+				  .denied = o->denied,
 				  .tail = o->tail > 0 ? (uint64_t)o->tail : 0 };
 
 	if (time_ns(o->since, &f.since_ns) < 0 || time_ns(o->until, &f.until_ns) < 0)
 		return 2;
-	return strcmp(args[0], "follow") == 0 ? audit_follow(dir, &f, stdout, o->json) : audit_list(dir, &f, stdout, o->json);
+	return strcmp(args[0], "follow") == 0 ? audit_follow(dir, &f, stdout, o->json)
+					      : audit_list(dir, &f, stdout, o->json);
 }
 
 static int do_verify(struct cli *cli, const struct audit_options *o, const char *dir, char **args)
@@ -105,7 +114,9 @@ static const struct {
 	int nargs;
 	int (*run)(struct cli *cli, const struct audit_options *o, const char *dir, char **args);
 } acts[] = {
-	{ "list", "audit list [--helper H] [--op OP] [--container ID] [--kind K] [--denied] [--since T] [--until T] [--tail N] [--json]",
+	{ "list",
+	  "audit list [--helper H] [--op OP] [--container ID] [--kind K] [--denied] [--since T] [--until T] [--tail N] "
+	  "[--json]",
 	  0, do_list },
 	{ "follow", "audit follow [options of list]", 0, do_list },
 	{ "verify", "audit verify", 0, do_verify },

@@ -17,7 +17,8 @@ static int volume_ls(struct cli *cli, int argc, char **argv)
 {
 	static const struct option_row rows[] = {
 		{ "quiet", 'q', OPT_FLAG, offsetof(struct volume_options, quiet), NULL, NULL, "only names" },
-		{ "format", 0, OPT_TEXT, offsetof(struct volume_options, format), NULL, NULL, "template, table TEMPLATE, or json" },
+		{ "format", 0, OPT_TEXT, offsetof(struct volume_options, format), NULL, NULL,
+		  "template, table TEMPLATE, or json" },
 		{ "filter", 'f', OPT_LIST, offsetof(struct volume_options, filters), NULL, NULL, "NAME=VALUE" },
 	};
 	struct volume_options o = { 0 };
@@ -76,7 +77,8 @@ static int volume_create(struct cli *cli, int argc, char **argv)
 static int volume_rm(struct cli *cli, int argc, char **argv)
 {
 	static const struct option_row rows[] = {
-		{ "force", 'f', OPT_FLAG, offsetof(struct volume_options, force), NULL, NULL, "no error when it is not there" },
+		{ "force", 'f', OPT_FLAG, offsetof(struct volume_options, force), NULL, NULL,
+		  "no error when it is not there" },
 	};
 	struct volume_options o = { 0 };
 	int n, r, status = 0;

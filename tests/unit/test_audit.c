@@ -478,7 +478,8 @@ static void receipt(const char *what)
 	fclose(f);
 }
 
-#define CONTAINER(digit) "\"container\":\"" digit "00000000000000000000000000000000000000000000000000000000000000" digit "\","
+#define CONTAINER(digit) \
+	"\"container\":\"" digit "00000000000000000000000000000000000000000000000000000000000000" digit "\","
 #define DONE "\"decision\":\"done\",\"errno\":0,\"us\":1"
 #define NETNS(mark) DONE ",\"result\":{\"userns\":\"userns:0:4:77\",\"netns\":\"" mark "\"}"
 
@@ -491,25 +492,29 @@ static void receipts_make(void)
 	put_record("audit", "start", 0, "", "\"fresh\":1");
 	cseq = 0;
 	act("netns", "CREATE", "", "", NETNS("net-one"));
-	act("idmap", "MAP", "", "\"ticket\":9223372036854775809,\"userns\":\"userns:0:4:77\"", DONE ",\"result\":{\"base\":65536}");
+	act("idmap", "MAP", "", "\"ticket\":9223372036854775809,\"userns\":\"userns:0:4:77\"",
+	    DONE ",\"result\":{\"base\":65536}");
 	act("device", "ATTACH", CONTAINER("a"), "\"name\":\"web\"", DONE);
 	act("spawn", "CREATE", CONTAINER("a"), "\"userns\":\"userns:0:4:77\"", DONE);
 	act("idmap", "RELEASE", CONTAINER("a"), "\"base\":65536", DONE);
 	act("netns", "CREATE", "", "", NETNS("net-two"));
-	act("idmap", "MAP", "", "\"ticket\":9223372036854775810,\"userns\":\"userns:0:4:77\"", DONE ",\"result\":{\"base\":65536}");
+	act("idmap", "MAP", "", "\"ticket\":9223372036854775810,\"userns\":\"userns:0:4:77\"",
+	    DONE ",\"result\":{\"base\":65536}");
 	act("lookup", "OPEN", CONTAINER("b"), "\"path\":\"/etc\"",
 	    "\"decision\":\"denied\",\"errno\":1,\"stage\":\"path\",\"rule\":\"never\",\"us\":1");
 	act("mount", "ROOTFS", CONTAINER("b"), "\"mapping\":9223372036854775810", DONE);
 	act("mount", "DROP", "", "\"tickets\":\"7 9223372036854775810\"", DONE);
 	act("idmap", "RELEASE", "", "\"base\":65536", DONE);
 	act("netns", "CREATE", "", "", NETNS("net-three"));
-	act("idmap", "MAP", "", "\"ticket\":9223372036854775811,\"userns\":\"userns:0:4:77\"", DONE ",\"result\":{\"base\":65536}");
+	act("idmap", "MAP", "", "\"ticket\":9223372036854775811,\"userns\":\"userns:0:4:77\"",
+	    DONE ",\"result\":{\"base\":65536}");
 	act("device", "ATTACH", CONTAINER("c"), "\"name\":\"web\"", DONE);
 	act("spawn", "CREATE", CONTAINER("c"), "\"userns\":\"userns:0:4:77\"", DONE);
 	put_record("device", "event", ++cseq,
 		   "\"op\":\"denied\",\"decision\":\"denied\"," CONTAINER("c") "\"claimed_name\":\"web\",\"cgroup\":5,"
 		   "\"subject\":812,\"type\":\"c\",\"major\":1,\"minor\":11,\"access\":\"rw\"", "");
-	act("layer", "REMOVE", "", "\"what\":1,\"name\":\"c00000000000000000000000000000000000000000000000000000000000000c\"", DONE);
+	act("layer", "REMOVE", "",
+	    "\"what\":1,\"name\":\"c00000000000000000000000000000000000000000000000000000000000000c\"", DONE);
 	log_close();
 }
 
@@ -520,31 +525,37 @@ static void test_receipt(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(said, "a (web): 5 acts, 0 denied, 0 failed\n"));
 	CU_ASSERT(strstr(said, "net-one") && !strstr(said, "net-two") && !strstr(said, "net-three"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(said, "idmap.MAP: ticket=9223372036854775809 "));
-	CU_ASSERT(strstr(said, "netns.CREATE") < strstr(said, "idmap.MAP") && strstr(said, "idmap.MAP") < strstr(said, "spawn.CREATE"));
+	CU_ASSERT(strstr(said, "netns.CREATE") < strstr(said, "idmap.MAP") &&
+		  strstr(said, "idmap.MAP") < strstr(said, "spawn.CREATE"));
 	/* A start that came no further than its mounts; what gave its range back names nobody. */
 	receipt("b0000000");
 	CU_ASSERT_PTR_NOT_NULL(strstr(said, "b: 6 acts, 1 denied, 0 failed\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(said, "lookup.OPEN: path=/etc -> denied EPERM at path by rule never (1 us)\n"));
 	CU_ASSERT(strstr(said, "net-two") && !strstr(said, "net-one") && !strstr(said, "net-three"));
-	CU_ASSERT(strstr(said, "mount.DROP: tickets=7 9223372036854775810") && strstr(said, "idmap.RELEASE: base=65536"));
+	CU_ASSERT(strstr(said, "mount.DROP: tickets=7 9223372036854775810") &&
+		  strstr(said, "idmap.RELEASE: base=65536"));
 	/* By name: the last one that had it. */
 	receipt("web");
 	CU_ASSERT_PTR_NOT_NULL(strstr(said, "c (web): 6 acts, 1 denied, 0 failed\n"));
 	CU_ASSERT(strstr(said, "net-three") && !strstr(said, "net-two"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(said, "device.denied: container web was denied read and write of the character device 1:11 (process 812)\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(
+		said,
+		"device.denied: container web was denied read and write of the character device 1:11 (process 812)\n"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(said, "layer.REMOVE"));
 }
 
 static void test_numbers(void)
 {
-	static const char line[] = "{\"seq\":1,\"a\":\"9223372036854775809 \\\"-5\",\"b\":[-12345678901234567890,1.5e300,7],"
-				   "\"c\":{\"d\":18446744073709551615},\"e\":true,\"f\":999999999999999,\"g\":18446744073709551616}";
+	static const char line[] =
+		"{\"seq\":1,\"a\":\"9223372036854775809 \\\"-5\",\"b\":[-12345678901234567890,1.5e300,7],"
+		"\"c\":{\"d\":18446744073709551615},\"e\":true,\"f\":999999999999999,\"g\":18446744073709551616}";
 	struct audit_record r;
 	char *text;
 
 	CU_ASSERT_FATAL(audit_parse(line, sizeof(line) - 1, &r));
 	text = cJSON_PrintUnformatted(r.json);
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"a\":\"9223372036854775809 \\\"-5\",\"b\":[-12345678901234567890,1.5e+300,7],"
+	CU_ASSERT_PTR_NOT_NULL(strstr(text,
+				      "\"a\":\"9223372036854775809 \\\"-5\",\"b\":[-12345678901234567890,1.5e+300,7],"
 				      "\"c\":{\"d\":18446744073709551615},\"e\":true,\"f\":999999999999999,"
 				      "\"g\":18446744073709551616}"));
 	CU_ASSERT_EQUAL(audit_u64(cJSON_GetObjectItem(r.json, "c"), "d"), UINT64_MAX);

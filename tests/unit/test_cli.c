@@ -1,4 +1,5 @@
-/* test_cli.c - the command line: options to bodies, templates, sizes and times, the HTTP client, output streams, policy questions. */
+/* test_cli.c - the command line: options to bodies, templates, sizes and times, the HTTP client, output streams, policy
+ * questions. */
 #include "../../controller/cli/api.c"
 #include "../../controller/cli/config.c"
 #include "../../controller/cli/format.c"
@@ -35,34 +36,44 @@ static void test_bodies(void)
 	} rows[] = {
 		{ "busybox", "Image", "\"busybox\"" },
 		{ "busybox sh -c x -d", "Cmd", "[\"sh\",\"-c\",\"x\",\"-d\"]" }, /* nothing behind the image is ours */
-		{ "-it busybox", "Tty", "true" }, { "-it busybox", "OpenStdin", "true" }, { "-it busybox", "StdinOnce", "true" },
-		{ "-d -i busybox", "StdinOnce", "false" }, { "-d -i busybox", "AttachStdout", "false" },
-		{ "busybox", "AttachStdout", "true" }, { "busybox", "AttachStdin", "false" },
-		{ "-a stderr busybox", "AttachStdin", "false" }, { "--rm busybox", "HostConfig.AutoRemove", "true" },
+		{ "-it busybox", "Tty", "true" },
+		{ "-it busybox", "OpenStdin", "true" },
+		{ "-it busybox", "StdinOnce", "true" },
+		{ "-d -i busybox", "StdinOnce", "false" },
+		{ "-d -i busybox", "AttachStdout", "false" },
+		{ "busybox", "AttachStdout", "true" },
+		{ "busybox", "AttachStdin", "false" },
+		{ "-a stderr busybox", "AttachStdin", "false" },
+		{ "--rm busybox", "HostConfig.AutoRemove", "true" },
 		{ "--rm=false busybox", "HostConfig.AutoRemove", "false" },
 		{ "-e A=b -eC=d --env=E=f=g busybox", "Env", "[\"A=b\",\"C=d\",\"E=f=g\"]" },
 		{ "-e POSTERN_TEST_UNSET busybox", "Env", NULL },
 		{ "-e POSTERN_TEST_SET busybox", "Env", "[\"POSTERN_TEST_SET=1\"]" },
-		{ "-m 64m busybox", "HostConfig.Memory", "67108864" }, { "-m64M busybox", "HostConfig.Memory", "67108864" },
+		{ "-m 64m busybox", "HostConfig.Memory", "67108864" },
+		{ "-m64M busybox", "HostConfig.Memory", "67108864" },
 		{ "--cpus 1.5 busybox", "HostConfig.NanoCpus", "1500000000" },
 		{ "--pids-limit -1 busybox", "HostConfig.PidsLimit", "-1" },
 		{ "-v /a:/b:ro -v vol:/c busybox", "HostConfig.Binds", "[\"/a:/b:ro\",\"vol:/c\"]" },
 		{ "-v /data busybox", "Volumes", "{\"/data\":{}}" },
 		{ "--mount type=bind,src=/a,dst=/b,ro busybox", "HostConfig.Mounts",
 		  "[{\"Type\":\"bind\",\"Source\":\"/a\",\"Target\":\"/b\",\"ReadOnly\":true}]" },
-		{ "--mount type=tmpfs,target=/t,tmpfs-size=1m busybox", "HostConfig.Mounts.0.TmpfsOptions.SizeBytes", "1048576" },
-		{ "--tmpfs /run:size=1m,mode=755 --tmpfs /t busybox", "HostConfig.Tmpfs", "{\"/run\":\"size=1m,mode=755\",\"/t\":\"\"}" },
+		{ "--mount type=tmpfs,target=/t,tmpfs-size=1m busybox", "HostConfig.Mounts.0.TmpfsOptions.SizeBytes",
+		  "1048576" },
+		{ "--tmpfs /run:size=1m,mode=755 --tmpfs /t busybox", "HostConfig.Tmpfs",
+		  "{\"/run\":\"size=1m,mode=755\",\"/t\":\"\"}" },
 		{ "--device /dev/fuse busybox", "HostConfig.Devices",
 		  "[{\"PathOnHost\":\"/dev/fuse\",\"PathInContainer\":\"/dev/fuse\",\"CgroupPermissions\":\"rwm\"}]" },
 		{ "--device /dev/fuse:/dev/f:r busybox", "HostConfig.Devices.0.CgroupPermissions", "\"r\"" },
-		{ "--ulimit nofile=10:20 busybox", "HostConfig.Ulimits", "[{\"Name\":\"nofile\",\"Soft\":10,\"Hard\":20}]" },
+		{ "--ulimit nofile=10:20 busybox", "HostConfig.Ulimits",
+		  "[{\"Name\":\"nofile\",\"Soft\":10,\"Hard\":20}]" },
 		{ "-l a=b -l c busybox", "Labels", "{\"a\":\"b\",\"c\":\"\"}" },
 		{ "--cap-add A --cap-drop ALL busybox", "HostConfig.CapDrop", "[\"ALL\"]" },
 		{ "--entrypoint /x busybox y", "Entrypoint", "[\"/x\"]" },
 		{ "--read-only --init busybox", "HostConfig.ReadonlyRootfs", "true" },
 		{ "--security-opt no-new-privileges busybox", "HostConfig.SecurityOpt", "[\"no-new-privileges\"]" },
 		{ "--network none busybox", "HostConfig.NetworkMode", "\"none\"" },
-		{ "-h web busybox", "Hostname", "\"web\"" }, { "--stop-timeout 3 busybox", "StopTimeout", "3" },
+		{ "-h web busybox", "Hostname", "\"web\"" },
+		{ "--stop-timeout 3 busybox", "StopTimeout", "3" },
 	};
 
 	setenv("POSTERN_TEST_SET", "1", 1);
@@ -84,9 +95,21 @@ static void test_bodies(void)
 static void test_refused(void)
 {
 	static const char *const rows[] = {
-		"--bogus busybox", "-Z busybox", "-m 1x busybox", "-m busybox", "--cpus one busybox", "--ulimit nofile busybox",
-		"--mount type=bind,src=/a busybox", "--mount colour=red,dst=/a busybox", "--pull sometimes busybox", "--stop-timeout x busybox",
-		"-d=maybe busybox", "--name", "-e =x busybox", "--env-file /nonexistent busybox", "--security-opt seccomp=/nonexistent busybox",
+		"--bogus busybox",
+		"-Z busybox",
+		"-m 1x busybox",
+		"-m busybox",
+		"--cpus one busybox",
+		"--ulimit nofile busybox",
+		"--mount type=bind,src=/a busybox",
+		"--mount colour=red,dst=/a busybox",
+		"--pull sometimes busybox",
+		"--stop-timeout x busybox",
+		"-d=maybe busybox",
+		"--name",
+		"-e =x busybox",
+		"--env-file /nonexistent busybox",
+		"--security-opt seccomp=/nonexistent busybox",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -99,17 +122,24 @@ static void test_refused(void)
 	}
 }
 
-/* --- texts ------------------------------------------------------------------------------------------------------------- */
+/* --- texts ------------------------------------------------------------------------------------------------ */
 static void test_templates(void)
 {
 	static const struct {
 		const char *template, *expected; /* NULL: refused */
 	} rows[] = {
-		{ "{{.A}}-{{ .B.C }}", "x-5\n" }, { "{{json .B}}", "{\"C\":5}\n" }, { "{{.L.1}}\\t{{.None}}", "two\t<no value>\n" },
-		{ "{{json .A}}{{.T}}", "\"x\"true\n" }, { "plain", "plain\n" }, { "{{.E}}", "a?[1m\n" },
-		{ "{{range .L}}", NULL }, { "{{.A", NULL }, { "{{.A | upper}}", NULL },
+		{ "{{.A}}-{{ .B.C }}", "x-5\n" },
+		{ "{{json .B}}", "{\"C\":5}\n" },
+		{ "{{.L.1}}\\t{{.None}}", "two\t<no value>\n" },
+		{ "{{json .A}}{{.T}}", "\"x\"true\n" },
+		{ "plain", "plain\n" },
+		{ "{{.E}}", "a?[1m\n" },
+		{ "{{range .L}}", NULL },
+		{ "{{.A", NULL },
+		{ "{{.A | upper}}", NULL },
 	};
-	cJSON *v = cJSON_Parse("{\"A\":\"x\",\"B\":{\"C\":5},\"L\":[\"one\",\"two\"],\"T\":true,\"E\":\"a\\u001b[1m\"}");
+	cJSON *v =
+		cJSON_Parse("{\"A\":\"x\",\"B\":{\"C\":5},\"L\":[\"one\",\"two\"],\"T\":true,\"E\":\"a\\u001b[1m\"}");
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char out[128] = "";
@@ -129,8 +159,10 @@ static void test_numbers(void)
 	static const struct {
 		const char *text;
 		int64_t bytes; /* -1: refused */
-	} sizes[] = { { "100", 100 }, { "4k", 4096 }, { "1.5g", 1610612736 }, { "2MB", 2097152 }, { "1GiB", 1073741824 }, { "1x", -1 },
-		      { "", -1 }, { "-5", -1 }, { "5mm", -1 }, { "99999999p", -1 } };
+	} sizes[] = { { "100", 100 },	  { "4k", 4096 },	  { "1.5g", 1610612736 },
+		      { "2MB", 2097152 }, { "1GiB", 1073741824 }, { "1x", -1 },
+		      { "", -1 },	  { "-5", -1 },		  { "5mm", -1 },
+		      { "99999999p", -1 } };
 	char text[64];
 	int64_t n;
 
@@ -168,8 +200,8 @@ static void test_paths(void)
 	CU_ASSERT_PTR_NULL(api_filters(&bad));
 }
 
-/* --- HTTP ----------------------------------------------------------------------------------------------------------------- */
-/* An answer as the engine might send it, byte by byte, to what the client makes of it: the body, or NULL for an error. */
+/* --- HTTP ------------------------------------------------------------------------------------------------- */
+/* An answer as the engine might send it, byte by byte, to what the client makes of it: the body, or NULL: an error. */
 static void answer_is(const char *sent, int status, const char *expected)
 {
 	struct http h;
@@ -209,7 +241,8 @@ static void answer_is(const char *sent, int status, const char *expected)
 static void test_http(void)
 {
 	answer_is("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 200, "hello");
-	answer_is("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\nA: b\r\n\r\n", 200, "hello");
+	answer_is("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\nA: b\r\n\r\n",
+		  200, "hello");
 	answer_is("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{}", 404, "{}");
 	answer_is("HTTP/1.1 200 OK\r\n\r\nto the end", 200, "to the end");
 	answer_is("HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\n\r\nraw", 101, "raw");
@@ -236,7 +269,7 @@ static void test_demux(void)
 	CU_ASSERT_EQUAL(parse_keys("", keys), 0);
 }
 
-/* --- policy questions -------------------------------------------------------------------------------------------------------- */
+/* --- policy questions ------------------------------------------------------------------------------------- */
 static int ask(const cJSON *policy, const char *words)
 {
 	char text[256], *argv[16], *rest = text, *word;
