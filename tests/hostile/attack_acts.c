@@ -305,6 +305,10 @@ static int memfd_filter(void)
 	"\"env\":[\"PATH=/bin\"],\"cwd\":\"/\"" process "},\"root\":{\"path\":\"rootfs\"},\"hostname\":\"x\",\"mounts\":["       \
 	"{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"}],\"linux\":{" linux_part "}}"
 
+#define MASKED                                                                                                        \
+	"\"maskedPaths\":[\"/proc/kcore\",\"/proc/keys\",\"/proc/timer_list\",\"/sys/firmware\"],"                      \
+	"\"readonlyPaths\":[\"/proc/bus\",\"/proc/fs\",\"/proc/irq\",\"/proc/sys\",\"/proc/sysrq-trigger\"]"
+
 /* 14: specs that ask for more than policy gives. */
 static void specs(void)
 {
@@ -326,6 +330,9 @@ static void specs(void)
 		{ "no JSON", "{", false },
 		{ "an empty spec", "{}", false },
 	};
+	static const char unsealed[] =
+		"{\"ociVersion\":\"1.0.2\",\"process\":{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"/bin/true\"],\"cwd\":\"/\"},\"root\":{\"path\":\"r\"},"
+		"\"mounts\":[{\"destination\":\"/m\",\"type\":\"bind\",\"source\":\"fd:0\",\"options\":[\"rw\"]}],\"linux\":{" MASKED "}}";
 	struct sandbox s;
 	struct rep_mount_rootfs rootfs;
 	struct req_mount_rootfs want = { .layers = { .n = 1 } };
@@ -346,17 +353,22 @@ static void specs(void)
 		result(false, "14: no rootfs: %s at %s", strerror(-r), why.stage);
 		return;
 	}
-	for (size_t i = 0; i <= ARRAY_SIZE(bad) + 2; i++) {
+	for (size_t i = 0; i <= ARRAY_SIZE(bad) + 3; i++) {
 		struct req_spawn_create req;
 		struct rep_spawn_create rep;
 		const char *what = i < ARRAY_SIZE(bad) ? bad[i].what : i == ARRAY_SIZE(bad) ? "the host's network namespace"
-				 : i == ARRAY_SIZE(bad) + 1 ? "the host's user namespace" : "the host's cgroup";
+				 : i == ARRAY_SIZE(bad) + 1 ? "the host's user namespace"
+				 : i == ARRAY_SIZE(bad) + 2 ? "the host's cgroup"
+				 : "7: a directory of the host that nobody sealed, in the place of a volume";
+		int loose = open("/var/tmp/postern-hang/user-owned", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		int host = open(i == ARRAY_SIZE(bad) ? "/proc/self/ns/net" : "/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
 		int up = openat(s.cgroup, "../..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 		message_init(&op_desc(OP_SPAWN_CREATE)->req, &req);
 		memcpy(req.container, s.id, ID_BYTES);
-		req.spec = memfd_of(i < ARRAY_SIZE(bad) ? bad[i].spec : SPEC("", ""));
+		req.spec = memfd_of(i < ARRAY_SIZE(bad) ? bad[i].spec : i == ARRAY_SIZE(bad) + 3 ? unsealed : SPEC("", ""));
+		req.binds.n = i == ARRAY_SIZE(bad) + 3;
+		req.binds.fd[0] = loose;
 		req.seccomp = i < ARRAY_SIZE(bad) && bad[i].no_seccomp ? -EBADF : memfd_filter();
 		req.userns = i == ARRAY_SIZE(bad) + 1 ? host : s.userns;
 		req.netns = i == ARRAY_SIZE(bad) ? host : s.netns;
@@ -369,12 +381,12 @@ static void specs(void)
 		refused("14", r, what);
 		if (r == 0)
 			message_close_fds(&op_desc(OP_SPAWN_CREATE)->rep, &rep);
+		close_fd(loose);
 		close_fd(req.spec);
 		close_fd(req.seccomp);
 		close_fd(host);
 		close_fd(up);
 	}
-	/* 7: an unsealed fd in the place of a volume, which the controller opened itself */
 	message_close_fds(&op_desc(OP_MOUNT_ROOTFS)->rep, &rootfs);
 	close_fd(log);
 	strcpy(remove.name, create.name);
