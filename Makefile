@@ -54,10 +54,12 @@ $(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# Made aside and renamed: another make in the same tree never sees half of one.
 $(LIB): $(call obj,$(SRC_POSTERN))
-	@rm -f $@; ar rcs $@ $^
+	@rm -f $@.new; ar rcs $@.new $^ && mv $@.new $@
 $(LIB_CONTROLLER): $(call obj,$(filter-out controller/main.c,$(SRC_CONTROLLER)))
-	@rm -f $@; ar rcs $@ $^
+	@rm -f $@.new; ar rcs $@.new $^ && mv $@.new $@
+$(B)/obj/controller/spec/default_profile.o: policy/seccomp/default.json
 
 define helper_rule
 $(B)/bin/postern-$(1): $(call obj,$(wildcard helpers/$(1)/*.c)) $(LIB)
