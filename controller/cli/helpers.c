@@ -4,12 +4,15 @@
  * for; uid, capabilities, namespaces, seccomp and cgroup are read from /proc at the moment of asking (proc(5)). Rows
  * hold everything as --json shows it; what the table shows is made of them at the end. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../../helpers/base/caps.h"
 #include "../../helpers/base/cleanup.h"
+#include "../../helpers/base/fd.h"
+#include "../../helpers/base/text.h"
 #include "cli.h"
 
 enum { FACTS_MAX = 1 << 20, INIT_USERNS = 0xeffffffdu /* PROC_USER_INIT_INO */, CAPS_WIDTH = 30 };
@@ -17,19 +20,17 @@ enum { FACTS_MAX = 1 << 20, INIT_USERNS = 0xeffffffdu /* PROC_USER_INIT_INO */, 
 cJSON *launcher_facts(const struct cli *cli)
 {
 	const char *slash = strrchr(cli->socket, '/');
-	_cleanup_free_ char *path = NULL, *text = malloc(FACTS_MAX);
+	_cleanup_free_ char *text = NULL;
+	_cleanup_close_ int fd = -EBADF;
+	char path[4096];
 	size_t n;
-	FILE *f;
 
-	if (!text || asprintf(&path, "%.*s/helpers.json", slash ? (int)(slash - cli->socket) : 1,
-			      slash ? cli->socket : ".") < 0)
+	if (text_format(path, sizeof(path), "%.*s/helpers.json", slash ? (int)(slash - cli->socket) : 1,
+			slash ? cli->socket : ".") < 0)
 		return NULL;
-	f = fopen(path, "re");
-	if (!f)
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fd_read_all(fd, FACTS_MAX, &text, &n) < 0)
 		return NULL;
-	n = fread(text, 1, FACTS_MAX - 1, f);
-	fclose(f);
-	text[n] = '\0';
 	return cJSON_Parse(text);
 }
 

@@ -81,15 +81,13 @@ static void print_rule(const cJSON *rule, bool section)
 static int explain_all(const cJSON *policy)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(headings); i++) {
-		const cJSON *v = json_at(policy, headings[i].key), *rule;
+		const cJSON *v = json_at(policy, headings[i].key);
 
 		printf("%s%s:\n", i ? "\n" : "", headings[i].words);
 		if (cJSON_IsObject(v))
 			print_rule(v, /* section= */ true);
-		else
-			cJSON_ArrayForEach(rule, v) {
-				print_rule(rule, /* section= */ false);
-			}
+		for (const cJSON *rule = cJSON_IsArray(v) ? v->child : NULL; rule; rule = rule->next)
+			print_rule(rule, /* section= */ false);
 	}
 	return ALLOWED;
 }
