@@ -244,7 +244,7 @@ static int add_mount(void *to, const struct option_row *row, const char *value)
 	put(&mount, "Type", cJSON_CreateString("volume"));
 	while (rest && (field = strsep(&rest, ","))) {
 		if (mount_field(&mount, field) < 0) {
-			/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed by its cleanup attribute, which clang 14 does not follow */
+			/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
 			cJSON_Delete(mount.body);
 			return -1;
 		}
@@ -265,7 +265,7 @@ static int add_tmpfs(void *to, const struct option_row *row, const char *value)
 
 	if (colon)
 		*colon = '=';
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed by its cleanup attribute, which clang 14 does not follow */
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
 	return pair ? add_pair(to, row, pair) : -1;
 }
 
@@ -282,7 +282,7 @@ static int add_device(void *to, const struct option_row *row, const char *value)
 		inside = NULL;
 	}
 	cJSON_AddStringToObject(d, "PathOnHost", host ? host : "");
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed by its cleanup attribute, which clang 14 does not follow */
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
 	cJSON_AddStringToObject(d, "PathInContainer", inside ? inside : host ? host : "");
 	cJSON_AddStringToObject(d, "CgroupPermissions", access);
 	cJSON_AddItemToArray(list_at(to, row->path), d);

@@ -53,7 +53,7 @@ static cJSON *image_row(const cJSON *image, const char *ref, const struct images
 	if (!o->no_trunc && strncmp(id, "sha256:", 7) == 0)
 		id += 7;
 	cJSON_AddStringToObject(row, "Repository", name ? name : "");
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed by its cleanup attribute, which clang 14 does not follow */
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
 	cJSON_AddStringToObject(row, "Tag", tag ? tag : "<none>");
 	snprintf(text, sizeof(text), "%.*s", o->no_trunc ? 80 : 12, id);
 	cJSON_AddStringToObject(row, "ID", text);

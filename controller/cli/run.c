@@ -178,7 +178,7 @@ static int run_container(struct cli *cli, struct run_options *o, bool only_creat
 	if (r == 0 && o->cidfile)
 		r = write_cidfile(o->cidfile, id);
 	if (r != 0)
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed by its cleanup attribute, which clang 14 does not follow */
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
 		return r;
 	if (only_create) {
 		printf("%s\n", id);

@@ -106,7 +106,7 @@ static int do_receipt(struct cli *cli, const struct audit_options *o, const char
 	/* Another engine's log is not asked about names of this one. */
 	_cleanup_free_ char *id = o->dir ? strdup(args[1]) : find_container(cli, args[1]);
 
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed by its cleanup attribute, which clang 14 does not follow */
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
 	return id ? audit_receipt(dir, id, stdout) : 2;
 }
 

@@ -59,7 +59,7 @@ static int volume_create(struct cli *cli, int argc, char **argv)
 		cJSON_AddStringToObject(body, "Name", argv[1]);
 	cJSON_AddStringToObject(body, "Driver", o.driver ? o.driver : "local");
 	labels = cJSON_AddObjectToObject(body, "Labels");
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): freed by its cleanup attribute, which clang 14 does not follow */
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
 	for (size_t i = 0; i < o.labels.n; i++) {
 		_cleanup_free_ char *name = strdup(o.labels.v[i]);
 		char *value = name;
