@@ -75,8 +75,8 @@ static void print_markdown(void)
 	       "Made by `postern protocol` from helpers/protocol/ops.h. One datagram (SOCK_SEQPACKET) is one message:\n"
 	       "a fixed header, then the fields in this order, fds beside them. A reply starts with status, stage and\n"
 	       "rule; its fields follow when the status is 0. Class: acquire (its intent is on file before its\n"
-	       "effect), release (space for its records is reserved), query, private (between two helpers). Rights: what the\n"
-	       "proven API client must have by policy.\n");
+	       "effect), release (space for its records is reserved), query, private (between two helpers). Rights:\n"
+	       "what the proven API client must have by policy.\n");
 	for (unsigned op = 0; op < OP_COUNT; op++) {
 		const struct op_desc *d = op_desc(op);
 

@@ -94,10 +94,10 @@ static int do_verify(struct cli *cli, const struct audit_options *o, const char 
 
 static int do_export(struct cli *cli, const struct audit_options *o, const char *dir, char **args)
 {
-	const char *format = o->format ? o->format : "json";
+	const char *format = args[1] ? args[1] : o->format ? o->format : "json";
 
 	if (strcmp(format, "json") != 0 && strcmp(format, "ocsf") != 0)
-		return fail(2, "--format is json or ocsf, not '%s'", format);
+		return fail(2, "the format is json or ocsf, not '%s'", format);
 	return audit_export(dir, format, stdout);
 }
 
@@ -112,17 +112,17 @@ static int do_receipt(struct cli *cli, const struct audit_options *o, const char
 
 static const struct {
 	const char *name, *usage;
-	int nargs;
+	int least, most; /* arguments */
 	int (*run)(struct cli *cli, const struct audit_options *o, const char *dir, char **args);
 } acts[] = {
 	{ "list",
 	  "audit list [--helper H] [--op OP] [--container ID] [--kind K] [--denied] [--since T] [--until T] [--tail N] "
 	  "[--json]",
-	  0, do_list },
-	{ "follow", "audit follow [options of list]", 0, do_list },
-	{ "verify", "audit verify", 0, do_verify },
-	{ "receipt", "audit receipt CONTAINER", 1, do_receipt },
-	{ "export", "audit export [--format json|ocsf]", 0, do_export },
+	  0, 0, do_list },
+	{ "follow", "audit follow [options of list]", 0, 0, do_list },
+	{ "verify", "audit verify", 0, 0, do_verify },
+	{ "receipt", "audit receipt CONTAINER", 1, 1, do_receipt },
+	{ "export", "audit export [json|ocsf]", 0, 1, do_export },
 };
 
 int verb_audit(struct cli *cli, int argc, char **argv)
@@ -137,10 +137,11 @@ int verb_audit(struct cli *cli, int argc, char **argv)
 	for (size_t i = 0; n > 0 && i < ARRAY_SIZE(acts); i++) {
 		if (strcmp(acts[i].name, argv[1]) != 0)
 			continue;
-		if (n - 1 != acts[i].nargs) {
+		if (n - 1 < acts[i].least || n - 1 > acts[i].most) {
 			usage(acts[i].usage);
 			return 2;
 		}
+		argv[n + 1] = NULL;
 		dir = find_dir(cli, o.dir);
 		return dir ? acts[i].run(cli, &o, dir, argv + 1) : 2;
 	}
