@@ -330,7 +330,8 @@ const cJSON *json_get(const cJSON *o, const char *name)
 	if (!cJSON_IsObject(o))
 		return NULL;
 	for (const cJSON *i = o->child; i; i = i->next) {
-		if (strcasecmp(i->string, name) != 0)
+		/* most differ in the first letter: a configuration has a hundred names, and each is asked for */
+		if (((i->string[0] ^ name[0]) & ~0x20) || strcasecmp(i->string, name) != 0)
 			continue;
 		found = i;
 		if (strcmp(i->string, name) == 0)

@@ -6,7 +6,7 @@
  *
  * A task and its stack are one mapping: a guard page below, the struct at the top. Ended ones go to a small pool
  * still inside their entry function, so starting the next costs one switch and no system call but swapcontext's
- * own (rt_sigprocmask). Only the pool's first keeps its pages; the others give theirs back, so an idle engine
+ * own (rt_sigprocmask). The pool's first few keep their pages; the others give theirs back, so an idle engine
  * stays small.
  *
  * makecontext(3), swapcontext(3); fibres of the address sanitizer: sanitizer/common_interface_defs.h. */
@@ -40,6 +40,7 @@ enum {
 	MAP_BYTES = GUARD_BYTES + STACK_BYTES,
 	STACK_WARM_BYTES = 8192, /* at the top: the struct and the entry's frames, never given back */
 	POOL_MAX = 16,
+	POOL_WARM = 4, /* these keep their pages: one request after another pays for no fault */
 };
 
 struct task {
@@ -153,7 +154,7 @@ static void task_put(struct task *t)
 		munmap(t->map, MAP_BYTES);
 		return;
 	}
-	if (sched.npool > 0)
+	if (sched.npool >= POOL_WARM)
 		madvise(t->map + GUARD_BYTES, STACK_BYTES - STACK_WARM_BYTES, MADV_DONTNEED);
 	t->next = sched.pool;
 	sched.pool = t;

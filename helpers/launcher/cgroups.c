@@ -19,7 +19,7 @@
 #include "launcher.h"
 
 /* Version 1 controllers that a container's limits need; one that is in version 2 is not looked for. */
-static const char *const v1_wanted[] = { "memory", "pids", "cpu", "cpuset", "blkio", "freezer" };
+static const char *const v1_wanted[] = { "memory", "pids", "cpu", "cpuset", "blkio" }; /* frozen by version 2 */
 
 static int mkdir_p(int root, const char *path)
 {
