@@ -136,9 +136,11 @@ check: deps-check
 	@$(SUDO) tests/run
 check-full: check lint asan fuzz bench
 
+# Without seccomp (the sanitizer's calls are not ours to list), so rows.sh is not among them.
 asan: deps-check
 	@$(MAKE) --no-print-directory -s -j2 MODE=asan build unit
-	@$(SUDO) env POSTERN_BIN=$(CURDIR)/build/asan/bin UNIT=build/asan/unit tests/run unit integration
+	@$(SUDO) env UNIT=build/asan/unit ASAN_OPTIONS=detect_leaks=1 tests/run unit
+	@$(SUDO) env POSTERN_BIN=$(CURDIR)/build/asan/bin tests/run $(addprefix tests/integration/,client.sh options.sh isolation.sh audit.sh python.sh) residue
 
 # One harness a file; libFuzzer with clang, over the code that the programs run.
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
