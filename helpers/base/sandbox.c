@@ -210,17 +210,32 @@ int sandbox_landlock_parent(int *ret_abi)
 	return landlock(NULL, 0, SCOPE_ABSTRACT, ret_abi);
 }
 
-int sandbox_caps_set(uint64_t mask)
+static int caps_set(uint64_t mask, uint64_t inheritable)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = {
-		{ .effective = (uint32_t)mask, .permitted = (uint32_t)mask },
-		{ .effective = (uint32_t)(mask >> 32), .permitted = (uint32_t)(mask >> 32) },
-	};
+	struct __user_cap_data_struct data[2];
 
+	for (int i = 0; i < 2; i++)
+		data[i] = (struct __user_cap_data_struct){ .effective = (uint32_t)(mask >> 32 * i), .permitted = (uint32_t)(mask >> 32 * i),
+							   .inheritable = (uint32_t)(inheritable >> 32 * i) };
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
 		return -errno;
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+int sandbox_caps_set(uint64_t mask)
+{
+	return caps_set(mask, 0);
+}
+
+int sandbox_caps_pass(uint64_t mask)
+{
+	int r = caps_set(mask, mask);
+
+	for (int cap = 0; cap < 64 && r == 0; cap++)
+		if ((mask & CAP_BIT(cap)) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+			r = -errno;
+	return r;
 }
 
 int sandbox_bounding_set(uint64_t mask)

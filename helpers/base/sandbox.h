@@ -32,6 +32,8 @@ int sandbox_landlock_parent(int *ret_abi);
 
 /* Effective and permitted sets := mask (bit per capability), inheritable and ambient empty. capabilities(7). */
 int sandbox_caps_set(uint64_t mask);
+/* All sets := mask, so that the next exec keeps just these. */
+int sandbox_caps_pass(uint64_t mask);
 /* Drops every capability outside mask from the bounding set. Needs CAP_SETPCAP. */
 int sandbox_bounding_set(uint64_t mask);
 

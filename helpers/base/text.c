@@ -90,6 +90,16 @@ bool path_below(const char *path, const char *prefix)
 	return strncmp(path, prefix, n) == 0 && (path[n] == '\0' || path[n] == '/');
 }
 
+bool path_prefix(const char *path, size_t *at, char *part, size_t size)
+{
+	size_t n = *at + strspn(path + *at, "/");
+
+	if (path[n] == '\0')
+		return false;
+	*at = n + strcspn(path + n, "/");
+	return text_format(part, size, "%.*s", (int)*at, path) == 0;
+}
+
 int text_copy(char *to, size_t size, const char *s)
 {
 	size_t n = strlen(s);

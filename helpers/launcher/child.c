@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -73,14 +72,14 @@ static void plan_own_fds(struct launcher *l, const struct row *row, struct plan 
 		add_fd(p, l->store_in_files);
 		break;
 	case HELPER_CGROUP:
-		add_fd(p, l->cgroups.v2.dir);
-		for (unsigned i = 0; i < l->cgroups.nv1; i++)
-			add_arg(p, "--v1=%s:%d", l->cgroups.v1[i].controller, (int)add_fd(p, l->cgroups.v1[i].dir));
+		add_fd(p, l->cgroups.all[V2].dir);
+		for (unsigned i = V2 + 1; i < l->cgroups.n; i++)
+			add_arg(p, "--v1=%s:%d", l->cgroups.all[i].controller, (int)add_fd(p, l->cgroups.all[i].dir));
 		break;
 	case HELPER_DEVICE:
 		add_fd(p, l->device_box[0]);
 		add_fd(p, l->device_box[1]);
-		add_fd(p, l->cgroups.v2.dir);
+		add_fd(p, l->cgroups.all[V2].dir);
 		break;
 	case HELPER_SPAWN:
 		add_fd(p, l->monitors_dir);
@@ -157,24 +156,6 @@ static int place_fds(struct plan *p, int null)
 	return sys_close_range(FD_CHANNEL + p->nfds, ~0u, CLOSE_RANGE_CLOEXEC);
 }
 
-static int raise_ambient(uint64_t caps)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	for (int i = 0; i < 2; i++) {
-		uint32_t half = (uint32_t)(caps >> (32 * i));
-
-		data[i] = (struct __user_cap_data_struct){ half, half, half };
-	}
-	if (syscall(SYS_capset, &header, data) < 0)
-		return -errno;
-	for (int cap = 0; cap < 64; cap++)
-		if ((caps & CAP_BIT(cap)) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
-			return -errno;
-	return 0;
-}
-
 /* Root in the row's user namespace until here; afterwards nothing but the row. */
 static int become(struct launcher *l, const struct row *row)
 {
@@ -190,7 +171,7 @@ static int become(struct launcher *l, const struct row *row)
 	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || setgroups(joins ? 1 : 0, &shared) < 0 || setresgid(uid, uid, uid) < 0 ||
 	    setresuid(uid, euid, uid) < 0)
 		return -errno;
-	r = raise_ambient(row->caps);
+	r = sandbox_caps_pass(row->caps);
 	if (r < 0)
 		return r;
 	if (row->no_new_privs && !row->owner_euid && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

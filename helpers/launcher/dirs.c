@@ -39,14 +39,9 @@ static int path_make(const char *path, mode_t mode)
 {
 	char part[PATH_SIZE];
 
-	for (const char *p = path + 1; *p; p++) {
-		if (*p != '/')
-			continue;
-		memcpy(part, path, (size_t)(p - path));
-		part[p - path] = '\0';
+	for (size_t at = 0; path_prefix(path, &at, part, sizeof(part));)
 		if (mkdir(part, 0755) < 0 && errno != EEXIST)
 			return -errno;
-	}
 	return dir_make(AT_FDCWD, path, mode, 0, 0);
 }
 
@@ -124,9 +119,12 @@ int dirs_create(struct launcher *l)
 int dirs_lock(struct launcher *l)
 {
 	char path[PATH_SIZE + 32], pid[16];
-	_cleanup_close_ int run = path_make(l->config.run, 0755);
+	_cleanup_close_ int run = -EBADF;
 	int fd;
 
+	if (l->config.purge && access(l->config.run, F_OK) < 0)
+		return 0;
+	run = path_make(l->config.run, 0755);
 	if (run < 0)
 		return run;
 	snprintf(path, sizeof(path), "%s/launcher.pid", l->config.run);

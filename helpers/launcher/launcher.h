@@ -40,15 +40,16 @@ extern const struct row rows[];
 extern const unsigned nrows;
 
 struct hierarchy {
-	char controller[64]; /* first controller, "memory"; "" for version 2 */
+	const char *controller; /* the first that containers need, "memory"; "" for version 2 */
+	int root; /* mount point */
 	int dir; /* delegated root: R/containers */
 	int spawn; /* R/containers/spawn */
 };
 
+enum { V2 = 0 /* in struct cgroups: version 1 hierarchies come after it */ };
 struct cgroups {
-	struct hierarchy v2;
-	unsigned nv1;
-	struct hierarchy v1[CGROUP_V1_MAX];
+	unsigned n; /* 0: not looked for yet */
+	struct hierarchy all[1 + CGROUP_V1_MAX];
 	int helpers; /* R/helpers in version 2 */
 };
 
@@ -93,8 +94,8 @@ int dirs_purge(struct launcher *l); /* data and run directories, for good */
 /* cgroups.c */
 int cgroups_create(struct launcher *l); /* kills what an earlier launcher left among its helpers */
 int cgroups_enter(struct launcher *l, const struct row *row); /* the calling process */
-int cgroups_kill_helpers(struct launcher *l);
-void cgroups_remove(struct launcher *l, bool containers); /* what is empty; containers: kill them first */
+/* All that this engine made, helpers killed first; while there are containers only if they are to end as well. */
+void cgroups_remove(struct launcher *l, bool containers);
 
 /* namespaces.c */
 int namespaces_create(struct launcher *l);

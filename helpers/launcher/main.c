@@ -186,16 +186,15 @@ static int to_background(struct launcher *l)
 		}                                                                         \
 	} while (0)
 
-static int run(struct launcher *l)
+static int prepare(struct launcher *l)
 {
 	/* What stays: restarting a child in its namespaces with its ids and capabilities, killing and cleaning up. */
 	const uint64_t kept = CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_SETPCAP) | CAP_BIT(CAP_SYS_ADMIN) |
 			      CAP_BIT(CAP_KILL) | CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_NET_ADMIN) |
-			      CAP_BIT(39 /* CAP_BPF */) | CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_SYS_CHROOT) |
-			      CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_MKNOD) | CAP_BIT(CAP_FSETID) | CAP_BIT(CAP_SETFCAP);
+			      CAP_BIT(39 /* CAP_BPF */) | CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_SYS_CHROOT) | CAP_BIT(CAP_FOWNER) |
+			      CAP_BIT(CAP_MKNOD) | CAP_BIT(CAP_FSETID) | CAP_BIT(CAP_SETFCAP);
 	int r;
 
-	STEP("another launcher", dirs_lock(l));
 	raise_own_limits();
 	STEP("cgroups", cgroups_create(l));
 	STEP("policy", policy_load(l));
@@ -209,15 +208,31 @@ static int run(struct launcher *l)
 	STEP("socket", dirs_listen(l));
 	STEP("programs", children_prepare(l));
 	STEP("capabilities", sandbox_caps_set(kept));
-	r = supervise(l);
-	unlink(l->policy.controller.socket);
+	return 0;
+}
+
+/* With the lock: whatever has the engine's names is this launcher's to end. */
+static int run(struct launcher *l)
+{
+	int r;
+
+	STEP("another launcher", dirs_lock(l));
+	if (l->config.purge) {
+		cgroups_remove(l, /* containers= */ true);
+		return dirs_purge(l);
+	}
+	r = prepare(l);
+	if (r == 0)
+		r = supervise(l);
+	if (l->listening >= 0)
+		unlink(l->policy.controller.socket);
 	cgroups_remove(l, /* containers= */ false);
 	return r;
 }
 
 int main(int argc, char **argv)
 {
-	static struct launcher l = { .control = { -EBADF, -EBADF }, .kmsg = -EBADF };
+	static struct launcher l = { .control = { -EBADF, -EBADF }, .kmsg = -EBADF, .listening = -EBADF };
 	int r;
 
 	log_init("postern-launcher", LOG_LEVEL_INFO);
@@ -230,15 +245,10 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	r = fd_devs_read(&l.devs);
-	if (r < 0) {
+	if (r < 0)
 		log_error("/proc: %s", strerror(-r));
-		return 1;
-	}
-	if (l.config.purge) {
-		cgroups_remove(&l, /* containers= */ true);
-		return dirs_purge(&l) < 0;
-	}
-	r = to_background(&l);
+	if (r == 0 && !l.config.purge)
+		r = to_background(&l);
 	if (r == 0)
 		r = run(&l);
 	return r < 0;

@@ -25,52 +25,18 @@
 #include "../base/cleanup.h"
 #include "../base/fd.h"
 #include "../base/log.h"
+#include "../base/pass.h"
 #include "../base/sys.h"
 #include "../base/text.h"
 #include "launcher.h"
-
-static int send_fds(int sock, const int *fds, size_t n)
-{
-	union {
-		char buf[CMSG_SPACE(sizeof(int) * 4)];
-		struct cmsghdr align;
-	} control;
-	char byte = 0;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
-			      .msg_controllen = CMSG_SPACE(sizeof(int) * n) };
-
-	control.align = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS,
-					  .cmsg_len = CMSG_LEN(sizeof(int) * n) };
-	memcpy(CMSG_DATA(&control.align), fds, sizeof(int) * n);
-	return sendmsg(sock, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-static int receive_fds(int sock, int *ret, size_t n)
-{
-	union {
-		char buf[CMSG_SPACE(sizeof(int) * 4)];
-		struct cmsghdr align;
-	} control;
-	char byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf) };
-	struct cmsghdr *c;
-
-	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) <= 0)
-		return -EIO;
-	c = CMSG_FIRSTHDR(&msg);
-	if (!c || c->cmsg_len != CMSG_LEN(sizeof(int) * n))
-		return -EIO;
-	memcpy(ret, CMSG_DATA(c), sizeof(int) * n);
-	return 0;
-}
 
 /* Runs make() in a child of ours and gives back the fds that it returns (at most 4, n of them). The child's own errors are
  * its log lines. */
 static int in_child(struct launcher *l, int (*make)(struct launcher *l, int *fds), int *ret, size_t n)
 {
-	int pair[2], status, r;
+	struct iovec byte = { &(char){ 0 }, 1 };
+	int pair[2], r;
+	size_t got = 0;
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -86,14 +52,14 @@ static int in_child(struct launcher *l, int (*make)(struct launcher *l, int *fds
 		if (r < 0)
 			log_error("namespace: %s", strerror(-r));
 		else
-			r = send_fds(pair[1], fds, n);
+			r = pass_send(pair[1], &byte, 1, fds, n, 0);
 		_exit(r < 0);
 	}
 	close_fd(pair[1]);
-	r = receive_fds(pair[0], ret, n);
+	r = (int)pass_receive(pair[0], &byte, 1, ret, n, &got, 0);
 	close_fd(pair[0]);
-	waitpid(pid, &status, 0);
-	return r;
+	waitpid(pid, NULL, 0);
+	return r < 0 ? r : got == n ? 0 : -EIO;
 }
 
 static int make_userns(const char *uid_map, const char *gid_map)
@@ -161,7 +127,7 @@ static int range_above(pid_t pid)
 
 static int range_recover(struct launcher *l)
 {
-	int copy = openat(l->cgroups.v2.dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), found = -ENOENT;
+	int copy = openat(l->cgroups.all[V2].dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), found = -ENOENT;
 	DIR *d = copy < 0 ? NULL : fdopendir(copy);
 	struct dirent *e;
 
@@ -174,7 +140,7 @@ static int range_recover(struct launcher *l)
 		if (strlen(e->d_name) != ID_HEX)
 			continue;
 		snprintf(path, sizeof(path), "%s/cgroup.procs", e->d_name);
-		procs = openat(l->cgroups.v2.dir, path, O_RDONLY | O_CLOEXEC);
+		procs = openat(l->cgroups.all[V2].dir, path, O_RDONLY | O_CLOEXEC);
 		if (procs < 0 || fd_read_all(procs, 65536, &text, NULL) < 0)
 			continue;
 		for (char *p = strtok_r(text, "\n", &save); p && found < 0; p = strtok_r(NULL, "\n", &save)) {
@@ -189,42 +155,43 @@ static int range_recover(struct launcher *l)
 	return found;
 }
 
+/* The container ids, and single ids of the engine's own as they are. */
+static void write_map(const struct launcher *l, const uint32_t *offsets, size_t n, char *map, size_t size)
+{
+	uint32_t first = l->policy.controller.range_first, last = l->policy.controller.range_last;
+	size_t at = (size_t)snprintf(map, size, "%u %u %u\n", first, first, last - first + 1);
+
+	for (size_t i = 0; i < n; i++)
+		at += (size_t)snprintf(map + at, size - at, "%u %u 1\n", engine_id(l, offsets[i]), engine_id(l, offsets[i]));
+}
+
 static int range_create(struct launcher *l)
 {
 	static const uint32_t uids[] = { HELPER_IDMAP, HELPER_NETNS, HELPER_SPAWN, IDS_OWNER };
 	static const uint32_t gids[] = { HELPER_IDMAP, HELPER_NETNS, HELPER_SPAWN, IDS_OWNER, IDS_CGROUP_GID };
-	uint32_t first = l->policy.controller.range_first, last = l->policy.controller.range_last;
 	char uid_map[512], gid_map[512];
-	int n, found = range_recover(l);
+	int found = range_recover(l);
 
 	if (found >= 0) {
 		log_info("containers of an earlier launcher are running: their range namespace is used on");
 		return found;
 	}
-	n = snprintf(uid_map, sizeof(uid_map), "%u %u %u\n", first, first, last - first + 1);
-	memcpy(gid_map, uid_map, (size_t)n + 1);
-	for (size_t i = 0, at = (size_t)n; i < ARRAY_SIZE(uids); i++)
-		at += (size_t)snprintf(uid_map + at, sizeof(uid_map) - at, "%u %u 1\n", engine_id(l, uids[i]), engine_id(l, uids[i]));
-	for (size_t i = 0, at = (size_t)n; i < ARRAY_SIZE(gids); i++)
-		at += (size_t)snprintf(gid_map + at, sizeof(gid_map) - at, "%u %u 1\n", engine_id(l, gids[i]), engine_id(l, gids[i]));
+	write_map(l, uids, ARRAY_SIZE(uids), uid_map, sizeof(uid_map));
+	write_map(l, gids, ARRAY_SIZE(gids), gid_map, sizeof(gid_map));
 	return make_userns(uid_map, gid_map);
 }
 
 static int bind_into(const char *root, const char *source, const char *path, bool recursive)
 {
-	char target[2 * PATH_SIZE];
+	char target[2 * PATH_SIZE], part[2 * PATH_SIZE];
 
 	if (access(source, F_OK) < 0)
 		return 0; /* what is not there cannot be bound: lookup will say so */
-	for (const char *p = path + 1;; p++) {
-		if (*p && *p != '/')
-			continue;
-		snprintf(target, sizeof(target), "%s%.*s", root, (int)(p - path), path);
-		if (mkdir(target, 0755) < 0 && errno != EEXIST && errno != EROFS)
+	if (text_format(target, sizeof(target), "%s%s", root, path) < 0)
+		return -ENAMETOOLONG;
+	for (size_t at = strlen(root); path_prefix(target, &at, part, sizeof(part));)
+		if (mkdir(part, 0755) < 0 && errno != EEXIST && errno != EROFS)
 			return -errno;
-		if (!*p)
-			break;
-	}
 	return mount(source, target, NULL, MS_BIND | (recursive ? MS_REC : 0), NULL) < 0 ? -errno : 0;
 }
 

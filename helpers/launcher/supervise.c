@@ -10,39 +10,26 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../base/cleanup.h"
+#include "../base/clock.h"
 #include "../base/log.h"
+#include "../base/pass.h"
 #include "../protocol/control.h"
 #include "launcher.h"
 
 enum { WINDOW_S = 10, FAILURES_MAX = 10 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void hand_over(struct launcher *l, struct child *c)
 {
 	struct control_message m = { c->row->id, c->restarts };
-	struct iovec iov = { &m, sizeof(m) };
-	union {
-		char buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { .align = { .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) } };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf) };
+	const struct iovec iov = { &m, sizeof(m) };
 
 	if (c->controller_end < 0)
 		return;
-	memcpy(CMSG_DATA(&control.align), &c->controller_end, sizeof(int));
 	/* A controller that does not read waits; it gets the channel with its next start. */
-	if (sendmsg(l->control[0], &msg, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+	if (pass_send(l->control[0], &iov, 1, &c->controller_end, 1, MSG_DONTWAIT) == 0)
 		c->controller_end = close_fd(c->controller_end);
 }
 
@@ -96,7 +83,7 @@ static void child_ended(struct launcher *l, struct child *c, int status)
 	c->restarts++;
 	/* That we ended it is not its failure; that the controller ended its channel counts, or it could do so for ever. */
 	if (!c->excused)
-		note_failure(c, now_ns());
+		note_failure(c, clock_ns());
 	c->excused = false;
 	if (WIFSIGNALED(status))
 		log_warn("%s was ended by signal %d: starting it again", name, WTERMSIG(status));
@@ -131,7 +118,7 @@ static void reap(struct launcher *l)
 /* Starts what is due, in the order of the rows. Returns ms to the next one that is not, or -1; -2: the engine has failed. */
 static int start_due(struct launcher *l)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_ns();
 	bool changed = false;
 	int wait = -1;
 
@@ -165,36 +152,34 @@ static int start_due(struct launcher *l)
 	return wait;
 }
 
+/* Until all but those of the mask have ended, or the time is over. */
+static void wait_for_end(struct launcher *l, unsigned but, int ms)
+{
+	for (bool any = true; any && ms > 0; ms -= 10) {
+		any = false;
+		reap(l);
+		for (unsigned i = 0; i < HELPER_COUNT; i++)
+			any = any || (l->children[i].pid > 0 && !(but & 1u << i));
+		if (any)
+			poll(NULL, 0, 10);
+	}
+}
+
 static void stop_all(struct launcher *l)
 {
-	struct child *controller = &l->children[HELPER_CONTROLLER];
+	struct child *controller = &l->children[HELPER_CONTROLLER], *audit = &l->children[HELPER_AUDIT];
 
 	l->stopping = true;
+	/* The controller answers what it has; then helpers end with their channels. */
 	if (controller->pid > 0)
 		kill(controller->pid, SIGTERM);
-	/* The controller answers what it has; then helpers end with their channels. */
-	for (int i = 0; i < 500 && controller->pid > 0; i++) {
-		poll(NULL, 0, 10);
-		reap(l);
-	}
+	wait_for_end(l, ~(1u << HELPER_CONTROLLER), 5000);
 	if (controller->pid > 0)
 		kill(controller->pid, SIGKILL);
-	for (int i = 0; i < 200; i++) {
-		bool any = false;
-
-		reap(l);
-		for (unsigned k = 0; k < HELPER_COUNT; k++)
-			any = any || (l->children[k].pid > 0 && k != HELPER_AUDIT && k != HELPER_SEAL);
-		if (!any)
-			break;
-		poll(NULL, 0, 10);
-	}
-	if (l->children[HELPER_AUDIT].pid > 0)
-		kill(l->children[HELPER_AUDIT].pid, SIGTERM); /* writes its last anchor */
-	for (int i = 0; i < 100 && l->children[HELPER_AUDIT].pid > 0; i++) {
-		poll(NULL, 0, 10);
-		reap(l);
-	}
+	wait_for_end(l, 1u << HELPER_AUDIT | 1u << HELPER_SEAL, 2000);
+	if (audit->pid > 0)
+		kill(audit->pid, SIGTERM); /* writes its last anchor */
+	wait_for_end(l, ~(1u << HELPER_AUDIT), 1000);
 	for (unsigned k = 0; k < HELPER_COUNT; k++)
 		if (l->children[k].pid > 0)
 			kill(l->children[k].pid, SIGKILL);

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../base/text.h"
 #include "call.h"
 #include "server.h"
@@ -163,14 +163,6 @@ int audit_intent(int audit, struct request *r, uint64_t *ret_sequence)
 	return 0;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 int audit_outcome(int audit, struct request *r, int status, const void *rep)
 {
 	struct req_audit_outcome req = { .sequence = r->sequence };
@@ -187,7 +179,7 @@ int audit_outcome(int audit, struct request *r, int status, const void *rep)
 		json_str(&j, "stage", r->stage);
 	if (r->rule[0])
 		json_str(&j, "rule", r->rule);
-	json_u64(&j, "us", (now_ns() - r->started_ns) / 1000);
+	json_u64(&j, "us", (clock_ns() - r->started_ns) / 1000);
 	if (status == 0 && rep) {
 		message_render(&r->op->rep, rep, results, sizeof(results));
 		if (results[0])

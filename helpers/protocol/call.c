@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "../base/cleanup.h"
+#include "../base/clock.h"
 
 int call_encode(enum op op, const void *req, const struct call_options *options, struct frame *f)
 {
@@ -68,26 +68,18 @@ int call_send(int channel, enum op op, const void *req, const struct call_option
 	return frame_send(channel, &f->h, f->body, f->h.length, f->fds, f->h.nfds, flags);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int wait_reply(int channel, uint32_t id, int deadline_ms, struct frame *f)
 {
-	int64_t end = now_ms() + deadline_ms;
+	const uint64_t end = clock_ns() + (uint64_t)deadline_ms * 1000000u;
 
 	for (;;) {
 		struct pollfd p = { .fd = channel, .events = POLLIN };
-		int64_t left = end - now_ms();
-		int r = poll(&p, 1, left > 0 ? (int)left : 0);
+		const uint64_t now = clock_ns();
+		int r = poll(&p, 1, now < end ? (int)((end - now) / 1000000u) + 1 : 0);
 
 		if (r < 0 && errno != EINTR)
 			return -errno;
-		if (r == 0 && left <= 0)
+		if (r == 0 && now >= end)
 			return -ETIMEDOUT;
 		if (r <= 0)
 			continue;

@@ -9,10 +9,10 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../base/cleanup.h"
+#include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/sandbox.h"
 #include "../base/text.h"
@@ -42,14 +42,6 @@ int request_fail(struct request *r, int err, const char *stage)
 void request_rule(struct request *r, const char *rule)
 {
 	snprintf(r->rule, sizeof(r->rule), "%s", rule);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static void channel_end(struct helper *h, unsigned i, const char *why)
@@ -271,7 +263,7 @@ static void serve(struct helper *h, unsigned i)
 	r.container = container;
 	r.has_client = client;
 	r.client_fd = client ? frame.fds[0] : -EBADF;
-	r.started_ns = now_ns();
+	r.started_ns = clock_ns();
 	int client_fd = r.client_fd; /* process may put it aside */
 
 	process(&r);
