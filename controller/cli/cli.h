@@ -162,7 +162,8 @@ struct run_options {
 	struct texts attach;
 	cJSON *body; /* what POST /containers/create takes */
 };
-/* Reads the options, image and command of run and create; body is fresh and the caller's. 0, -1, 1 as options_parse. */
+/* Reads the options, image and command of run and create; body is fresh and the caller's. 0, -1, 1 as options_parse, -2
+ * (after a message) without an image. */
 int config_parse(struct run_options *o, bool create, int argc, char **argv);
 
 /* A whole text file of at most 4 MiB in fresh memory; NULL after a message. */

@@ -439,7 +439,8 @@ int config_parse(struct run_options *o, bool create, int argc, char **argv)
 	*o = (struct run_options){ .sig_proxy = true, .body = cJSON_CreateObject() };
 	r = OPTIONS(run_rows, o, true, argc, argv, &n);
 	if (r == 0 && n == 0)
-		r = fail(-1, "'%s' needs an image; see 'postern %s --help'", argv[0], argv[0]);
+		r = fail(-2, "'postern %s' requires at least 1 argument: an image; see 'postern %s --help'", argv[0],
+			 argv[0]);
 	if (r == 0 && o->pull && strcmp(o->pull, "always") != 0 && strcmp(o->pull, "missing") != 0 &&
 	    strcmp(o->pull, "never") != 0)
 		r = fail(-1, "--pull is always, missing or never, not '%s'", o->pull);

@@ -167,18 +167,21 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 }
 
 /* --- one request for each name ---------------------------------------------------------------------------- */
-/* method path, with the name put into "%s" and `query` behind it; prints the name when that went well. */
-static int each(struct cli *cli, int n, char **names, const char *method, const char *format, const char *query)
+/* method path, with the name put into "%s" and `query` behind it; prints the name when that went well. With force it is
+ * no failure that there is none. */
+static int each(struct cli *cli, int n, char **names, const char *method, const char *format, const char *query,
+		bool force)
 {
 	int status = 0;
 
 	for (int i = 0; i < n; i++) {
 		_cleanup_free_ char *start = api_path(format, names[i]), *path = NULL;
+		int r = asprintf(&path, "%s%s", start, query) < 0 ? -1 : api_call(cli, method, path, NULL, NULL);
 
-		if (asprintf(&path, "%s%s", start, query) < 0 || api_call(cli, method, path, NULL, NULL) < 0)
-			status = 1;
-		else
+		if (r >= 0)
 			printf("%s\n", names[i]);
+		else if (r != -404 || !force)
+			status = 1;
 		fflush(stdout);
 	}
 	return status;
@@ -210,7 +213,7 @@ int verb_stop(struct cli *cli, int argc, char **argv)
 		query = api_path("?t=%s&signal=%s", o.time, o.signal);
 	else
 		query = o.time ? api_path("?t=%s", o.time) : o.signal ? api_path("?signal=%s", o.signal) : api_path("");
-	return each(cli, n, argv + 1, "POST", API "/containers/%s/stop", query);
+	return each(cli, n, argv + 1, "POST", API "/containers/%s/stop", query, /* force= */ false);
 }
 
 int verb_kill(struct cli *cli, int argc, char **argv)
@@ -228,7 +231,7 @@ int verb_kill(struct cli *cli, int argc, char **argv)
 	if (n == 0)
 		return usage("kill [-s SIGNAL] CONTAINER...");
 	query = api_path("?signal=%s", o.signal);
-	return each(cli, n, argv + 1, "POST", API "/containers/%s/kill", query);
+	return each(cli, n, argv + 1, "POST", API "/containers/%s/kill", query, /* force= */ false);
 }
 
 int verb_rm(struct cli *cli, int argc, char **argv)
@@ -248,7 +251,7 @@ int verb_rm(struct cli *cli, int argc, char **argv)
 	if (n == 0)
 		return usage("rm [-f] [-v] CONTAINER...");
 	snprintf(query, sizeof(query), "?force=%d&v=%d", o.force, o.volumes);
-	return each(cli, n, argv + 1, "DELETE", API "/containers/%s", query);
+	return each(cli, n, argv + 1, "DELETE", API "/containers/%s", query, o.force);
 }
 
 int verb_wait(struct cli *cli, int argc, char **argv)

@@ -37,6 +37,13 @@ static int pull(struct cli *cli, const char *image, bool quiet)
 	return h ? api_progress(h, quiet) : 1;
 }
 
+static bool has_tag(const char *image)
+{
+	const char *slash = strrchr(image, '/');
+
+	return strpbrk(slash ? slash : image, ":@");
+}
+
 /* Creates the container; *ret_id is fresh memory. 0, or 125 after a message. */
 static int create(struct cli *cli, struct run_options *o, char **ret_id)
 {
@@ -52,7 +59,7 @@ static int create(struct cli *cli, struct run_options *o, char **ret_id)
 		return 125;
 	r = api_try(cli, "POST", path, o->body, &answer, error, sizeof(error));
 	if (r == -404 && strstr(error, "No such image") && (!o->pull || strcmp(o->pull, "never") != 0)) {
-		fprintf(stderr, "Unable to find image '%s' locally\n", image);
+		fprintf(stderr, "Unable to find image '%s%s' locally\n", image, has_tag(image) ? "" : ":latest");
 		if (pull(cli, image, o->quiet) != 0)
 			return 125;
 		r = api_try(cli, "POST", path, o->body, &answer, error, sizeof(error));
@@ -193,6 +200,12 @@ static int run_container(struct cli *cli, struct run_options *o, bool only_creat
 	return r;
 }
 
+/* Help was shown, nothing was given, or something is wrong with it. */
+static int parse_status(int r)
+{
+	return r > 0 ? 0 : r == -2 ? 1 : 125;
+}
+
 int verb_run(struct cli *cli, int argc, char **argv)
 {
 	struct run_options o;
@@ -200,7 +213,7 @@ int verb_run(struct cli *cli, int argc, char **argv)
 
 	if (r == 0 && o.tty && o.interactive && !o.detach && !isatty(STDIN_FILENO))
 		r = fail(-1, "the input device is not a TTY");
-	r = r == 0 ? run_container(cli, &o, false) : r < 0 ? 125 : 0;
+	r = r == 0 ? run_container(cli, &o, false) : parse_status(r);
 	cJSON_Delete(o.body);
 	return r;
 }
@@ -210,7 +223,7 @@ int verb_create(struct cli *cli, int argc, char **argv)
 	struct run_options o;
 	int r = config_parse(&o, true, argc, argv);
 
-	r = r == 0 ? run_container(cli, &o, true) : r < 0 ? 125 : 0;
+	r = r == 0 ? run_container(cli, &o, true) : parse_status(r);
 	cJSON_Delete(o.body);
 	return r;
 }
@@ -266,8 +279,8 @@ static const struct option_row start_rows[] = {
 int verb_start(struct cli *cli, int argc, char **argv)
 {
 	struct attach_options o = { .sig_proxy = true };
+	int n, r, failed = 0;
 	char error[2048];
-	int n, r;
 
 	r = OPTIONS(start_rows, &o, false, argc, argv, &n);
 	if (r)
@@ -284,9 +297,13 @@ int verb_start(struct cli *cli, int argc, char **argv)
 		}
 		if (*error)
 			fprintf(stderr, "Error response from daemon: %s\n", error);
-		r = 1;
+		argv[1 + failed++] = argv[i];
 	}
-	return r;
+	fflush(stdout);
+	for (int i = 1; i <= failed; i++)
+		fprintf(stderr, "%s%s%s", i > 1 ? ", " : "Error: failed to start containers: ", argv[i],
+			i == failed ? "\n" : "");
+	return failed > 0;
 }
 
 int verb_attach(struct cli *cli, int argc, char **argv)
