@@ -3,6 +3,7 @@
 #include "../../controller/cli/api.c"
 #include "../../controller/cli/config.c"
 #include "../../controller/cli/format.c"
+#include "../../controller/cli/helpers.c"
 #include "../../controller/cli/http_client.c"
 #include "../../controller/cli/options.c"
 #include "../../controller/cli/policy_explain.c"
@@ -308,6 +309,60 @@ static void test_questions(void)
 	free(text);
 }
 
+/* --- helpers ---------------------------------------------------------------------------------------------- */
+static void test_caps(void)
+{
+	static const struct {
+		const char *userns, *effective, *raisable, *cell;
+	} rows[] = {
+		{ "init", "none", "none", "none" },
+		{ "own (range)", "none", "none", "none" },
+		{ "own (range)", "SETGID SETUID", "none", "SETGID SETUID (in range)" },
+		{ "own", "SYS_ADMIN", "none", "SYS_ADMIN (in own)" },
+		{ "init", "none", "SYS_ADMIN", "none, may raise SYS_ADMIN" },
+		{ "own (store)", "CHOWN", "KILL", "CHOWN, may raise KILL (in store)" },
+	};
+	static const char status[] =
+		"Name:\tx\nCapInh:\t0\nCapPrm:\t0000000000200080\nCapEff:\t0000000000000080\nCapBnd:\t00\n";
+	cJSON *row;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		row = cJSON_CreateObject();
+		cJSON_AddStringToObject(row, "UserNamespace", rows[i].userns);
+		cJSON_AddStringToObject(row, "Effective", rows[i].effective);
+		cJSON_AddStringToObject(row, "Raisable", rows[i].raisable);
+		add_caps_cell(row);
+		CU_ASSERT_STRING_EQUAL(json_text_at(row, "Caps"), rows[i].cell);
+		cJSON_Delete(row);
+	}
+	row = cJSON_CreateObject();
+	add_caps(row, status);
+	CU_ASSERT_STRING_EQUAL(json_text_at(row, "Effective"), "SETUID");
+	CU_ASSERT_STRING_EQUAL(json_text_at(row, "Permitted"), "SETUID SYS_ADMIN");
+	CU_ASSERT_STRING_EQUAL(json_text_at(row, "Raisable"), "SYS_ADMIN");
+	CU_ASSERT_STRING_EQUAL(json_text_at(row, "Bounding"), "none");
+	cJSON_AddStringToObject(row, "Cgroup", "/engine/helpers");
+	shorten(row, "engine");
+	CU_ASSERT_STRING_EQUAL(json_text_at(row, "Cgroup"), "helpers");
+	CU_ASSERT_STRING_EQUAL(json_text_at(row, "Permitted"), "SETUID SYS_ADMIN"); /* not "same" */
+	cJSON_Delete(row);
+}
+
+static void test_wrap(void)
+{
+	static const char *const lines[] = { "CHOWN DAC_OVERRIDE FOWNER", "FSETID MKNOD SETFCAP SETPCAP",
+					     "(in store)", "none" };
+	cJSON *list = cJSON_Parse("[{\"Caps\":\"CHOWN DAC_OVERRIDE FOWNER FSETID MKNOD SETFCAP SETPCAP (in store)\"},"
+				  "{\"Caps\":\"none\"}]");
+	int i = 0;
+
+	wrap(list);
+	CU_ASSERT_EQUAL_FATAL(cJSON_GetArraySize(list), (int)ARRAY_SIZE(lines));
+	for (const cJSON *row = list->child; row; row = row->next)
+		CU_ASSERT_STRING_EQUAL(json_text_at(row, "Caps"), lines[i++]);
+	cJSON_Delete(list);
+}
+
 int main(void)
 {
 	CU_pSuite s;
@@ -323,6 +378,8 @@ int main(void)
 	CU_add_test(s, "answers of the engine", test_http);
 	CU_add_test(s, "output and keys", test_demux);
 	CU_add_test(s, "questions to the policy", test_questions);
+	CU_add_test(s, "capabilities", test_caps);
+	CU_add_test(s, "wrap", test_wrap);
 	CU_basic_set_mode(CU_BRM_VERBOSE);
 	CU_basic_run_tests();
 	failed = CU_get_number_of_failures();
