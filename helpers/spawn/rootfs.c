@@ -375,12 +375,13 @@ int rootfs_build(struct init *in)
 
 int rootfs_enter(struct init *in)
 {
-	/* Both the same: the old root comes to lie over the new one and is then taken away (pivot_root(2)). */
-	if (fchdir(in->root) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+	/* Both the same: the old root comes to lie over the new one (pivot_root(2)). */
+	if (fchdir(in->root) < 0 || sys_pivot_root(".", ".") < 0)
 		return init_fail(in, -errno, "pivot_root");
-	in->root = close_fd(in->root);
-	in->stage_dir = close_fd(in->stage_dir);
-	in->dev = close_fd(in->dev);
-	in->devpts = close_fd(in->devpts);
 	return 0;
+}
+
+int rootfs_leave_host(void)
+{
+	return umount2(".", MNT_DETACH) < 0 || chdir("/") < 0 ? -errno : 0;
 }
