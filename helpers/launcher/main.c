@@ -130,12 +130,21 @@ static int children_prepare(struct launcher *l)
 		int sockets[2], r;
 
 		c->row = &rows[i];
-		c->keep = memfd_shared("keep", sizeof(struct keep));
 		c->policy = part ? memfd_sealed("policy", part, size) : -EBADF;
-		if (c->keep < 0 || (part && c->policy < 0))
-			return -ENOMEM;
-		if (rows[i].id == HELPER_AUDIT || rows[i].id == HELPER_CONTROLLER)
+		if (part && c->policy < 0)
+			return c->policy;
+		if (rows[i].id == HELPER_CONTROLLER) {
+			c->audit = l->listening;
+			c->keep = l->state_dir;
 			continue;
+		}
+		c->keep = memfd_shared("keep", sizeof(struct keep));
+		if (c->keep < 0)
+			return c->keep;
+		if (rows[i].id == HELPER_AUDIT) {
+			c->audit = l->audit_log;
+			continue;
+		}
 		r = pair(sockets);
 		if (r < 0)
 			return r;
