@@ -94,7 +94,7 @@ static bool removed(const struct audit_reader *r)
 int audit_follow(const char *dir, const struct audit_filter *f, FILE *out, bool json)
 {
 	struct audit_reader *r = malloc(sizeof(*r));
-	int e = AUDIT_UNREADABLE;
+	int e = AUDIT_OK;
 	long end = 0;
 
 	if (!r || audit_open(r, dir, "audit.log") < 0) {
@@ -128,7 +128,6 @@ int audit_follow(const char *dir, const struct audit_filter *f, FILE *out, bool 
 		if (audit_matches(f, &rec))
 			show(out, r, &rec, json);
 		audit_record_free(&rec);
-		e = AUDIT_OK;
 	}
 	audit_close(r);
 	free(r);
