@@ -11,8 +11,8 @@
 
 #include <cjson/cJSON.h>
 
-#include "../../helpers/base/digest.h"
 #include "../../helpers/base/text.h"
+#include "../digest.h"
 #include "audit_log.h"
 
 static const char hash_member[] = ",\"hash\":\"";

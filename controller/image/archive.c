@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "../../helpers/base/cleanup.h"
-#include "../../helpers/base/digest.h"
 #include "../../helpers/base/text.h"
+#include "../digest.h"
 #include "../json.h"
 #include "internal.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../../helpers/base/cleanup.h"
-#include "../../helpers/base/digest.h"
+#include "../digest.h"
 #include "internal.h"
 #include "seccomp.h"
 

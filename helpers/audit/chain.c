@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <nettle/sha2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,9 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-
 #include "../base/cleanup.h"
-#include "../base/digest.h"
 #include "../base/log.h"
 #include "../base/text.h"
 
@@ -30,8 +29,11 @@ enum { HASH_KEY = sizeof(hash_key) - 1, SUFFIX = HASH_KEY + HASH_HEX + 2 /* "} *
 void hash_hex(const void *data, size_t n, char *out)
 {
 	uint8_t digest[HASH_BYTES];
+	struct sha256_ctx hash;
 
-	digest_sha256(data, n, digest);
+	sha256_init(&hash);
+	sha256_update(&hash, n, data);
+	sha256_digest(&hash, sizeof(digest), digest);
 	hex_encode(digest, sizeof(digest), out);
 }
 

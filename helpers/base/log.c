@@ -19,7 +19,7 @@ void log_init(const char *program, enum log_level level)
 
 void log_line(enum log_level level, const char *format, ...)
 {
-	static const char *const words[] = { "error: ", "warning: ", "", "debug: " };
+	static const char *const words[] = { "error: ", "warning: ", "" };
 	int saved = errno;
 	char line[1024];
 	va_list args;

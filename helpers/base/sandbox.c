@@ -116,15 +116,6 @@ static size_t add_tree(struct sock_filter *f, size_t at, const uint32_t *bound, 
 	return add_tree(f, left, bound, middle, hi);
 }
 
-#ifdef __SANITIZE_ADDRESS__
-/* The leak check traces the process, which nothing may do with ours; unit tests turn it on again (ASAN_OPTIONS). */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void)
-{
-	return "detect_leaks=0";
-}
-#endif
-
 /* calls: sorted here. ioctl_request: the only one, when ioctl is not among the calls; 0: none. */
 static int install(int *calls, size_t n, uint32_t ioctl_request)
 {

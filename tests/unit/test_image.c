@@ -13,7 +13,7 @@
 #include "../../controller/image/internal.h"
 #include "../../controller/json.h"
 #include "../../helpers/base/cleanup.h"
-#include "../../helpers/base/digest.h"
+#include "../../controller/digest.h"
 #include "../../helpers/base/text.h"
 
 /* --- names ---------------------------------------------------------------------------------------------------- */

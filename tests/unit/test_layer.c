@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
-#include "../../helpers/base/digest.h"
+#include "../../controller/digest.h"
 #include "../../helpers/layer/extract.c"
 #include "../../helpers/layer/tree.c"
 #include "../../helpers/layer/unpack.c"

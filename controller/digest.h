@@ -1,6 +1,6 @@
 /* digest.h - SHA-256 at once, by nettle: no start-up state, and none of the memory that libcrypto's has in every program. */
-#ifndef POSTERN_BASE_DIGEST_H
-#define POSTERN_BASE_DIGEST_H
+#ifndef POSTERN_DIGEST_H
+#define POSTERN_DIGEST_H
 
 #include <nettle/sha2.h>
 #include <stddef.h>
