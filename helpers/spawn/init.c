@@ -154,7 +154,7 @@ static int make_pipe(struct init *in, int *ret_read, int *ret_write)
 	return fchown(p[0], in->plan->uid, in->plan->gid) < 0 ? -errno : 0;
 }
 
-static int stdio_make(struct init *in, int own[3], int theirs[3], size_t *ret_n)
+static int stdio_make(struct init *in, int own[3], int *theirs, size_t *ret_n)
 {
 	int e = 0;
 
@@ -192,7 +192,7 @@ static int stdio_take(struct init *in, const int own[3])
 /* All up to the answer to CREATE. */
 static int prepare(struct init *in)
 {
-	int own[3] = { -EBADF, -EBADF, -EBADF }, theirs[REPORT_FDS] = { -EBADF, -EBADF, -EBADF, -EBADF };
+	int own[3] = { -EBADF, -EBADF, -EBADF }, theirs[REPORT_FDS];
 	size_t n;
 	int e;
 
@@ -209,8 +209,10 @@ static int prepare(struct init *in)
 	if ((e = stdio_take(in, own)) < 0 || (e = set_limits(in)) < 0)
 		return e;
 	in->report.mounts = in->mounts >= 0;
-	if (in->mounts >= 0)
+	if (in->mounts >= 0) {
 		theirs[n++] = in->mounts;
+		theirs[n++] = in->root;
+	}
 	report_send(in, theirs, n);
 	return 0;
 }

@@ -13,14 +13,14 @@
 #include "spec.h"
 
 /* From the init to the monitor (SOCK_SEQPACKET). Status 0: all is made and it waits for one byte; the fds are then
- * {master, slave} of the terminal or {input or nothing, output, error}, and last, if `mounts`, the mount namespace. Exec
- * ends the socket: success. */
+ * {master, slave} of the terminal or {input or nothing, output, error}, and last, if `mounts`, the mount namespace and its
+ * root. Exec ends the socket: success. */
 struct init_report {
 	int32_t status;
 	uint32_t mounts;
 	char stage[STAGE_MAX];
 };
-enum { REPORT_FDS = 4 };
+enum { REPORT_FDS = 5 };
 
 struct init {
 	const struct plan *plan;

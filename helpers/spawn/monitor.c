@@ -292,7 +292,6 @@ static void done(struct monitor *m, enum op op, int err)
 {
 	if (op == OP_MONITOR_ADOPT)
 		await_question(m);
-	m->mounts = close_fd(m->mounts);
 	m->status = err;
 	channels_answer(m, op);
 	m->phase = PHASE_DONE;
@@ -300,8 +299,10 @@ static void done(struct monitor *m, enum op op, int err)
 
 static void made(struct monitor *m, const struct init_report *report, const int *fds, size_t n)
 {
-	if (report->mounts)
+	if (report->mounts) {
+		m->root = fds[--n];
 		m->mounts = fds[--n];
+	}
 	stdio_take(&m->stdio, fds, n);
 	m->phase = PHASE_READY;
 	m->status = 0;
@@ -320,7 +321,7 @@ static void control_receive(struct monitor *m)
 
 	if (len == -EAGAIN)
 		return;
-	if (len == sizeof(report) && report.status == 0 && m->phase == PHASE_CREATING && n >= 2U + (report.mounts != 0)) {
+	if (len == sizeof(report) && report.status == 0 && m->phase == PHASE_CREATING && n >= (report.mounts ? 4 : 2)) {
 		made(m, &report, fds, n);
 		return;
 	}
@@ -377,7 +378,9 @@ static void init_ended(struct monitor *m)
 	stdio_drain(&m->stdio, m->ended_ms);
 }
 
-/* After the end: tell, once the clients have theirs or have had their time; go, once all is handed over. */
+/* After the end: tell, once the clients have theirs or have had their time; go, once all is handed over. Binds and
+ * volumes are let go as soon as it is told. The overlay's end writes the whole file system below back: that comes with
+ * our own, for which nobody waits. */
 static void finish(struct monitor *m, int *timeout_ms)
 {
 	int64_t left = m->ended_ms + EXIT_HOLD_MS - now_ms();
@@ -438,7 +441,7 @@ void monitor_main(const struct launch *l)
 	struct monitor *m = &monitor;
 	int e;
 
-	m->pidfd = m->control = m->listener = m->mounts = -EBADF;
+	m->pidfd = m->control = m->listener = m->mounts = m->root = -EBADF;
 	m->exit_file = l->req->exit;
 	for (unsigned i = 0; i < MONITOR_CHANNELS; i++)
 		m->channels[i] = (struct monitor_channel){ .fd = -EBADF, .waiting.op = NO_REQUEST };

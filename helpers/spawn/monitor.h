@@ -88,7 +88,7 @@ struct monitor {
 	enum phase phase;
 	pid_t pid;
 	int pidfd, control, listener, exit_file;
-	int mounts; /* the container's mount namespace: its end waits for the disk, and comes after all who wait for us */
+	int mounts, root; /* the container's mount namespace, and in it what lies on the disk: held for the end, see finish() */
 	struct monitor_channel channels[MONITOR_CHANNELS];
 	struct rep_monitor_state state;
 	struct stdio stdio;
