@@ -192,7 +192,7 @@ static int stdio_take(struct init *in, const int own[3])
 /* All up to the answer to CREATE. */
 static int prepare(struct init *in)
 {
-	int own[3] = { -EBADF, -EBADF, -EBADF }, theirs[REPORT_FDS];
+	int own[3] = { -EBADF, -EBADF, -EBADF }, theirs[REPORT_FDS] = { -EBADF, -EBADF, -EBADF };
 	size_t n;
 	int e;
 

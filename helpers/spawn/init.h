@@ -13,8 +13,8 @@
 #include "spec.h"
 
 /* From the init to the monitor (SOCK_SEQPACKET). Status 0: all is made and it waits for one byte; the fds are then
- * {master, slave} of the terminal or {input or nothing, output, error}, and last, if `mounts`, the mount namespace and its
- * root. Exec ends the socket: success. */
+ * {master, slave} of the terminal or {input or nothing, output, error}, and last, if `mounts`, the mount namespace and
+ * its root. Exec ends the socket: success. */
 struct init_report {
 	int32_t status;
 	uint32_t mounts;

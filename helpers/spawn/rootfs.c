@@ -88,7 +88,8 @@ static int overlay_mount(struct init *in)
 	size_t len;
 	int e;
 
-	len = (size_t)snprintf(options, sizeof(options), "%suserxattr,index=off,upperdir=u/upper,workdir=u/work,lowerdir=",
+	len = (size_t)snprintf(options, sizeof(options),
+			       "%suserxattr,index=off,upperdir=u/upper,workdir=u/work,lowerdir=",
 			       in->plan->volatile_root ? "volatile," : "");
 	if (in->req->layers.n == 0)
 		return init_fail(in, -EINVAL, "overlay");
@@ -268,9 +269,9 @@ static int files_mount(struct init *in)
 static int cover_make(void)
 {
 	static const char *const options[] = { "size=4k", "mode=755" };
+	uint64_t attrs = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
-	return fs_make("tmpfs", "tmpfs", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, options,
-		       ARRAY_SIZE(options));
+	return fs_make("tmpfs", "tmpfs", attrs, options, ARRAY_SIZE(options));
 }
 
 static int mask_one(struct init *in, const char *path, int *empty)
@@ -335,8 +336,8 @@ static int hide(struct init *in)
 	return 0;
 }
 
-/* Through the fd of a proc of our own: no path of the image leads there. Nothing is mounted in it yet, and what were would
- * not be entered. */
+/* Through the fd of a proc of our own: no path of the image leads there. Nothing is mounted in it yet, and what were
+ * would not be entered. */
 static int sysctls_write(struct init *in)
 {
 	char path[160];

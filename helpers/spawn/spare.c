@@ -1,9 +1,9 @@
 /* spare.c - the next container's monitor, forked before anyone asks for it: copying spawn and starting the copy takes
  * time that a container's start need not wait for.
  *
- * A spare knows nothing and has nothing open but its two channels (and our working directory). CREATE's request comes to
- * it as spawn got it, after spawn's proofs; what it sends is trusted as the memory of a fork would be. It ends with its
- * channel. */
+ * A spare knows nothing and has nothing open but its two channels (and our working directory). CREATE's request comes
+ * to it as spawn got it, after spawn's proofs; what it sends is trusted as the memory of a fork would be. It ends with
+ * its channel. */
 #include <errno.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -24,13 +24,16 @@ static void spare_main(int channel, int controller, const struct policy_spawn *p
 	static struct frame frame;
 	static union any_message req;
 	const int keep[] = { channel, controller };
-	struct launch l = { .req = &req.q_spawn_create, .policy = policy, .channel = channel, .controller = controller };
+	struct launch l = {
+		.req = &req.q_spawn_create, .policy = policy, .channel = channel, .controller = controller
+	};
+	const struct message_desc *desc = &op_desc(OP_SPAWN_CREATE)->req;
 	char hex[ID_HEX + 1];
 
 	prctl(PR_SET_NAME, "postern-spare");
 	fds_close_except(keep, ARRAY_SIZE(keep));
 	if (frame_receive(channel, &frame, 0) < 0 || frame.h.op != OP_SPAWN_CREATE ||
-	    message_decode(&op_desc(OP_SPAWN_CREATE)->req, frame.body, frame.h.length, frame.fds, frame.h.nfds, &req) < 0)
+	    message_decode(desc, frame.body, frame.h.length, frame.fds, frame.h.nfds, &req) < 0)
 		_exit(0);
 	hex_encode(l.req->container, ID_BYTES, hex);
 	text_format(l.socket, sizeof(l.socket), "%s.sock", hex);
@@ -83,7 +86,8 @@ void spare_end(struct spare *s)
 	*s = (struct spare){ 0 };
 }
 
-int spare_take(struct spare *s, const struct req_spawn_create *req, const struct policy_spawn *policy, struct spare *ret)
+int spare_take(struct spare *s, const struct req_spawn_create *req, const struct policy_spawn *policy,
+	       struct spare *ret)
 {
 	const struct call_options options = { .container = req->container, .client = -1 };
 	int e = -EPIPE;

@@ -31,7 +31,8 @@ int spare_make(struct spare *s, const struct policy_spawn *policy);
 /* Kills and reaps it. */
 void spare_end(struct spare *s);
 /* Gives it (or one made now) its container and hands it to the caller: *ret; *s is none then. 0 or -errno. */
-int spare_take(struct spare *s, const struct req_spawn_create *req, const struct policy_spawn *policy, struct spare *ret);
+int spare_take(struct spare *s, const struct req_spawn_create *req, const struct policy_spawn *policy,
+	       struct spare *ret);
 
 /* Closes everything from 3 on but n fds, which need not be sorted. */
 void fds_close_except(const int *keep, size_t n);
