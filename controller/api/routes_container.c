@@ -127,7 +127,9 @@ static int stop_options(struct http_request *r, int *ret_signal, int64_t *ret_ti
 	return 0;
 }
 
-static void stop(struct http_request *r)
+/* stop and restart ask the same and differ in what is done. */
+static void end_run(struct http_request *r, int (*act)(struct container *c, int signal, int64_t timeout,
+						       const struct call_ctx *ctx, struct err *err))
 {
 	struct container *c = route_container(r);
 	struct call_ctx ctx = http_call_ctx(r);
@@ -139,26 +141,19 @@ static void stop(struct http_request *r)
 		return;
 	status = stop_options(r, &signal, &timeout, &err);
 	if (status == 0)
-		status = container_stop(c, signal, timeout, &ctx, &err);
+		status = act(c, signal, timeout, &ctx, &err);
 	reply_done(r, status, &err);
 	container_put(c);
 }
 
+static void stop(struct http_request *r)
+{
+	end_run(r, container_stop);
+}
+
 static void restart(struct http_request *r)
 {
-	struct container *c = route_container(r);
-	struct call_ctx ctx = http_call_ctx(r);
-	struct err err = { 0 };
-	int64_t timeout = 0;
-	int signal = 0, status;
-
-	if (!c)
-		return;
-	status = stop_options(r, &signal, &timeout, &err);
-	if (status == 0)
-		status = container_restart(c, signal, timeout, &ctx, &err);
-	reply_done(r, status, &err);
-	container_put(c);
+	end_run(r, container_restart);
 }
 
 static void kill_container(struct http_request *r)
