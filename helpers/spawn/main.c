@@ -51,9 +51,9 @@ static int run_create(struct request *r)
 	struct table *t = r->helper->ctx;
 	struct entry *entry = NULL;
 	struct spare s;
-	int e;
+	int before, e;
 
-	e = table_make_way(t, q->container);
+	e = table_make_way(t, q->container, &before);
 	if (e < 0)
 		return request_fail(r, e, "container");
 	if (t->n >= policy->max_containers) {
@@ -63,7 +63,7 @@ static int run_create(struct request *r)
 	e = prove(r, q);
 	if (e < 0)
 		return e;
-	e = spare_take(&t->spare, q, policy, &s);
+	e = spare_take(&t->spare, q, before, policy, &s);
 	if (e < 0)
 		return request_fail(r, e, "monitor");
 	/* Without its channels a monitor ends by itself. */
@@ -120,7 +120,7 @@ static int run_list(struct request *r)
 	uint32_t skip = q->skip;
 
 	for (struct entry *e = TAILQ_FIRST(&t->entries); e; e = TAILQ_NEXT(e, next)) {
-		if (!e->socket[0] || e->exited)
+		if (e->exited)
 			continue;
 		if (skip > 0) {
 			skip--;

@@ -92,9 +92,14 @@ static void close_inputs(struct monitor *m, const struct launch *l)
 /* The engine's terminal, output and signals are not ours. */
 static int detach(struct monitor *m)
 {
+	sigset_t later;
+
 	prctl(PR_SET_NAME, "postern-monitor");
 	setsid();
 	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&later);
+	sigaddset(&later, SIGNAL_LEAVE);
+	sigprocmask(SIG_BLOCK, &later, NULL);
 	/* The launcher gives helpers /dev/null as input. */
 	for (int i = STDOUT_FILENO; i <= STDERR_FILENO; i++)
 		if (dup2(STDIN_FILENO, i) < 0)
@@ -264,6 +269,7 @@ static int become_monitor(struct monitor *m, const struct launch *l)
 	if ((e = join_namespaces(m, l->req)) < 0 || (e = read_inputs(m, l, &inputs)) < 0 ||
 	    (e = clone_init(m, l, &inputs)) < 0)
 		return e;
+	m->volatile_root = inputs.plan.volatile_root;
 	close_inputs(m, l);
 	inputs_finish(&inputs);
 	malloc_trim(0);
@@ -379,8 +385,7 @@ static void init_ended(struct monitor *m)
 }
 
 /* After the end: tell, once the clients have theirs or have had their time; go, once all is handed over. Binds and
- * volumes are let go as soon as it is told. The overlay's end writes the whole file system below back: that comes with
- * our own, for which nobody waits. */
+ * volumes are let go as soon as it is told, the overlay with our own end. */
 static void finish(struct monitor *m, int *timeout_ms)
 {
 	int64_t left = m->ended_ms + EXIT_HOLD_MS - now_ms();
@@ -436,6 +441,24 @@ static void loop(struct monitor *m)
 	}
 }
 
+/* The overlay's end writes the whole file system below back, and keeps whoever changes that waiting meanwhile: the next
+ * containers. So those that ended within the same LINGER_MS do it together: the first writes, the others find little. */
+static void linger(struct monitor *m)
+{
+	struct timespec t;
+	sigset_t none;
+	int64_t until;
+
+	if (m->root < 0 || !m->told || m->volatile_root)
+		return;
+	m->listener = close_fd(m->listener);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	until = (now_ms() / LINGER_MS + 1) * LINGER_MS;
+	t = (struct timespec){ .tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000 };
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+}
+
 void monitor_main(const struct launch *l)
 {
 	struct monitor *m = &monitor;
@@ -453,6 +476,7 @@ void monitor_main(const struct launch *l)
 		done(m, OP_MONITOR_ADOPT, e);
 	else
 		loop(m);
+	linger(m);
 	/* Whatever the init still is, it ends with the socket and with us; nothing is left when spawn hears of it. */
 	close_fd(m->control);
 	if (m->pid > 0 && m->pidfd >= 0) {

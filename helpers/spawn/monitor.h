@@ -22,6 +22,7 @@ enum {
 	QUEUE_MAX = 1 << 20, /* bytes that wait for one client before output has to wait too */
 	STALL_MS = 10000, /* a client that takes nothing for so long while it is waited for is dropped */
 	EXIT_HOLD_MS = 1000, /* how long EXITED waits for slow clients */
+	LINGER_MS = 250, /* overlays end together, at multiples of this */
 	READ_SIZE = 256 * 1024,
 };
 
@@ -95,6 +96,7 @@ struct monitor {
 	int64_t ended_ms;
 	bool told; /* EXITED was sent */
 	bool written; /* the exit file */
+	bool volatile_root; /* its overlay's end writes nothing back */
 	int status; /* why it could not be created or started */
 	char stage[STAGE_MAX], rule[RULE_MAX];
 };

@@ -5,6 +5,7 @@
  * to it as spawn got it, after spawn's proofs; what it sends is trusted as the memory of a fork would be. It ends with
  * its channel. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -12,10 +13,37 @@
 #include <unistd.h>
 
 #include "../base/cleanup.h"
+#include "../base/pass.h"
 #include "../base/sys.h"
 #include "../base/text.h"
 #include "../protocol/call.h"
 #include "spawn.h"
+
+enum { AWAIT_MS = 1000 };
+/* Id of the request: a pidfd follows. */
+enum { CREATE_AT_ONCE, CREATE_AFTER };
+
+/* Of the same container's last run: two overlays over the same files are none of the kernel's liking. */
+static void await_end(int channel)
+{
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct pollfd p = { .events = POLLIN };
+	size_t n = 0;
+
+	if (pass_receive(channel, &iov, 1, &p.fd, 1, &n, 0) < 0 || n != 1)
+		_exit(0);
+	poll(&p, 1, AWAIT_MS);
+	close_fd(p.fd);
+}
+
+static int send_end(int channel, int pidfd)
+{
+	char byte = 0;
+	struct iovec iov = { &byte, 1 };
+
+	return pass_send(channel, &iov, 1, &pidfd, 1, MSG_DONTWAIT);
+}
 
 static void spare_main(int channel, int controller, const struct policy_spawn *policy) __attribute__((noreturn));
 
@@ -35,6 +63,8 @@ static void spare_main(int channel, int controller, const struct policy_spawn *p
 	if (frame_receive(channel, &frame, 0) < 0 || frame.h.op != OP_SPAWN_CREATE ||
 	    message_decode(desc, frame.body, frame.h.length, frame.fds, frame.h.nfds, &req) < 0)
 		_exit(0);
+	if (frame.h.id == CREATE_AFTER)
+		await_end(channel);
 	hex_encode(l.req->container, ID_BYTES, hex);
 	text_format(l.socket, sizeof(l.socket), "%s.sock", hex);
 	monitor_main(&l);
@@ -86,10 +116,12 @@ void spare_end(struct spare *s)
 	*s = (struct spare){ 0 };
 }
 
-int spare_take(struct spare *s, const struct req_spawn_create *req, const struct policy_spawn *policy,
+int spare_take(struct spare *s, const struct req_spawn_create *req, int before, const struct policy_spawn *policy,
 	       struct spare *ret)
 {
-	const struct call_options options = { .container = req->container, .client = -1 };
+	const struct call_options options = {
+		.id = before >= 0 ? CREATE_AFTER : CREATE_AT_ONCE, .container = req->container, .client = -1
+	};
 	int e = -EPIPE;
 
 	/* Twice: the first may have been killed while it waited. */
@@ -98,6 +130,8 @@ int spare_take(struct spare *s, const struct req_spawn_create *req, const struct
 		if (e < 0)
 			return e;
 		e = call_send(s->channel, OP_SPAWN_CREATE, req, &options, MSG_DONTWAIT);
+		if (e == 0 && before >= 0)
+			e = send_end(s->channel, before);
 		if (e < 0)
 			spare_end(s);
 	}

@@ -2,6 +2,7 @@
 #ifndef POSTERN_SPAWN_H
 #define POSTERN_SPAWN_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -30,9 +31,13 @@ struct spare {
 int spare_make(struct spare *s, const struct policy_spawn *policy);
 /* Kills and reaps it. */
 void spare_end(struct spare *s);
-/* Gives it (or one made now) its container and hands it to the caller: *ret; *s is none then. 0 or -errno. */
-int spare_take(struct spare *s, const struct req_spawn_create *req, const struct policy_spawn *policy,
+/* Gives it (or one made now) its container and hands it to the caller: *ret; *s is none then. before: pidfd of a monitor
+ * whose end it is to await, or -EBADF. 0 or -errno. */
+int spare_take(struct spare *s, const struct req_spawn_create *req, int before, const struct policy_spawn *policy,
 	       struct spare *ret);
+
+/* From spawn to a monitor whose container has ended: it starts again, so do not linger. */
+enum { SIGNAL_LEAVE = SIGUSR1 };
 
 /* Closes everything from 3 on but n fds, which need not be sorted. */
 void fds_close_except(const int *keep, size_t n);

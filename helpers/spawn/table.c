@@ -35,7 +35,7 @@ struct entry *table_find(struct table *t, const uint8_t *id)
 	struct entry *e;
 
 	TAILQ_FOREACH(e, &t->entries, next)
-		if (e->socket[0] && !e->exited && memcmp(e->id, id, ID_BYTES) == 0)
+		if (!e->exited && memcmp(e->id, id, ID_BYTES) == 0)
 			return e;
 	return NULL;
 }
@@ -167,8 +167,17 @@ static void entry_end(struct table *t, struct entry *e)
 	epoll_ctl(t->epoll, EPOLL_CTL_DEL, e->monitor_pidfd, NULL);
 	close_fd(e->monitor_pidfd);
 	TAILQ_REMOVE(&t->entries, e, next);
-	t->n--;
 	free(e);
+}
+
+/* Its container has ended; it may have more to do: clients to serve, mounts to take down. */
+static void entry_exited(struct table *t, struct entry *e)
+{
+	if (e->exited)
+		return;
+	e->exited = true;
+	drop_name(e);
+	t->n--;
 }
 
 /* Its channel has ended: a monitor does that when it exits and not before; should it not exit, it is made to. What it
@@ -183,7 +192,7 @@ static void entry_over(struct table *t, struct entry *e)
 	if (e->pidfd >= 0) /* a program that changed its ids has no death signal any more */
 		sys_pidfd_send_signal(e->pidfd, SIGKILL);
 	e->pidfd = close_fd(e->pidfd);
-	drop_name(e);
+	entry_exited(t, e);
 	if (epoll_ctl(t->epoll, EPOLL_CTL_ADD, e->monitor_pidfd, &event) < 0)
 		entry_end(t, e);
 }
@@ -242,24 +251,27 @@ static void entry_receive(struct table *t, struct entry *e)
 		r = frame.h.op == OP_MONITOR_EXITED ? 0 : -EBADMSG;
 		frame_close_fds(&frame);
 		if (r == 0)
-			e->exited = true;
+			entry_exited(t, e);
 	}
 	if (r < 0)
 		entry_over(t, e);
 }
 
-int table_make_way(struct table *t, const uint8_t *id)
+int table_make_way(struct table *t, const uint8_t *id, int *ret_before)
 {
 	struct entry *e = table_find(t, id);
+	int before = -EBADF;
 
 	/* Its end may wait unread: the controller can have heard of it first. */
 	for (int i = 0; e && i < 4; i++, e = table_find(t, id))
 		entry_receive(t, e);
 	if (e)
 		return -EEXIST;
+	/* It may go on giving slow clients what is theirs, but is to hold the container's files no longer than it must. */
 	TAILQ_FOREACH(e, &t->entries, next)
-		if (e->socket[0] && memcmp(e->id, id, ID_BYTES) == 0)
-			drop_name(e); /* it may go on giving slow clients what is theirs */
+		if (memcmp(e->id, id, ID_BYTES) == 0 && sys_pidfd_send_signal(e->monitor_pidfd, SIGNAL_LEAVE) == 0)
+			before = e->monitor_pidfd;
+	*ret_before = before;
 	return 0;
 }
 

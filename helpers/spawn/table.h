@@ -29,7 +29,7 @@ struct pending {
 struct entry {
 	TAILQ_ENTRY(entry) next;
 	uint8_t id[ID_BYTES];
-	char socket[ID_HEX + 6]; /* "" once another took the name */
+	char socket[ID_HEX + 6]; /* "" once the container has ended */
 	pid_t monitor;
 	int monitor_pidfd;
 	bool child; /* ours to reap */
@@ -45,7 +45,7 @@ struct entry {
 struct table {
 	struct helper *helper;
 	TAILQ_HEAD(entry_head, entry) entries;
-	unsigned n;
+	unsigned n; /* whose containers have not ended */
 	int epoll, timer;
 	uint32_t last_id;
 	struct spare spare; /* the next monitor */
@@ -58,8 +58,9 @@ struct entry *table_find(struct table *t, const uint8_t *id); /* NULL: none, or 
 /* Takes channel and pidfd, also on failure. */
 int table_add(struct table *t, const uint8_t *id, pid_t monitor, int monitor_pidfd, bool child, int channel,
 	      struct entry **ret);
-/* Makes way for a new container of the same id, when the old one has ended. -EEXIST when it has not. */
-int table_make_way(struct table *t, const uint8_t *id);
+/* Makes way for a new container of the same id, when the old one has ended. -EEXIST when it has not. *ret_before: pidfd
+ * of an old monitor that may not have gone yet (the table's), or -EBADF. */
+int table_make_way(struct table *t, const uint8_t *id, int *ret_before);
 /* Asks the monitor; r is answered when it is. channel: passed on with ADOPT, or -1. Takes end. */
 int table_ask(struct table *t, struct entry *e, struct request *r, enum op op, int channel, int end);
 
