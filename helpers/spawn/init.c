@@ -62,7 +62,7 @@ static int join_cgroups(struct init *in)
 	if (!in->in_cgroup)
 		e = file_write_at(in->req->cgroup, "cgroup.procs", "0");
 	for (unsigned i = 0; i < in->req->cgroup_v1.n && e == 0; i++)
-		e = file_write_at(in->req->cgroup_v1.fd[i], "tasks", "0"); /* no grace period, as cgroup.procs has one */
+		e = file_write_at(in->req->cgroup_v1.fd[i], "tasks", "0"); /* unlike cgroup.procs, no grace period */
 	if (e == 0 && unshare(CLONE_NEWCGROUP) < 0)
 		e = -errno;
 	return e < 0 ? init_fail(in, e, "cgroup") : 0;
@@ -196,8 +196,8 @@ static int prepare(struct init *in)
 	size_t n;
 	int e;
 
-	/* Mounts that end with us would have to be written back before anyone sees that we have exited. Our own /proc is
-	 * the host's yet; a host that does not show it costs that time. */
+	/* Mounts that end with us would have to be written back before anyone sees that we have exited. Our /proc is still
+	 * the host's; without one it costs that time. */
 	in->mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	if ((e = join_cgroups(in)) < 0 || (e = write_label(in)) < 0 || (e = become_root(in)) < 0 ||
 	    (e = set_oom_score(in)) < 0 || (e = set_names(in)) < 0)

@@ -441,8 +441,9 @@ static void loop(struct monitor *m)
 	}
 }
 
-/* The overlay's end writes the whole file system below back, and keeps whoever changes that waiting meanwhile: the next
- * containers. So those that ended within the same LINGER_MS do it together: the first writes, the others find little. */
+/* The overlay's end writes the whole file system below back, and keeps whoever changes that waiting meanwhile: the
+ * next containers. So those that ended within the same LINGER_MS do it together: the first writes, the others find
+ * little. */
 static void linger(struct monitor *m)
 {
 	struct timespec t;

@@ -89,7 +89,7 @@ struct monitor {
 	enum phase phase;
 	pid_t pid;
 	int pidfd, control, listener, exit_file;
-	int mounts, root; /* the container's mount namespace, and in it what lies on the disk: held for the end, see finish() */
+	int mounts, root; /* the container's mount namespace, and in it what lies on the disk: see finish(), linger() */
 	struct monitor_channel channels[MONITOR_CHANNELS];
 	struct rep_monitor_state state;
 	struct stdio stdio;

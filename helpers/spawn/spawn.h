@@ -31,8 +31,8 @@ struct spare {
 int spare_make(struct spare *s, const struct policy_spawn *policy);
 /* Kills and reaps it. */
 void spare_end(struct spare *s);
-/* Gives it (or one made now) its container and hands it to the caller: *ret; *s is none then. before: pidfd of a monitor
- * whose end it is to await, or -EBADF. 0 or -errno. */
+/* Gives it (or one made now) its container and hands it to the caller: *ret; *s is none then. before: pidfd of a
+ * monitor whose end it is to await, or -EBADF. 0 or -errno. */
 int spare_take(struct spare *s, const struct req_spawn_create *req, int before, const struct policy_spawn *policy,
 	       struct spare *ret);
 

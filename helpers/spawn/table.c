@@ -267,7 +267,7 @@ int table_make_way(struct table *t, const uint8_t *id, int *ret_before)
 		entry_receive(t, e);
 	if (e)
 		return -EEXIST;
-	/* It may go on giving slow clients what is theirs, but is to hold the container's files no longer than it must. */
+	/* It may go on giving slow clients what is theirs, but must not hold the container's files longer than that. */
 	TAILQ_FOREACH(e, &t->entries, next)
 		if (memcmp(e->id, id, ID_BYTES) == 0 && sys_pidfd_send_signal(e->monitor_pidfd, SIGNAL_LEAVE) == 0)
 			before = e->monitor_pidfd;
