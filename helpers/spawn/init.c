@@ -196,8 +196,8 @@ static int prepare(struct init *in)
 	size_t n;
 	int e;
 
-	/* Mounts that end with us would have to be written back before anyone sees that we have exited. Our /proc is still
-	 * the host's; without one it costs that time. */
+	/* Mounts that end with us would have to be written back before anyone sees that we have exited. Our /proc is
+	 * still the host's; without one it costs that time. */
 	in->mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	if ((e = join_cgroups(in)) < 0 || (e = write_label(in)) < 0 || (e = become_root(in)) < 0 ||
 	    (e = set_oom_score(in)) < 0 || (e = set_names(in)) < 0)

@@ -124,8 +124,8 @@ static int listen_at(struct monitor *m, const char *name)
 /* Checked by spawn already; owner by euid, so that all the namespace's capabilities are ours from here on. */
 static int join_namespaces(struct monitor *m, const struct req_spawn_create *q)
 {
-	/* Version 1 of cgroups lets a process move itself only when its saved uid is its effective one, and inside the user
-	 * namespace neither can be named any more. */
+	/* Version 1 of cgroups lets a process move itself only when its saved uid is its effective one, and inside the
+	 * user namespace neither can be named any more. */
 	if (setresuid((uid_t)-1, (uid_t)-1, geteuid()) < 0)
 		return failed(m, -errno, "setresuid");
 	if (setns(q->userns, CLONE_NEWUSER) < 0)
