@@ -22,11 +22,14 @@ CPPFLAGS += -D_GNU_SOURCE
 CFLAGS += -std=gnu17 -g -fPIE -ffunction-sections -fdata-sections $(WARN) $(CFLAGS_$(MODE)) $(WERROR)
 LDFLAGS += -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed -pie $(LDFLAGS_$(MODE))
 
-SRC_POSTERN := $(wildcard helpers/base/*.c helpers/protocol/*.c) $(if $(filter asan,$(MODE)),tests/asan.c)
+SRC_POSTERN := $(wildcard helpers/base/*.c helpers/protocol/*.c)
 HELPERS := $(filter-out base protocol,$(patsubst helpers/%/,%,$(dir $(wildcard helpers/*/main.c))))
 SRC_CONTROLLER := $(wildcard controller/*.c) $(foreach d,api state spec container image network volume resolver,$(wildcard controller/$(d)/*.c))
 SRC_CLI := $(wildcard controller/cli/*.c)
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+
+# Named, not in the library: nothing asks for what it defines.
+ASAN := $(if $(filter asan,$(MODE)),$(call obj,tests/asan.c))
 
 LIB := $(B)/libpostern.a
 LIB_CONTROLLER := $(B)/libcontroller.a
@@ -64,16 +67,16 @@ $(LIB_CONTROLLER): $(call obj,$(filter-out controller/main.c,$(SRC_CONTROLLER)))
 $(B)/obj/controller/spec/default_profile.o: policy/seccomp/default.json
 
 define helper_rule
-$(B)/bin/postern-$(1): $(call obj,$(wildcard helpers/$(1)/*.c)) $(LIB)
+$(B)/bin/postern-$(1): $(call obj,$(wildcard helpers/$(1)/*.c)) $(ASAN) $(LIB)
 	@mkdir -p $$(@D)
 	$$(CC) $$(LDFLAGS) $(call STATIC_OF,$(1)) -o $$@ $$^ $(LIBS_$(1))
 endef
 $(foreach h,$(HELPERS),$(eval $(call helper_rule,$(h))))
 
-$(B)/bin/posternd: $(call obj,controller/main.c) $(LIB_CONTROLLER) $(LIB)
+$(B)/bin/posternd: $(call obj,controller/main.c) $(ASAN) $(LIB_CONTROLLER) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CONTROLLER)
-$(B)/bin/postern: $(call obj,$(SRC_CLI)) $(LIB)
+$(B)/bin/postern: $(call obj,$(SRC_CLI)) $(ASAN) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
 
