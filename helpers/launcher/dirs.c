@@ -80,11 +80,11 @@ static int store_create(struct launcher *l, int data)
 
 	if (parent < 0)
 		return parent;
-	l->store_dir = dir_make(parent, "tree", 0711, FOREIGN_FIRST, FOREIGN_FIRST);
+	l->store_dir = dir_make(parent, "tree", 0711, l->ids.store_first, l->ids.store_first);
 	if (l->store_dir < 0)
 		return l->store_dir;
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		_cleanup_close_ int fd = dir_make(l->store_dir, parts[i], 0711, FOREIGN_FIRST, FOREIGN_FIRST);
+		_cleanup_close_ int fd = dir_make(l->store_dir, parts[i], 0711, l->ids.store_first, l->ids.store_first);
 
 		if (fd < 0)
 			return fd;

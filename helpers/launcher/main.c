@@ -33,6 +33,7 @@ static const char usage[] =
 	"  --group NAME      group that may connect to the socket (everyone; the policy decides what they may do)\n"
 	"  --log FILE        messages of all programs (standard error)\n"
 	"  --daemon          go to the background\n"
+	"  --single-id       map no subordinate ids, though there are some (users only)\n"
 	"  --purge           end what runs and remove data, cgroups and status for good; do not start\n";
 
 static int parse_ranges(const char *text, struct config *c)
@@ -66,7 +67,7 @@ static int parse(int argc, char **argv, struct config *c)
 	static const struct option options[] = {
 		{ "data", 1, NULL, 'd' }, { "run", 1, NULL, 'r' }, { "policy", 1, NULL, 'p' }, { "bin", 1, NULL, 'b' },
 		{ "cgroup", 1, NULL, 'c' }, { "ids", 1, NULL, 'i' }, { "ranges", 1, NULL, 'R' }, { "group", 1, NULL, 'g' },
-		{ "log", 1, NULL, 'l' }, { "daemon", 0, NULL, 'D' }, { "purge", 0, NULL, 'P' }, { "help", 0, NULL, 'h' },
+		{ "log", 1, NULL, 'l' }, { "daemon", 0, NULL, 'D' }, { "purge", 0, NULL, 'P' }, { "single-id", 0, NULL, 's' }, { "help", 0, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	uint64_t number;
@@ -93,6 +94,7 @@ static int parse(int argc, char **argv, struct config *c)
 			c->ids_base = (uint32_t)number;
 			break;
 		case 'D': c->daemon = true; break;
+		case 's': c->single_id = true; break;
 		case 'P': c->purge = true; break;
 		case 'h': fputs(usage, stdout); exit(0);
 		default: r = -EINVAL;
@@ -116,23 +118,35 @@ static int pair(int sockets[2])
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0 ? -errno : 0;
 }
 
+/* Its part of the policy. In the range namespace the engine's ids may have other numbers. */
+static int policy_memfd(struct launcher *l, const struct row *row)
+{
+	size_t size = 0;
+	struct policy_common *part = (struct policy_common *)policy_part(&l->policy, row->id, &size);
+
+	if (!part)
+		return -EBADF;
+	part->ids_base = row->userns == USERNS_RANGE ? engine_id_in_range(l, 0) : engine_id(l, 0);
+	return memfd_sealed("policy", part, size);
+}
+
 /* What every program is given beside its own: policy part, keep, socket to audit. */
 static int children_prepare(struct launcher *l)
 {
 	for (unsigned i = 0; i < HELPER_COUNT; i++) {
 		l->children[i].audit = l->children[i].audit_peer = l->children[i].controller_end = -EBADF;
-		l->children[i].keep = l->children[i].policy = -EBADF;
+		l->children[i].keep = l->children[i].policy = l->children[i].program = -EBADF;
 	}
 	for (unsigned i = 0; i < nrows; i++) {
 		struct child *c = &l->children[rows[i].id];
-		size_t size = 0;
-		const void *part = policy_part(&l->policy, rows[i].id, &size);
 		int sockets[2], r;
 
+		if (l->absent & 1u << rows[i].id)
+			continue;
 		c->row = &rows[i];
 		c->keep = memfd_shared("keep", sizeof(struct keep));
-		c->policy = part ? memfd_sealed("policy", part, size) : -EBADF;
-		if (c->keep < 0 || (part && c->policy < 0))
+		c->policy = policy_memfd(l, &rows[i]);
+		if (c->keep < 0 || (c->policy < 0 && c->policy != -EBADF))
 			return -ENOMEM;
 		if (rows[i].id == HELPER_AUDIT || rows[i].id == HELPER_CONTROLLER)
 			continue;
@@ -196,7 +210,8 @@ static int prepare(struct launcher *l)
 	int r;
 
 	raise_own_limits();
-	STEP("cgroups", cgroups_create(l));
+	if (!(l->absent & 1u << HELPER_CGROUP))
+		STEP("cgroups", cgroups_create(l));
 	STEP("policy", policy_load(l));
 	STEP("directories", dirs_create(l));
 	STEP("namespaces", namespaces_create(l));
@@ -240,10 +255,10 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
-	if (geteuid() != 0) {
-		log_error("only root can start the system engine");
+	l.ids = (struct ids){ .count = IDS_PER_ENGINE, .store_first = FOREIGN_FIRST, .nmap = 1,
+			      .map = { { 0, MAP_SIZE } } };
+	if (geteuid() != 0 && user_enter(&l) < 0)
 		return 1;
-	}
 	r = fd_devs_read(&l.devs);
 	if (r < 0)
 		log_error("/proc: %s", strerror(-r));

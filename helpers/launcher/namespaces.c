@@ -127,12 +127,13 @@ static int range_above(pid_t pid)
 
 static int range_recover(struct launcher *l)
 {
-	int copy = openat(l->cgroups.all[V2].dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), found = -ENOENT;
+	int copy = l->cgroups.n ? openat(l->cgroups.all[V2].dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
 	DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	int found = -ENOENT;
 	struct dirent *e;
 
 	if (!d)
-		return -errno;
+		return -ENOENT;
 	while (found < 0 && (e = readdir(d))) {
 		char path[300], *text, *save = NULL;
 		_cleanup_close_ int procs = -EBADF;
@@ -158,10 +159,16 @@ static int range_recover(struct launcher *l)
 /* The container ids, and single ids of the engine's own as they are. */
 static void write_map(const struct launcher *l, const uint32_t *offsets, size_t n, char *map, size_t size)
 {
-	uint32_t first = l->policy.controller.range_first, last = l->policy.controller.range_last;
-	size_t at = (size_t)snprintf(map, size, "%u %u %u\n", first, first, last - first + 1);
+	const struct policy_common *p = &l->policy.controller;
+	uint32_t first = p->range_first;
+	size_t at;
 
-	for (size_t i = 0; i < n; i++)
+	/* A user's engine has one range, which lies elsewhere inside (user.c). */
+	if (p->ids_shared)
+		at = policy_map_format(p, first, 0, map);
+	else
+		at = (size_t)snprintf(map, size, "%u %u %u\n", first, first, p->range_last - first + 1);
+	for (size_t i = 0; i < n && l->ids.count; i++)
 		at += (size_t)snprintf(map + at, size - at, "%u %u 1\n", engine_id(l, offsets[i]), engine_id(l, offsets[i]));
 }
 
@@ -169,7 +176,7 @@ static int range_create(struct launcher *l)
 {
 	static const uint32_t uids[] = { HELPER_IDMAP, HELPER_NETNS, HELPER_SPAWN, IDS_OWNER };
 	static const uint32_t gids[] = { HELPER_IDMAP, HELPER_NETNS, HELPER_SPAWN, IDS_OWNER, IDS_CGROUP_GID };
-	char uid_map[512], gid_map[512];
+	char uid_map[POLICY_MAP_TEXT + 256], gid_map[POLICY_MAP_TEXT + 256];
 	int found = range_recover(l);
 
 	if (found >= 0) {
@@ -222,6 +229,9 @@ static int files_create(struct launcher *l, int *fds)
 			r = bind_into(root, policy->paths[i].path, policy->paths[i].path, /* recursive= */ true);
 	if (r == 0 && policy->ndevices)
 		r = bind_into(root, "/dev", "/dev", /* recursive= */ false);
+	/* What is mounted below may not be taken off in a user's namespace: mount_namespaces(7). */
+	if (r == -EINVAL)
+		r = bind_into(root, "/dev", "/dev", /* recursive= */ true);
 	if (r == 0)
 		r = bind_into(root, store, "/.store", /* recursive= */ false);
 	if (r < 0)
@@ -250,13 +260,13 @@ static int spawn_create(struct launcher *l, int *fds)
 
 int namespaces_create(struct launcher *l)
 {
-	char map[64];
+	char map[POLICY_MAP_TEXT];
 	int fds[4], r;
 
 	l->range_ns = range_create(l);
 	if (l->range_ns < 0)
 		return l->range_ns;
-	snprintf(map, sizeof(map), "0 %u %u\n", FOREIGN_FIRST, MAP_SIZE);
+	policy_map_format(&l->policy.controller, 0, l->ids.store_first, map);
 	l->store_ns = make_userns(map, map);
 	if (l->store_ns < 0)
 		return l->store_ns;

@@ -31,7 +31,7 @@ static void describe(FILE *f, const struct launcher *l, const struct child *c)
 	json_u64(&j, "restarts", c->restarts);
 	snprintf(caps, sizeof(caps), "%llx", (unsigned long long)row->caps);
 	json_str(&j, "row_caps", caps);
-	json_u64(&j, "row_uid", row->userns == USERNS_STORE ? FOREIGN_FIRST : engine_id(l, row->id));
+	json_u64(&j, "row_uid", row->userns == USERNS_STORE ? l->ids.store_first : engine_id(l, row->id));
 	add_flag(&j, "row_no_new_privs", row->no_new_privs);
 	add_flag(&j, "row_seccomp", row->seccomp);
 	add_flag(&j, "landlock", row->landlock);
