@@ -65,7 +65,7 @@ static uint32_t last_id(const struct spec_input *in)
 	return last ? last->first + last->count - 1 : MAP_SIZE - 1;
 }
 
-static bool is_mapped(const struct spec_input *in, uint32_t id)
+bool spec_maps(const struct spec_input *in, uint32_t id)
 {
 	return in->ids ? policy_maps(in->ids, id) : id < MAP_SIZE;
 }
@@ -78,12 +78,12 @@ static int build_user(cJSON *process, const struct spec_input *in, const cJSON *
 	const cJSON *e;
 	uint64_t gid;
 
-	if (!is_mapped(in, in->uid) || !is_mapped(in, in->gid))
+	if (!spec_maps(in, in->uid) || !spec_maps(in, in->gid))
 		return err_set(err, 400, "user %u:%u is not mapped: a container has the ids 0 to %u", in->uid, in->gid,
 			       last_id(in));
 	/* What the image lists besides is worth no failure. */
 	for (i = 0; i < in->ngroups && n < ARRAY_SIZE(gids); i++)
-		if (is_mapped(in, in->groups[i]) || !in->ids)
+		if (spec_maps(in, in->groups[i]) || !in->ids)
 			gids[n++] = in->groups[i];
 	cJSON_ArrayForEach(e, json_get(host, "GroupAdd")) {
 		if (text_u64(e->valuestring, MAP_SIZE - 1, &gid))
@@ -99,7 +99,7 @@ static int build_user(cJSON *process, const struct spec_input *in, const cJSON *
 
 		for (before = 0; before < i && gids[before] != gids[i]; before++)
 			;
-		if (!is_mapped(in, gids[i]))
+		if (!spec_maps(in, gids[i]))
 			return err_set(err, 400, "group %u is not mapped: a container has the ids 0 to %u", gids[i],
 				       last_id(in));
 		if (before == i && json_put(groups, NULL, cJSON_CreateNumber(gids[i]), err))

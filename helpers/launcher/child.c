@@ -166,8 +166,9 @@ static int become(struct launcher *l, const struct row *row)
 	uid_t euid = row->owner_euid ? engine_id_in_range(l, IDS_OWNER) : uid;
 	gid_t shared = engine_id(l, IDS_CGROUP_GID);
 	bool joins = row->in_spawn_cgroup || row->id == HELPER_CGROUP; /* the owner may only give files to a group it is in */
+	uint64_t caps = row->caps | (l->ids.count ? 0 : row->caps_one_id);
 	/* A process that enters a container's user namespace gets that namespace's full set anew (user_namespaces(7)). */
-	int r = sandbox_bounding_set(row->caps);
+	int r = sandbox_bounding_set(caps);
 
 	if (r < 0)
 		return r;
@@ -175,7 +176,7 @@ static int become(struct launcher *l, const struct row *row)
 	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || (l->ids.count && setgroups(joins ? 1 : 0, &shared) < 0) || setresgid(uid, uid, uid) < 0 ||
 	    setresuid(uid, euid, uid) < 0)
 		return -errno;
-	r = sandbox_caps_pass(row->caps);
+	r = sandbox_caps_pass(caps);
 	if (r < 0)
 		return r;
 	if (row->no_new_privs && !row->owner_euid && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

@@ -43,6 +43,7 @@ struct row {
 	bool owner_euid; /* effective uid IDS_OWNER */
 	bool no_new_privs, seccomp, landlock; /* as it ends up; shown by `postern helpers` */
 	bool in_spawn_cgroup;
+	uint64_t caps_one_id; /* beside caps, where one id is all there is */
 };
 extern const struct row rows[];
 extern const unsigned nrows;
