@@ -117,6 +117,12 @@ int policy_load(struct launcher *l);
 
 /* user.c: enters a user and mount namespace as its root; l->ids and l->absent. The reason of a failure is logged. */
 int user_enter(struct launcher *l);
+/* Leaves word of that namespace for the next launcher, which must be in the same one while containers live there. */
+int user_record(struct launcher *l);
+
+/* monitors.c: each(pid) for every living monitor until one call returns something else than -ENOENT, which is returned. */
+int monitors_each(int dir, int (*each)(pid_t monitor));
+void monitors_kill(struct launcher *l); /* all containers, then their monitors */
 
 /* child.c */
 int child_start(struct launcher *l, struct child *c);

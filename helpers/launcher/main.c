@@ -232,7 +232,11 @@ static int run(struct launcher *l)
 	int r;
 
 	STEP("another launcher", dirs_lock(l));
+	if (l->ids.user)
+		STEP("user namespace", user_record(l));
 	if (l->config.purge) {
+		if (l->ids.user)
+			monitors_kill(l);
 		cgroups_remove(l, /* containers= */ true);
 		return dirs_purge(l);
 	}

@@ -127,13 +127,15 @@ static int range_above(pid_t pid)
 
 static int range_recover(struct launcher *l)
 {
-	int copy = l->cgroups.n ? openat(l->cgroups.all[V2].dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+	if (l->absent & 1u << HELPER_CGROUP)
+		return monitors_each(l->monitors_dir, range_above);
+
+	int copy = openat(l->cgroups.all[V2].dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), found = -ENOENT;
 	DIR *d = copy < 0 ? NULL : fdopendir(copy);
-	int found = -ENOENT;
 	struct dirent *e;
 
 	if (!d)
-		return -ENOENT;
+		return -errno;
 	while (found < 0 && (e = readdir(d))) {
 		char path[300], *text, *save = NULL;
 		_cleanup_close_ int procs = -EBADF;

@@ -8,15 +8,19 @@
  * namespace they are shifted to RANGE_FIRST, so that there is no id 0 there and no container's map has to name one.
  *
  * Trusted: /etc/subuid and /etc/subgid; the options, which are the user's own. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/nsfs.h>
 #include <pwd.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -220,6 +224,102 @@ static uint32_t low_ids(const struct launcher *l, const struct pieces *uids, con
 	return total - others < OVERFLOW_ID ? (uint32_t)(total - others) : OVERFLOW_ID;
 }
 
+/* --- after an earlier launcher: its containers live on in its namespace, and only from there can anyone be their helper --- */
+
+static bool is_namespace(int fd, ino_t ino)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_ino == ino;
+}
+
+/* The namespace right below ours that a process lives in or below, when it has that number. */
+static int namespace_above(const char *pid, ino_t host, ino_t wanted)
+{
+	_cleanup_close_ int ns = -EBADF;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%.16s/ns/user", pid);
+	ns = open(path, O_RDONLY | O_CLOEXEC);
+	while (ns >= 0 && !is_namespace(ns, host)) {
+		int up = ioctl(ns, NS_GET_PARENT);
+
+		if (up >= 0 && is_namespace(up, host)) {
+			close_fd(up);
+			return is_namespace(ns, wanted) ? TAKE_FD(ns) : -ENOENT;
+		}
+		close_fd(ns);
+		ns = up;
+	}
+	return -ENOENT;
+}
+
+/* Numbers of namespaces are used again: it must have the very map that ours would have. */
+static bool has_map(int ns, const struct words *w)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		FILE *f = setns(ns, CLONE_NEWUSER) < 0 ? NULL : fopen("/proc/self/uid_map", "re");
+		unsigned n = 0;
+		char word[16];
+
+		while (f && fscanf(f, "%15s", word) == 1 && n < w->n && strcmp(word, w->text[n]) == 0)
+			n++;
+		_exit(!f || n != w->n || !feof(f));
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void record_path(const struct launcher *l, char ret[PATH_SIZE + 16])
+{
+	snprintf(ret, PATH_SIZE + 16, "%s/userns", l->config.run);
+}
+
+/* 0 when it was entered; -ENOENT when there is none any more. */
+static int enter_earlier(struct launcher *l, const struct words *uids)
+{
+	char path[PATH_SIZE + 16], number[24] = "";
+	FILE *f = (record_path(l, path), fopen(path, "re"));
+	struct stat self;
+	struct dirent *e;
+	uint64_t wanted;
+	int r = -ENOENT;
+	DIR *proc;
+
+	if (!f)
+		return -ENOENT;
+	if (!fgets(number, sizeof(number), f) || text_u64(number, UINT64_MAX, &wanted) < 0)
+		wanted = 0;
+	fclose(f);
+	proc = wanted && stat("/proc/self/ns/user", &self) == 0 ? opendir("/proc") : NULL;
+	while (proc && r == -ENOENT && (e = readdir(proc))) {
+		_cleanup_close_ int ns = e->d_name[0] >= '1' && e->d_name[0] <= '9'
+						 ? namespace_above(e->d_name, self.st_ino, (ino_t)wanted) : -EBADF;
+
+		if (ns >= 0 && has_map(ns, uids))
+			r = setns(ns, CLONE_NEWUSER) < 0 ? -errno : 0;
+	}
+	if (proc)
+		closedir(proc);
+	return r;
+}
+
+int user_record(struct launcher *l)
+{
+	_cleanup_close_ int fd = -EBADF;
+	char path[PATH_SIZE + 16], text[24];
+	struct stat st;
+
+	record_path(l, path);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0 || stat("/proc/self/ns/user", &st) < 0)
+		return -errno;
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)st.st_ino);
+	return fd_write_all(fd, text, strlen(text));
+}
+
 static int enter_namespace(struct launcher *l)
 {
 	static struct words uid_words, gid_words;
@@ -236,7 +336,10 @@ static int enter_namespace(struct launcher *l)
 	if (low == 0) {
 		l->ids = (struct ids){ .user = true, .nmap = 1, .map = { { 0, 1 } } };
 		l->config.ids_base = 0;
-		r = enter_single(uid, gid);
+		add_extent(&uid_words, 0, uid, 1);
+		r = enter_earlier(l, &uid_words);
+		if (r == -ENOENT)
+			r = enter_single(uid, gid);
 	} else {
 		l->ids = (struct ids){ .user = true, .count = IDS_PER_ENGINE };
 		l->config.ids_base = OWN_FIRST;
@@ -244,6 +347,8 @@ static int enter_namespace(struct launcher *l)
 		make_words(&gid_words, &gids, gid, low);
 		r = make_map(&l->ids, &uid_words, &gid_words);
 		if (r == 0)
+			r = enter_earlier(l, &uid_words);
+		if (r == -ENOENT)
 			r = enter_mapped(&uid_words, &gid_words);
 		if (r == -ENOENT)
 			log_error("newuidmap is missing: apt-get install uidmap, or start with --single-id");
