@@ -31,7 +31,8 @@ int audit_verify(const char *dir, FILE *out);
 /* One line each, or with `json` the records as they are. filter may be NULL. */
 int audit_list(const char *dir, const struct audit_filter *filter, FILE *out, bool json);
 
-/* As list, then what is appended from now on, until out fails or a signal ends the program. */
+/* As list, then what is appended from now on, until out fails, the log is
+ * removed, or a signal ends the program. */
 int audit_follow(const char *dir, const struct audit_filter *filter, FILE *out, bool json);
 
 /* format "json": the records; "ocsf": one OCSF event (JSON) each: API Activity (class 6003);

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cjson/cJSON.h>
@@ -82,10 +83,18 @@ int audit_list(const char *dir, const struct audit_filter *f, FILE *out, bool js
 	return e;
 }
 
+/* Nothing can come any more: the engine and its data were removed. */
+static bool removed(const struct audit_reader *r)
+{
+	struct stat st;
+
+	return fstat(fileno(r->file), &st) == 0 && st.st_nlink == 0;
+}
+
 int audit_follow(const char *dir, const struct audit_filter *f, FILE *out, bool json)
 {
 	struct audit_reader *r = malloc(sizeof(*r));
-	int e = AUDIT_UNREADABLE;
+	int e = AUDIT_OK;
 	long end = 0;
 
 	if (!r || audit_open(r, dir, "audit.log") < 0) {
@@ -106,6 +115,8 @@ int audit_follow(const char *dir, const struct audit_filter *f, FILE *out, bool 
 			break;
 		/* A line that is not whole yet is read again. */
 		if (!audit_next(r) || !r->complete) {
+			if (removed(r))
+				break;
 			usleep(FOLLOW_MS * 1000);
 			clearerr(r->file);
 			fseek(r->file, end, SEEK_SET);
@@ -117,7 +128,6 @@ int audit_follow(const char *dir, const struct audit_filter *f, FILE *out, bool 
 		if (audit_matches(f, &rec))
 			show(out, r, &rec, json);
 		audit_record_free(&rec);
-		e = AUDIT_OK;
 	}
 	audit_close(r);
 	free(r);

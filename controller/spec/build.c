@@ -332,7 +332,8 @@ static int build_annotations(cJSON *spec, const struct spec_input *in, const cha
 	cJSON_ArrayForEach(e, json_get(host, "Annotations"))
 		if (json_put_text(annotations, e->string, e->valuestring, err))
 			return -1;
-	if (!annotations || (get_bool(host, "Init") && json_put_text(annotations, "org.postern.init", "true", err)))
+	if (!annotations || (get_bool(host, "Init") && json_put_text(annotations, "org.postern.init", "true", err)) ||
+	    (get_bool(host, "AutoRemove") && json_put_text(annotations, "org.postern.volatile", "true", err)))
 		return -1;
 	return build_files(annotations, in, hostname, err);
 }

@@ -57,26 +57,16 @@ int fd_identify(int fd, struct fd_id *ret)
 int fd_devs_read(struct fd_devs *ret)
 {
 	_cleanup_close_ int memfd = memfd_create("probe", MFD_CLOEXEC);
-	struct fd_devs devs = { 0 };
-	struct fd_id id;
-	int r;
+	struct fd_id anonymous, ns, proc;
+	int r = memfd < 0 ? -errno : identify(memfd, "", &anonymous);
 
-	if (memfd < 0)
-		return -errno;
-	r = identify(memfd, "", &id);
-	if (r < 0)
-		return r;
-	devs.memfd = id.dev;
-	r = identify(AT_FDCWD, "/proc/self/ns/net", &id);
-	if (r < 0)
-		return r;
-	devs.nsfs = id.dev;
-	r = identify(AT_FDCWD, "/proc", &id);
-	if (r < 0)
-		return r;
-	devs.proc = id.dev;
-	*ret = devs;
-	return 0;
+	if (r == 0)
+		r = identify(AT_FDCWD, "/proc/self/ns/net", &ns);
+	if (r == 0)
+		r = identify(AT_FDCWD, "/proc", &proc);
+	if (r == 0)
+		*ret = (struct fd_devs){ .memfd = anonymous.dev, .nsfs = ns.dev, .proc = proc.dev };
+	return r;
 }
 
 int fd_devs_cgroup(struct fd_devs *devs, int dir)
@@ -231,6 +221,26 @@ int netns_prove(int fd, int userns)
 	if (actual < 0)
 		return -errno;
 	return fd_same(actual, userns) ? 0 : -EPERM;
+}
+
+DIR *fd_opendir(int dir)
+{
+	_cleanup_close_ int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (d)
+		TAKE_FD(fd);
+	return d;
+}
+
+struct dirent *fd_readdir(DIR *d)
+{
+	struct dirent *e;
+
+	do
+		e = readdir(d);
+	while (e && (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")));
+	return e;
 }
 
 int fd_read_all(int fd, size_t max, char **ret, size_t *ret_len)

@@ -6,6 +6,7 @@
 #ifndef POSTERN_BASE_FD_H
 #define POSTERN_BASE_FD_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -74,6 +75,11 @@ int netns_prove(int fd, int userns);
 
 /* True when both fds are of the same object (device and inode). */
 bool fd_same(int a, int b);
+
+/* The entries of a directory from its first one on, without touching the fd's own position. NULL with errno. */
+DIR *fd_opendir(int dir);
+/* The next one that is neither "." nor "..", or NULL. */
+struct dirent *fd_readdir(DIR *d);
 
 /* Reads a whole file or memfd of at most max bytes into fresh memory, NUL-terminated. -EFBIG above max. */
 int fd_read_all(int fd, size_t max, char **ret, size_t *ret_len);

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char digits[] = "0123456789abcdef";
+
 void hex_encode(const uint8_t *bytes, size_t n, char *out)
 {
-	static const char digits[] = "0123456789abcdef";
-
 	for (size_t i = 0; i < n; i++) {
 		out[2 * i] = digits[bytes[i] >> 4];
 		out[2 * i + 1] = digits[bytes[i] & 15];
@@ -16,24 +16,12 @@ void hex_encode(const uint8_t *bytes, size_t n, char *out)
 	out[2 * n] = '\0';
 }
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
 int hex_decode(const char *text, uint8_t *ret, size_t n)
 {
-	if (strnlen(text, 2 * n + 1) != 2 * n)
+	if (strnlen(text, 2 * n + 1) != 2 * n || strspn(text, digits) != 2 * n)
 		return -EINVAL;
-	for (size_t i = 0; i < 2 * n; i++)
-		if (digit(text[i]) < 0)
-			return -EINVAL;
 	for (size_t i = 0; i < n; i++)
-		ret[i] = (uint8_t)(digit(text[2 * i]) << 4 | digit(text[2 * i + 1]));
+		ret[i] = (uint8_t)((strchr(digits, text[2 * i]) - digits) << 4 | (strchr(digits, text[2 * i + 1]) - digits));
 	return 0;
 }
 

@@ -3,7 +3,6 @@
  * The owner of a subtree can kill and freeze anything in it, so no program of ours but spawn is below R/containers
  * (cgroups(7), Documentation/admin-guide/cgroup-v2.rst "Delegation"). R may be "a/b": of the directories above the last one,
  * those that we made carry a mark (trusted.*, which only root of the host can set) and are removed with it. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -228,36 +227,30 @@ int cgroups_enter(struct launcher *l, const struct row *row)
 	return r;
 }
 
-/* Calls each(dir, name) for the directories below dir (borrowed) until one call returns something else than 0. */
-static int for_each_below(int dir, unsigned depth, int (*each)(int dir, const char *name, unsigned depth))
+static bool has_containers(int dir)
 {
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-	DIR *d = copy < 0 ? NULL : fdopendir(copy);
-	struct dirent *e;
+	DIR *d = fd_opendir(dir);
+	bool found = false;
 
-	if (!d)
-		return -errno;
-	while (r == 0 && (e = readdir(d)))
-		if (e->d_type == DT_DIR && e->d_name[0] != '.')
-			r = each(dir, e->d_name, depth);
-	closedir(d);
-	return r;
+	for (struct dirent *e; d && !found && (e = fd_readdir(d));)
+		found = strlen(e->d_name) == ID_HEX;
+	if (d)
+		closedir(d);
+	return found;
 }
 
-static int is_container(int dir, const char *name, unsigned depth)
-{
-	return strlen(name) == ID_HEX;
-}
-
-/* rmdir(2) takes only what has no process: removing is never killing. Always 0: what stays shows in the directory above. */
-static int remove_tree(int parent, const char *name, unsigned depth)
+/* rmdir(2) takes only what has no process: removing is never killing. What stays shows in the directory above. */
+static void remove_tree(int parent, const char *name, unsigned depth)
 {
 	_cleanup_close_ int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = dir < 0 || depth == DEPTH_MAX ? NULL : fd_opendir(dir);
 
-	if (dir >= 0 && depth < DEPTH_MAX)
-		for_each_below(dir, depth + 1, remove_tree);
+	for (struct dirent *e; d && (e = fd_readdir(d));)
+		if (e->d_type == DT_DIR)
+			remove_tree(dir, e->d_name, depth + 1);
+	if (d)
+		closedir(d);
 	unlinkat(parent, name, AT_REMOVEDIR);
-	return 0;
 }
 
 static void remove_marked_parents(int root, const char *path)
@@ -291,7 +284,7 @@ void cgroups_remove(struct launcher *l, bool containers)
 	/* What a helper had forked may outlive it by a moment. */
 	if (containers ? top >= 0 : helpers >= 0)
 		kill_all(containers ? top : helpers);
-	if (!containers && for_each_below(dir, 0, is_container) > 0)
+	if (!containers && has_containers(dir))
 		return; /* they live on, and the next launcher finds them */
 	/* A process that has ended still counts until it is reaped, and version 1 has no word for when that is. */
 	for (int try = 0; left && try < TRIES; try++) {

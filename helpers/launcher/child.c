@@ -52,47 +52,15 @@ static void add_arg(struct plan *p, const char *format, const char *name, int nu
 		snprintf(to, ARG_SIZE, format, name);
 }
 
-/* fd 7 and what follows: what the row needs (names.h, README of each helper). */
-static void plan_own_fds(struct launcher *l, const struct row *row, struct plan *p)
+/* What the row's table cannot say: fds whose number varies, and the arguments that name them. */
+static void add_special(struct launcher *l, const struct row *row, struct plan *p)
 {
 	switch (row->id) {
-	case HELPER_IDMAP:
-		add_fd(p, l->idmap_mount[0]);
-		add_fd(p, l->range_ns);
-		break;
-	case HELPER_NETNS:
-		add_fd(p, l->range_ns);
-		break;
-	case HELPER_LOOKUP:
-		add_fd(p, l->lookup_mount[0]);
-		add_fd(p, l->proc);
-		break;
-	case HELPER_MOUNT:
-		add_fd(p, l->lookup_mount[1]);
-		add_fd(p, l->idmap_mount[1]);
-		add_fd(p, l->mount_seal[0]);
-		add_fd(p, l->store_in_files);
-		break;
 	case HELPER_CGROUP:
-		add_fd(p, l->cgroups.all[V2].dir);
 		for (unsigned i = V2 + 1; i < l->cgroups.n; i++)
 			add_arg(p, "--v1=%s:%d", l->cgroups.all[i].controller, (int)add_fd(p, l->cgroups.all[i].dir));
 		break;
-	case HELPER_DEVICE:
-		add_fd(p, l->device_box[0]);
-		add_fd(p, l->device_box[1]);
-		add_fd(p, l->cgroups.all[V2].dir);
-		break;
-	case HELPER_SPAWN:
-		add_fd(p, l->monitors_dir);
-		add_fd(p, l->range_ns);
-		break;
-	case HELPER_LAYER:
-		add_fd(p, l->store_dir);
-		break;
 	case HELPER_AUDIT:
-		add_fd(p, l->audit_anchors);
-		add_fd(p, l->kmsg);
 		for (unsigned i = 0; i < HELPER_COUNT; i++)
 			if (l->children[i].audit_peer >= 0)
 				add_arg(p, "--channel=%s:%d", helper_name((enum helper_id)i), (int)add_fd(p, l->children[i].audit_peer));
@@ -115,23 +83,15 @@ static void plan_own_fds(struct launcher *l, const struct row *row, struct plan 
 
 static int make_plan(struct launcher *l, struct child *c, int channel, struct plan *p)
 {
-	const char *prefix = c->row->id == HELPER_CONTROLLER ? "posternd" : "postern-%s";
-
 	memset(p, 0, sizeof(*p));
-	add_arg(p, prefix, helper_name(c->row->id), -1);
+	add_arg(p, c->row->id == HELPER_CONTROLLER ? "posternd" : "postern-%s", helper_name(c->row->id), -1);
 	add_fd(p, channel);
-	switch (c->row->id) {
-	case HELPER_CONTROLLER:
-		add_fd(p, l->listening);
-		add_fd(p, c->policy);
-		add_fd(p, l->state_dir);
-		break;
-	default:
-		add_fd(p, c->row->id == HELPER_AUDIT ? l->audit_log : c->audit);
-		add_fd(p, c->policy);
-		add_fd(p, c->keep);
-	}
-	plan_own_fds(l, c->row, p);
+	add_fd(p, c->audit);
+	add_fd(p, c->policy);
+	add_fd(p, c->keep);
+	for (size_t i = 0; i < ARRAY_SIZE(c->row->fds) && c->row->fds[i]; i++)
+		add_fd(p, *(const int *)((const char *)l + c->row->fds[i]));
+	add_special(l, c->row, p);
 	return p->nfds > FDS_MAX ? -E2BIG : 0;
 }
 
@@ -253,47 +213,39 @@ static int program_seal(struct launcher *l, struct child *c, int file)
 	return c->program < 0 ? c->program : 0;
 }
 
-static int program_open(struct launcher *l, struct child *c)
+static int program_open(struct launcher *l, struct child *c, const char *name)
 {
-	const struct row *row = c->row;
-	char path[PATH_SIZE + 64];
-	int fd, r;
+	_cleanup_close_ int fd = -EBADF;
+	char path[PATH_SIZE + ARG_SIZE];
+	int r;
 
 	if (c->program >= 0)
 		return fcntl(c->program, F_DUPFD_CLOEXEC, FD_CHANNEL);
-	if (row->id == HELPER_CONTROLLER)
-		snprintf(path, sizeof(path), "%s/posternd", l->config.bin);
-	else
-		snprintf(path, sizeof(path), "%s/postern-%s", l->config.bin, helper_name(row->id));
+	snprintf(path, sizeof(path), "%s/%s", l->config.bin, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		log_error("%s: %s", path, strerror(errno));
 	r = fd < 0 ? -errno : program_seal(l, c, fd);
-	if (r < 0 || c->program >= 0)
-		close_fd(fd);
-	return r < 0 ? r : c->program >= 0 ? fcntl(c->program, F_DUPFD_CLOEXEC, FD_CHANNEL) : fd;
+	if (r < 0)
+		return r;
+	return c->program >= 0 ? fcntl(c->program, F_DUPFD_CLOEXEC, FD_CHANNEL) : TAKE_FD(fd);
 }
 
 /* A helper's channel to the controller is new with each start: the old one's end tells the controller that calls are lost. */
 static int new_channel(struct launcher *l, struct child *c, int *ret)
 {
+	enum helper_id id = c->row->id;
 	int pair[2];
 
-	if (c->row->id == HELPER_SEAL) {
-		*ret = dup(l->mount_seal[1]);
-		return *ret < 0 ? -errno : 0;
-	}
-	if (c->row->id == HELPER_CONTROLLER) {
-		*ret = dup(l->control[1]);
-		return *ret < 0 ? -errno : 0;
-	}
-	if (c->row->id == HELPER_AUDIT || c->row->id == HELPER_POLICY) {
-		*ret = -EBADF;
+	if (id == HELPER_AUDIT || id == HELPER_POLICY)
 		return 0;
+	if (id == HELPER_SEAL || id == HELPER_CONTROLLER) {
+		*ret = dup(id == HELPER_SEAL ? l->mount_seal[1] : l->control[1]);
+		return *ret < 0 ? -errno : 0;
 	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	c->controller_end = close_fd(c->controller_end);
+	close_fd(c->controller_end);
 	c->controller_end = pair[1];
 	*ret = pair[0];
 	return 0;
@@ -301,16 +253,16 @@ static int new_channel(struct launcher *l, struct child *c, int *ret)
 
 int child_start(struct launcher *l, struct child *c)
 {
-	_cleanup_close_ int program = program_open(l, c), channel = -EBADF;
+	_cleanup_close_ int program = -EBADF, channel = -EBADF;
 	static struct plan plan;
 	pid_t pid, parent = getpid();
 	int r;
 
-	if (program < 0)
-		return program;
 	r = new_channel(l, c, &channel);
 	if (r == 0)
 		r = make_plan(l, c, channel, &plan);
+	if (r == 0)
+		r = program = program_open(l, c, plan.args[0]);
 	if (r < 0)
 		return r;
 	pid = fork();

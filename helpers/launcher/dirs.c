@@ -2,7 +2,6 @@
  *
  * DATA/store 0700 root: nobody reaches a set-id file of an image by path; its tree (ids of images, the foreign range) is
  * handed out as an fd. DATA/state is the controller's, DATA/audit root's and append-only. RUN: socket, monitors, status. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "../base/cleanup.h"
+#include "../base/fd.h"
 #include "../base/log.h"
 #include "../base/text.h"
 #include "launcher.h"
@@ -162,18 +162,14 @@ int dirs_listen(struct launcher *l)
 /* Removes everything below dir, which must not be one that others write to meanwhile. */
 static int remove_below(int dir)
 {
-	DIR *d = fdopendir(dup(dir));
-	struct dirent *e;
+	DIR *d = fd_opendir(dir);
 	int r = 0;
 
 	if (!d)
 		return -errno;
-	rewinddir(d);
-	while ((e = readdir(d))) {
+	for (struct dirent *e; (e = fd_readdir(d));) {
 		_cleanup_close_ int fd = -EBADF;
 
-		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
-			continue;
 		if (unlinkat(dir, e->d_name, 0) == 0)
 			continue;
 		fd = openat(dir, e->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

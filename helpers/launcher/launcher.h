@@ -44,6 +44,7 @@ struct row {
 	bool no_new_privs, seccomp, landlock; /* as it ends up; shown by `postern helpers` */
 	bool in_spawn_cgroup;
 	uint64_t caps_one_id; /* beside caps, where one id is all there is */
+	size_t fds[5]; /* from FD_OWN on: offsets of fds in struct launcher, 0 after the last */
 };
 extern const struct row rows[];
 extern const unsigned nrows;
@@ -65,10 +66,10 @@ struct cgroups {
 struct child {
 	const struct row *row;
 	pid_t pid; /* 0: not running */
-	int keep; /* memfd */
+	int keep; /* memfd; the controller's state directory */
 	int policy; /* sealed memfd or -EBADF */
 	int program; /* sealed memfd of what containers could write to, else -EBADF */
-	int audit; /* this program's end of its socket to audit */
+	int audit; /* this program's end of its socket to audit; audit's log; the controller's listening socket */
 	int audit_peer; /* audit's end; held so that a restart of either keeps the queue */
 	int controller_end; /* of its present channel, until the controller has it */
 	uint32_t restarts;

@@ -144,12 +144,21 @@ static int children_prepare(struct launcher *l)
 		if (l->absent & 1u << rows[i].id)
 			continue;
 		c->row = &rows[i];
-		c->keep = memfd_shared("keep", sizeof(struct keep));
 		c->policy = policy_memfd(l, &rows[i]);
-		if (c->keep < 0 || (c->policy < 0 && c->policy != -EBADF))
-			return -ENOMEM;
-		if (rows[i].id == HELPER_AUDIT || rows[i].id == HELPER_CONTROLLER)
+		if (c->policy < 0 && c->policy != -EBADF)
+			return c->policy;
+		if (rows[i].id == HELPER_CONTROLLER) {
+			c->audit = l->listening;
+			c->keep = l->state_dir;
 			continue;
+		}
+		c->keep = memfd_shared("keep", sizeof(struct keep));
+		if (c->keep < 0)
+			return c->keep;
+		if (rows[i].id == HELPER_AUDIT) {
+			c->audit = l->audit_log;
+			continue;
+		}
 		r = pair(sockets);
 		if (r < 0)
 			return r;

@@ -5,7 +5,6 @@
  * files    a mount namespace with the store and policy's bind roots: mount and lookup find no /etc
  * spawn    the host's mounts, all nosuid, changes on the host still arrive (rslave)
  * user_namespaces(7), mount_namespaces(7), pivot_root(2) "pivot_root(".", ".")". */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -127,16 +126,13 @@ static int range_above(pid_t pid)
 
 static int range_recover(struct launcher *l)
 {
-	if (l->absent & 1u << HELPER_CGROUP)
-		return monitors_each(l->monitors_dir, range_above);
-
-	int copy = openat(l->cgroups.all[V2].dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), found = -ENOENT;
-	DIR *d = copy < 0 ? NULL : fdopendir(copy);
-	struct dirent *e;
+	bool monitors = l->absent & 1u << HELPER_CGROUP;
+	DIR *d = monitors ? NULL : fd_opendir(l->cgroups.all[V2].dir);
+	int found = -ENOENT;
 
 	if (!d)
-		return -errno;
-	while (found < 0 && (e = readdir(d))) {
+		return monitors ? monitors_each(l->monitors_dir, range_above) : -errno;
+	for (struct dirent *e; found < 0 && (e = fd_readdir(d));) {
 		char path[300], *text, *save = NULL;
 		_cleanup_close_ int procs = -EBADF;
 

@@ -106,16 +106,15 @@ static const char *policy_flaw(const struct policy *p)
 /* The policy file first, then what names and ids are looked up in. */
 static int open_files(struct launcher *l)
 {
-	l->policy_files[0] = open(l->config.policy, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (l->policy_files[0] < 0) {
-		log_error("%s: cannot be opened: %s", l->config.policy, strerror(errno));
-		return -errno;
-	}
-	/* The names and ids there are the host's, not those of a user's namespace. */
-	for (int i = 0; i < POLICY_ETC_COUNT && !l->ids.user; i++) {
-		l->policy_files[1 + i] = open(policy_etc_files[i], O_RDONLY | O_CLOEXEC);
-		if (l->policy_files[1 + i] < 0 && errno != ENOENT) {
-			log_error("%s: cannot be read: %s", policy_etc_files[i], strerror(errno));
+	for (size_t i = 0; i < ARRAY_SIZE(l->policy_files); i++) {
+		const char *path = i == 0 ? l->config.policy : policy_etc_files[i - 1];
+
+		/* The names and ids there are the host's, not those of a user's namespace. */
+		if (i > 0 && l->ids.user)
+			break;
+		l->policy_files[i] = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		if (l->policy_files[i] < 0 && (i == 0 || errno != ENOENT)) {
+			log_error("%s: cannot be opened: %s", path, strerror(errno));
 			return -errno;
 		}
 	}

@@ -89,19 +89,15 @@ static void child_ended(struct launcher *l, struct child *c, int status)
 		log_warn("%s was ended by signal %d: starting it again", name, WTERMSIG(status));
 	else if (WEXITSTATUS(status))
 		log_warn("%s exited with status %d: starting it again", name, WEXITSTATUS(status));
-	if (c->row->id == HELPER_AUDIT) {
+	/* Nobody acts unrecorded. And a controller's channels are ended for certain: a copy of them may have been passed on. */
+	if (c->row->id == HELPER_AUDIT)
 		log_warn("audit has ended: all helpers are ended with it");
-		for (unsigned i = 0; i < HELPER_COUNT; i++)
-			if (i != HELPER_CONTROLLER)
-				end_child(&l->children[i]);
-	}
-	if (c->row->id == HELPER_CONTROLLER) {
-		/* Its channels are ended for certain: a copy of them may have been passed on. */
-		for (unsigned i = 0; i < HELPER_COUNT; i++)
-			if (i != HELPER_AUDIT && i != HELPER_SEAL)
-				end_child(&l->children[i]);
+	for (unsigned i = 0; i < HELPER_COUNT; i++)
+		if ((c->row->id == HELPER_AUDIT && i != HELPER_CONTROLLER) ||
+		    (c->row->id == HELPER_CONTROLLER && i != HELPER_AUDIT && i != HELPER_SEAL))
+			end_child(&l->children[i]);
+	if (c->row->id == HELPER_CONTROLLER)
 		control_create(l);
-	}
 }
 
 static void reap(struct launcher *l)

@@ -20,8 +20,10 @@ void json_begin(struct json_text *j, char *buf, size_t size)
 }
 
 /* Adds whole or not at all, so that a full text is still well-formed. */
-static void add(struct json_text *j, const char *text, size_t n)
+static void add(struct json_text *j, const char *text)
 {
+	size_t n = strlen(text);
+
 	if (j->full || j->size - j->len <= n) {
 		j->full = 1;
 		return;
@@ -31,18 +33,21 @@ static void add(struct json_text *j, const char *text, size_t n)
 	j->buf[j->len] = '\0';
 }
 
-static void member(struct json_text *j, const char *key, const char *value, size_t n)
+/* "key":value, with a bracket or quote on each side of the value or "". */
+static void member(struct json_text *j, const char *key, const char *open, const char *value, const char *close)
 {
 	size_t start = j->len;
 
 	if (j->full)
 		return;
 	if (start)
-		add(j, ",", 1);
-	add(j, "\"", 1);
-	add(j, key, strlen(key));
-	add(j, "\":", 2);
-	add(j, value, n);
+		add(j, ",");
+	add(j, "\"");
+	add(j, key);
+	add(j, "\":");
+	add(j, open);
+	add(j, value);
+	add(j, close);
 	if (j->full) {
 		j->len = start;
 		j->buf[start] = '\0';
@@ -52,17 +57,9 @@ static void member(struct json_text *j, const char *key, const char *value, size
 void json_u64(struct json_text *j, const char *key, uint64_t value)
 {
 	char text[24];
-	int n = snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
 
-	member(j, key, text, (size_t)n);
-}
-
-void json_i64(struct json_text *j, const char *key, int64_t value)
-{
-	char text[24];
-	int n = snprintf(text, sizeof(text), "%lld", (long long)value);
-
-	member(j, key, text, (size_t)n);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+	member(j, key, "", text, "");
 }
 
 void json_str(struct json_text *j, const char *key, const char *value)
@@ -70,7 +67,6 @@ void json_str(struct json_text *j, const char *key, const char *value)
 	char text[BODY_MAX];
 	size_t n = 0;
 
-	text[n++] = '"';
 	for (; *value && n < sizeof(text) - 8; value++) {
 		unsigned char c = (unsigned char)*value;
 
@@ -83,8 +79,8 @@ void json_str(struct json_text *j, const char *key, const char *value)
 			text[n++] = (char)c;
 		}
 	}
-	text[n++] = '"';
-	member(j, key, text, n);
+	text[n] = '\0';
+	member(j, key, "\"", text, "\"");
 }
 
 void json_raw(struct json_text *j, const char *members)
@@ -92,19 +88,8 @@ void json_raw(struct json_text *j, const char *members)
 	if (*members == '\0' || j->full)
 		return;
 	if (j->len)
-		add(j, ",", 1);
-	add(j, members, strlen(members));
-}
-
-static void json_object(struct json_text *j, const char *key, const char *members)
-{
-	char text[BODY_MAX];
-	int n = snprintf(text, sizeof(text), "{%s}", members);
-
-	if (n > 0 && (size_t)n < sizeof(text))
-		member(j, key, text, (size_t)n);
-	else
-		j->full = 1;
+		add(j, ",");
+	add(j, members);
 }
 
 static bool has_container(const struct request *r)
@@ -148,7 +133,7 @@ int audit_intent(int audit, struct request *r, uint64_t *ret_sequence)
 	channel_sequence(&j, r->helper);
 	head(&j, r);
 	message_render(&r->op->req, r->req, args, sizeof(args));
-	json_object(&j, "args", args);
+	member(&j, "args", "{", args, "}");
 	e = call(audit, OP_AUDIT_INTENT, &req, &rep, &options, NULL);
 	if (e < 0)
 		return e;
@@ -174,7 +159,7 @@ int audit_outcome(int audit, struct request *r, int status, const void *rep)
 	channel_sequence(&j, r->helper);
 	head(&j, r);
 	json_str(&j, "decision", status == -EPERM || status == -EACCES ? "denied" : status < 0 ? "failed" : "done");
-	json_i64(&j, "errno", -status);
+	json_u64(&j, "errno", (uint64_t)-status);
 	if (r->stage[0])
 		json_str(&j, "stage", r->stage);
 	if (r->rule[0])
@@ -183,7 +168,7 @@ int audit_outcome(int audit, struct request *r, int status, const void *rep)
 	if (status == 0 && rep) {
 		message_render(&r->op->rep, rep, results, sizeof(results));
 		if (results[0])
-			json_object(&j, "result", results);
+			member(&j, "result", "{", results, "}");
 	}
 	return call_send(audit, OP_AUDIT_OUTCOME, &req, &options, 0);
 }

@@ -16,7 +16,6 @@ struct json_text {
 };
 void json_begin(struct json_text *j, char *buf, size_t size);
 void json_u64(struct json_text *j, const char *key, uint64_t value);
-void json_i64(struct json_text *j, const char *key, int64_t value);
 void json_str(struct json_text *j, const char *key, const char *value); /* escaped */
 void json_raw(struct json_text *j, const char *members); /* "a":1,"b":2 made by these functions */
 

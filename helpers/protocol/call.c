@@ -98,14 +98,8 @@ int call(int channel, enum op op, const void *req, void *ret_rep, const struct c
 	 struct reply_header *ret_header)
 {
 	_cleanup_free_ struct frame *f = malloc(sizeof(*f));
-	int r;
+	int r = f ? call_send(channel, op, req, options, 0) : -ENOMEM;
 
-	if (!f)
-		return -ENOMEM;
-	r = call_encode(op, req, options, f);
-	if (r < 0)
-		return r;
-	r = frame_send(channel, &f->h, f->body, f->h.length, f->fds, f->h.nfds, 0);
 	if (r < 0)
 		return r == -EPIPE || r == -ECONNRESET ? -ENODATA : r;
 	r = wait_reply(channel, options->id, options->deadline_ms > 0 ? options->deadline_ms : CALL_DEADLINE_MS, f);

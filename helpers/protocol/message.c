@@ -68,18 +68,87 @@ uint64_t op_bit(unsigned op)
 	return UINT64_C(1) << (op - first);
 }
 
-/* A list's count stands right before its elements. */
-static uint32_t *list_count(void *msg, const struct field_desc *f)
+/* How a type lies in memory and in a frame: items of a size, after their count (u32) when that can vary. Of fds only the count is
+ * in the body. */
+static const struct shape {
+	size_t item;
+	bool counted, fds, text;
+} shapes[] = {
+	[FIELD_U32] = { 4 },
+	[FIELD_U64] = { 8 },
+	[FIELD_NAME] = { 1, .counted = true, .text = true },
+	[FIELD_PATH] = { 1, .counted = true, .text = true },
+	[FIELD_TEXT] = { 1, .counted = true, .text = true },
+	[FIELD_ID] = { ID_BYTES },
+	[FIELD_IDS] = { ID_BYTES, .counted = true },
+	[FIELD_U32S] = { 4, .counted = true },
+	[FIELD_U64S] = { 8, .counted = true },
+	[FIELD_FD] = { sizeof(int), .counted = true, .fds = true },
+	[FIELD_FDS] = { sizeof(int), .counted = true, .fds = true },
+};
+_Static_assert(ARRAY_SIZE(shapes) == FIELD_FDS + 1, "a field type without a shape");
+
+static bool is_list(enum field_type type)
 {
-	return (uint32_t *)((char *)msg + f->offset);
+	return type == FIELD_IDS || type == FIELD_U32S || type == FIELD_U64S || type == FIELD_FDS;
 }
 
-static void *list_items(void *msg, const struct field_desc *f)
-{
-	size_t align = f->type == FIELD_U64S ? 8 : f->type == FIELD_IDS ? 1 : 4;
-	size_t at = sizeof(uint32_t);
+/* One field of a message. A list's count stands right before its items; an absent fd is none. */
+struct part {
+	const struct field_desc *f;
+	const struct shape *shape;
+	uint8_t *items;
+	uint32_t n;
+};
 
-	return (char *)msg + f->offset + (at + align - 1) / align * align;
+static struct part part_of(const struct field_desc *f, const void *msg)
+{
+	struct part p = { .f = f, .shape = &shapes[f->type], .items = (uint8_t *)msg + f->offset, .n = 1 };
+
+	if (p.shape->text) {
+		p.n = (uint32_t)strnlen((const char *)p.items, f->max + 1);
+	} else if (f->type == FIELD_FD) {
+		p.n = *(const int *)p.items >= 0;
+	} else if (is_list(f->type)) {
+		p.n = *(const uint32_t *)p.items;
+		p.items += f->type == FIELD_U64S ? sizeof(uint64_t) : sizeof(uint32_t); /* alignment of the items */
+	}
+	return p;
+}
+
+static bool count_ok(const struct part *p)
+{
+	const struct field_desc *f = p->f;
+
+	if (!p->shape->counted)
+		return p->n == 1;
+	if (f->type == FIELD_FD)
+		return p->n == 1 || (p->n == 0 && f->max == OPTIONAL);
+	return p->n <= f->max && (p->shape->fds || p->n >= f->min);
+}
+
+/* Within its declaration, count included. */
+static bool part_ok(const struct part *p)
+{
+	const struct field_desc *f = p->f;
+	uint64_t v;
+
+	if (!count_ok(p))
+		return false;
+	switch (f->type) {
+	case FIELD_U32:
+	case FIELD_U64:
+		v = f->type == FIELD_U32 ? *(const uint32_t *)p->items : *(const uint64_t *)p->items;
+		return v >= f->min && v <= f->max;
+	case FIELD_NAME:
+		return name_valid((const char *)p->items, p->n);
+	case FIELD_PATH:
+		return path_valid((const char *)p->items, p->n);
+	case FIELD_TEXT:
+		return text_valid((const char *)p->items, p->n);
+	default:
+		return true;
+	}
 }
 
 void message_init(const struct message_desc *d, void *msg)
@@ -93,35 +162,14 @@ void message_init(const struct message_desc *d, void *msg)
 void message_close_fds(const struct message_desc *d, void *msg)
 {
 	for (unsigned i = 0; i < d->nfields; i++) {
-		const struct field_desc *f = &d->fields[i];
+		struct part p = part_of(&d->fields[i], msg);
 
-		if (f->type == FIELD_FD) {
-			int *fd = (int *)((char *)msg + f->offset);
-
-			*fd = close_fd(*fd);
-		} else if (f->type == FIELD_FDS) {
-			int *fds = list_items(msg, f);
-			uint32_t *n = list_count(msg, f);
-
-			while (*n > 0) {
-				--*n;
-				fds[*n] = close_fd(fds[*n]);
-			}
-		}
-	}
-}
-
-static bool text_ok(const struct field_desc *f, const char *s, size_t n)
-{
-	if (n < f->min || n > f->max)
-		return false;
-	switch (f->type) {
-	case FIELD_NAME:
-		return name_valid(s, n);
-	case FIELD_PATH:
-		return path_valid(s, n);
-	default:
-		return text_valid(s, n);
+		if (!p.shape->fds)
+			continue;
+		for (uint32_t k = 0; k < p.n; k++)
+			((int *)p.items)[k] = close_fd(((int *)p.items)[k]);
+		if (is_list(p.f->type))
+			*(uint32_t *)((char *)msg + p.f->offset) = 0;
 	}
 }
 
@@ -141,78 +189,20 @@ static int put(struct writer *w, const void *data, size_t n)
 	return 0;
 }
 
-static int put_u32(struct writer *w, uint32_t v)
+static int encode_part(struct writer *w, const struct part *p)
 {
-	return put(w, &v, sizeof(v));
-}
-
-static int put_fd(struct writer *w, int fd)
-{
-	if (w->nfds == w->fds_size)
-		return -EMSGSIZE;
-	w->fds[w->nfds++] = fd;
-	return 0;
-}
-
-static size_t item_size(enum field_type type)
-{
-	return type == FIELD_IDS ? ID_BYTES : type == FIELD_U64S ? 8 : 4;
-}
-
-static int encode_list(struct writer *w, const struct field_desc *f, const void *p, void *msg)
-{
-	uint32_t n = *list_count(msg, f);
-	const char *items = list_items(msg, f);
 	int r;
 
-	if (n > f->max || (f->type != FIELD_FDS && n < f->min))
+	if (!part_ok(p))
 		return -EINVAL;
-	r = put_u32(w, n);
-	if (f->type != FIELD_FDS)
-		return r < 0 ? r : put(w, items, n * item_size(f->type));
-	for (uint32_t i = 0; i < n && r == 0; i++)
-		r = put_fd(w, ((const int *)items)[i]);
-	return r;
-}
-
-static int encode_field(struct writer *w, const struct field_desc *f, void *msg)
-{
-	void *p = (char *)msg + f->offset;
-	uint64_t v;
-	size_t n;
-	int r;
-
-	switch (f->type) {
-	case FIELD_U32:
-		v = *(uint32_t *)p;
-		return v < f->min || v > f->max ? -EINVAL : put_u32(w, (uint32_t)v);
-	case FIELD_U64:
-		v = *(uint64_t *)p;
-		return v < f->min || v > f->max ? -EINVAL : put(w, &v, sizeof(v));
-	case FIELD_NAME:
-	case FIELD_PATH:
-	case FIELD_TEXT:
-		n = strnlen(p, f->max + 1);
-		if (!text_ok(f, p, n))
-			return -EINVAL;
-		r = put_u32(w, (uint32_t)n);
-		return r < 0 ? r : put(w, p, n);
-	case FIELD_ID:
-		return put(w, p, ID_BYTES);
-	case FIELD_FD:
-		/* presence is written, so that exact lengths still tell everything */
-		v = *(int *)p >= 0;
-		if (!v && f->max == REQUIRED)
-			return -EINVAL;
-		r = put_u32(w, (uint32_t)v);
-		return r < 0 || !v ? r : put_fd(w, *(int *)p);
-	case FIELD_IDS:
-	case FIELD_U32S:
-	case FIELD_U64S:
-	case FIELD_FDS:
-		return encode_list(w, f, p, msg);
-	}
-	return -EINVAL;
+	r = p->shape->counted ? put(w, &p->n, sizeof(p->n)) : 0;
+	if (r < 0 || !p->shape->fds)
+		return r < 0 ? r : put(w, p->items, p->n * p->shape->item);
+	if (w->fds_size - w->nfds < p->n)
+		return -EMSGSIZE;
+	memcpy(w->fds + w->nfds, p->items, p->n * sizeof(int));
+	w->nfds += p->n;
+	return 0;
 }
 
 int message_encode(const struct message_desc *d, const void *msg, uint8_t *buf, size_t size, size_t *ret_len, int *fds,
@@ -221,7 +211,8 @@ int message_encode(const struct message_desc *d, const void *msg, uint8_t *buf, 
 	struct writer w = { buf, size, 0, fds, fds_size, 0 };
 
 	for (unsigned i = 0; i < d->nfields; i++) {
-		int r = encode_field(&w, &d->fields[i], (void *)msg);
+		struct part p = part_of(&d->fields[i], msg);
+		int r = encode_part(&w, &p);
 
 		if (r < 0)
 			return r;
@@ -238,96 +229,48 @@ struct reader {
 	size_t fds_left;
 };
 
-static int get(struct reader *r, void *to, size_t n)
+static bool get(struct reader *r, void *to, size_t n)
 {
 	if (r->left < n)
-		return -EBADMSG;
+		return false;
 	memcpy(to, r->buf, n);
 	r->buf += n;
 	r->left -= n;
-	return 0;
+	return true;
 }
 
-static int get_fd(struct reader *r, int *to)
+/* The count is within its bounds before anything is written; msg is zeroed, so that texts end. */
+static bool decode_field(struct reader *r, const struct field_desc *f, void *msg)
 {
-	if (r->fds_left == 0)
-		return -EBADMSG;
-	*to = *r->fds++;
-	r->fds_left--;
-	return 0;
-}
+	struct part p = part_of(f, msg);
 
-static int decode_list(struct reader *rd, const struct field_desc *f, void *msg)
-{
-	char *items = list_items(msg, f);
-	uint32_t n = 0;
-	int r = get(rd, &n, sizeof(n));
-
-	if (r < 0 || n > f->max || (f->type != FIELD_FDS && n < f->min))
-		return -EBADMSG;
-	if (f->type != FIELD_FDS) {
-		r = get(rd, items, n * item_size(f->type));
-	} else {
-		for (uint32_t i = 0; i < n && r == 0; i++)
-			r = get_fd(rd, &((int *)items)[i]);
-	}
-	if (r == 0)
-		*list_count(msg, f) = n;
-	return r;
-}
-
-static int decode_field(struct reader *rd, const struct field_desc *f, void *msg)
-{
-	void *p = (char *)msg + f->offset;
-	uint32_t n = 0;
-	uint64_t v = 0;
-	int r;
-
-	switch (f->type) {
-	case FIELD_U32:
-		r = get(rd, &n, sizeof(n));
-		*(uint32_t *)p = n;
-		return r < 0 || n < f->min || n > f->max ? -EBADMSG : 0;
-	case FIELD_U64:
-		r = get(rd, &v, sizeof(v));
-		*(uint64_t *)p = v;
-		return r < 0 || v < f->min || v > f->max ? -EBADMSG : 0;
-	case FIELD_NAME:
-	case FIELD_PATH:
-	case FIELD_TEXT:
-		r = get(rd, &n, sizeof(n));
-		if (r < 0 || n > f->max || rd->left < n || !text_ok(f, (const char *)rd->buf, n))
-			return -EBADMSG;
-		r = get(rd, p, n);
-		((char *)p)[n] = '\0';
-		return r;
-	case FIELD_ID:
-		return get(rd, p, ID_BYTES);
-	case FIELD_FD:
-		r = get(rd, &n, sizeof(n));
-		if (r < 0 || n > 1 || (n == 0 && f->max == REQUIRED))
-			return -EBADMSG;
-		return n ? get_fd(rd, p) : 0;
-	case FIELD_IDS:
-	case FIELD_U32S:
-	case FIELD_U64S:
-	case FIELD_FDS:
-		return decode_list(rd, f, msg);
-	}
-	return -EBADMSG;
+	p.n = 1;
+	if (p.shape->counted && !get(r, &p.n, sizeof(p.n)))
+		return false;
+	if (!count_ok(&p))
+		return false;
+	if (is_list(f->type))
+		*(uint32_t *)((char *)msg + f->offset) = p.n;
+	if (!p.shape->fds)
+		return get(r, p.items, p.n * p.shape->item) && part_ok(&p);
+	if (r->fds_left < p.n)
+		return false;
+	memcpy(p.items, r->fds, p.n * sizeof(int));
+	r->fds += p.n;
+	r->fds_left -= p.n;
+	return true;
 }
 
 int message_decode(const struct message_desc *d, const uint8_t *buf, size_t len, const int *fds, size_t nfds, void *ret)
 {
 	struct reader r = { buf, len, fds, nfds };
+	bool good = true;
 
 	message_init(d, ret);
-	for (unsigned i = 0; i < d->nfields; i++)
-		if (decode_field(&r, &d->fields[i], ret) < 0)
-			goto bad;
-	if (r.left == 0 && r.fds_left == 0)
+	for (unsigned i = 0; i < d->nfields && good; i++)
+		good = decode_field(&r, &d->fields[i], ret);
+	if (good && r.left == 0 && r.fds_left == 0)
 		return 0;
-bad:
 	message_init(d, ret); /* the fds stay with the caller */
 	return -EBADMSG;
 }
@@ -335,21 +278,13 @@ bad:
 int message_prove_fds(const struct message_desc *d, const void *msg, const char **ret_field)
 {
 	for (unsigned i = 0; i < d->nfields; i++) {
-		const struct field_desc *f = &d->fields[i];
-		const int *fds = (const int *)((const char *)msg + f->offset);
-		uint32_t n = 0;
+		struct part p = part_of(&d->fields[i], msg);
 
-		if (f->type == FIELD_FD)
-			n = *fds >= 0;
-		else if (f->type == FIELD_FDS) {
-			n = *list_count((void *)msg, f);
-			fds = list_items((void *)msg, f);
-		}
-		for (uint32_t k = 0; k < n; k++) {
-			int r = fd_prove(fds[k], (enum fd_kind)f->min, NULL);
+		for (uint32_t k = 0; p.shape->fds && k < p.n; k++) {
+			int r = fd_prove(((const int *)p.items)[k], (enum fd_kind)p.f->min, NULL);
 
 			if (r < 0) {
-				*ret_field = f->name;
+				*ret_field = p.f->name;
 				return r;
 			}
 		}
@@ -357,55 +292,40 @@ int message_prove_fds(const struct message_desc *d, const void *msg, const char 
 	return 0;
 }
 
-static void render_fds(struct json_text *j, const struct field_desc *f, const int *fds, uint32_t n)
+enum { ITEM_TEXT = ID_HEX + 16, ITEMS_SHOWN = 16 };
+
+static void item_text(const struct part *p, uint32_t i, char *out)
 {
-	char text[512];
-	size_t len = 0;
+	const uint8_t *item = p->items + i * p->shape->item;
+	struct fd_id id = { 0 };
 
-	for (uint32_t i = 0; i < n; i++) {
-		struct fd_id id = { 0 };
-		int w;
-
-		fd_identify(fds[i], &id);
-		w = snprintf(text + len, sizeof(text) - len, "%s%s:%llu:%llu:%llu", i ? " " : "",
-			     fd_kind_name((enum fd_kind)f->min), (unsigned long long)(id.dev >> 32),
-			     (unsigned long long)(id.dev & UINT32_MAX), (unsigned long long)id.ino);
-		if (w < 0 || (size_t)w >= sizeof(text) - len - 16) {
-			text[len] = '\0';
-			snprintf(text + len, sizeof(text) - len, " +%u", n - i);
-			break;
-		}
-		len += (size_t)w;
+	if (p->shape->fds) {
+		fd_identify(*(const int *)item, &id);
+		snprintf(out, ITEM_TEXT, "%s:%u:%u:%llu", fd_kind_name((enum fd_kind)p->f->min), (unsigned)(id.dev >> 32),
+			 (unsigned)id.dev, (unsigned long long)id.ino);
+	} else if (p->shape->item == ID_BYTES) {
+		hex_encode(item, ID_BYTES, out);
+	} else if (p->shape->item == sizeof(uint64_t)) {
+		snprintf(out, ITEM_TEXT, "%llu", (unsigned long long)*(const uint64_t *)item);
+	} else {
+		snprintf(out, ITEM_TEXT, "%u", *(const uint32_t *)item);
 	}
-	text[n ? sizeof(text) - 1 : 0] = '\0';
-	json_str(j, f->name, text);
 }
 
-static void render_list(struct json_text *j, const struct field_desc *f, void *msg)
+/* Items in one text, with blanks between; of many only how many more. */
+static void render_items(struct json_text *j, const struct part *p)
 {
-	enum { SHOWN = 16 };
-	uint32_t n = *list_count(msg, f);
-	const char *items = list_items(msg, f);
-	char text[SHOWN * (ID_HEX + 1) + 32];
+	char text[(ITEMS_SHOWN + 1) * ITEM_TEXT] = "", one[ITEM_TEXT];
 	size_t len = 0;
 
-	text[0] = '\0';
-	for (uint32_t i = 0; i < n; i++) {
-		char one[ID_HEX + 1];
-
-		if (i == SHOWN) {
-			snprintf(text + len, sizeof(text) - len, " +%u", n - i);
-			break;
-		}
-		if (f->type == FIELD_IDS)
-			hex_encode((const uint8_t *)items + (size_t)i * ID_BYTES, ID_BYTES, one);
-		else if (f->type == FIELD_U64S)
-			snprintf(one, sizeof(one), "%llu", (unsigned long long)((const uint64_t *)items)[i]);
+	for (uint32_t i = 0; i < p->n && i <= ITEMS_SHOWN; i++) {
+		if (i < ITEMS_SHOWN)
+			item_text(p, i, one);
 		else
-			snprintf(one, sizeof(one), "%u", ((const uint32_t *)items)[i]);
+			snprintf(one, sizeof(one), "+%u", p->n - i);
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? " " : "", one);
 	}
-	json_str(j, f->name, text);
+	json_str(j, p->f->name, text);
 }
 
 int message_render(const struct message_desc *d, const void *msg, char *out, size_t size)
@@ -414,40 +334,16 @@ int message_render(const struct message_desc *d, const void *msg, char *out, siz
 
 	json_begin(&j, out, size);
 	for (unsigned i = 0; i < d->nfields; i++) {
-		const struct field_desc *f = &d->fields[i];
-		const void *p = (const char *)msg + f->offset;
-		char hex[ID_HEX + 1];
+		const struct part p = part_of(&d->fields[i], msg);
 
-		switch (f->type) {
-		case FIELD_U32:
-			json_u64(&j, f->name, *(const uint32_t *)p);
-			break;
-		case FIELD_U64:
-			if (*(const uint64_t *)p == UNSET)
-				continue;
-			json_u64(&j, f->name, *(const uint64_t *)p);
-			break;
-		case FIELD_NAME:
-		case FIELD_PATH:
-		case FIELD_TEXT:
-			json_str(&j, f->name, p);
-			break;
-		case FIELD_ID:
-			hex_encode(p, ID_BYTES, hex);
-			json_str(&j, f->name, hex);
-			break;
-		case FIELD_FD:
-			render_fds(&j, f, p, *(const int *)p >= 0);
-			break;
-		case FIELD_FDS:
-			render_fds(&j, f, list_items((void *)msg, f), *list_count((void *)msg, f));
-			break;
-		case FIELD_IDS:
-		case FIELD_U32S:
-		case FIELD_U64S:
-			render_list(&j, f, (void *)msg);
-			break;
-		}
+		if (p.f->type == FIELD_U32)
+			json_u64(&j, p.f->name, *(const uint32_t *)p.items);
+		else if (p.f->type == FIELD_U64 && *(const uint64_t *)p.items != UNSET)
+			json_u64(&j, p.f->name, *(const uint64_t *)p.items);
+		else if (p.shape->text)
+			json_str(&j, p.f->name, (const char *)p.items);
+		else if (p.f->type != FIELD_U64)
+			render_items(&j, &p);
 	}
 	return j.full ? -EMSGSIZE : 0;
 }

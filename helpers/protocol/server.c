@@ -274,14 +274,8 @@ static void serve(struct helper *h, unsigned i)
 
 int helper_poll_add(struct helper *h, int fd, short events, void (*ready)(struct helper *, int, short, void *), void *data)
 {
-	struct helper_poll *more;
-
 	if (h->npolls == POLLS_MAX)
 		return -EMFILE;
-	more = reallocarray(h->polls, h->npolls + 1, sizeof(*more));
-	if (!more)
-		return -ENOMEM;
-	h->polls = more;
 	h->polls[h->npolls++] = (struct helper_poll){ fd, events, ready, data };
 	return 0;
 }
@@ -347,20 +341,11 @@ static int start(struct helper *h)
 
 static void loop(struct helper *h)
 {
-	struct pollfd *p = NULL;
-	size_t size = 0;
+	static struct pollfd p[CHANNELS_MAX + POLLS_MAX];
 
 	while (!h->stopping) {
-		size_t n = 0, want = CHANNELS_MAX + h->npolls;
+		size_t n = 0;
 
-		if (want > size) {
-			void *more = reallocarray(p, want, sizeof(*p));
-
-			if (!more)
-				break;
-			p = more;
-			size = want;
-		}
 		for (unsigned i = 0; i < CHANNELS_MAX; i++)
 			p[n++] = (struct pollfd){ .fd = h->channels[i].fd, .events = POLLIN };
 		for (unsigned i = 0; i < h->npolls; i++)
@@ -381,13 +366,13 @@ static void loop(struct helper *h)
 			if (p[i].revents && h->channels[i].fd == p[i].fd && h->channels[i].fd >= 0)
 				serve(h, i);
 	}
-	free(p);
 }
 
 int helper_run(const struct helper_def *def, int argc, char **argv)
 {
 	static struct server_channel channels[CHANNELS_MAX];
-	struct helper h = { .def = def, .audit = FD_AUDIT, .channels = channels, .argc = argc, .argv = argv };
+	static struct helper_poll polls[POLLS_MAX];
+	struct helper h = { .def = def, .audit = FD_AUDIT, .channels = channels, .polls = polls, .argc = argc, .argv = argv };
 	char program[32];
 	int e;
 

@@ -107,7 +107,7 @@ struct helper {
 /* argv is what the launcher gives (root's): "--v1=memory:8". Returns the exit status. */
 int helper_run(const struct helper_def *def, int argc, char **argv);
 
-/* Adds or removes a polled fd. 0 or -ENOMEM. */
+/* Adds or removes a polled fd. 0 or -EMFILE. */
 int helper_poll_add(struct helper *h, int fd, short events,
 		    void (*ready)(struct helper *, int, short, void *), void *data);
 void helper_poll_remove(struct helper *h, int fd);

@@ -1,8 +1,8 @@
 /* exec.c - from root of the container to the program: ids, capabilities, filter, exec. capabilities(7), seccomp(2).
  *
  * With no_new_privs the filter comes last, so that it need not allow what we do. Without it, installing asks for
- * CAP_SYS_ADMIN in our user namespace: it comes before that goes, and must allow setresuid, capset, prctl, stat and
- * execve, as every profile made for containers does. */
+ * CAP_SYS_ADMIN in our user namespace: it comes before that goes, and must allow setresuid, capset, prctl, stat, read
+ * and execve, as every profile made for containers does. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -129,20 +129,10 @@ static int become_user(struct init *in)
 	return e < 0 ? init_fail(in, e, "capabilities") : 0;
 }
 
-/* The change of ids took the death signal away; the monitor may have gone meanwhile. */
-static void stay_with_monitor(int control)
-{
-	char c;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (recv(control, &c, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
-		_exit(127);
-}
-
-int exec_program(struct init *in)
+int exec_prepare(struct init *in)
 {
 	const struct plan *p = in->plan;
-	char path[PATH_MAX], cwd[PATH_MAX];
+	char cwd[PATH_MAX];
 	int e, entered;
 
 	/* First as root: a directory that the user may not enter is still its working directory, as in Docker. */
@@ -162,7 +152,8 @@ int exec_program(struct init *in)
 	/* "(unreachable)": not below the root */
 	if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0 || cwd[0] != '/')
 		return init_fail(in, -ENOENT, "chdir");
-	stay_with_monitor(in->control);
+	/* The change of ids took the death signal away. Should the monitor have gone meanwhile, nobody says "go". */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (p->no_new_privs) {
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 			return init_fail(in, -errno, "no_new_privs");
@@ -170,12 +161,17 @@ int exec_program(struct init *in)
 		if (e < 0)
 			return e;
 	}
+	e = exec_lookup(p->argv[0], p->env, in->program, sizeof(in->program));
+	return e < 0 ? init_fail(in, e, "exec") : 0;
+}
+
+int exec_program(struct init *in)
+{
+	const struct plan *p = in->plan;
+	int e;
+
 	if (p->tiny_init && (e = reaper_split()) < 0)
 		return init_fail(in, e, "init");
-	e = exec_lookup(p->argv[0], p->env, path, sizeof(path));
-	if (e == 0) {
-		execve(path, (char *const *)p->argv, (char *const *)p->env);
-		e = -errno;
-	}
-	return init_fail(in, e, "exec");
+	execve(in->program, (char *const *)p->argv, (char *const *)p->env);
+	return init_fail(in, -errno, "exec");
 }

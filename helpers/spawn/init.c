@@ -19,7 +19,7 @@
 
 #include "../base/cleanup.h"
 #include "../base/fd.h"
-#include "../base/sys.h"
+#include "../base/pass.h"
 #include "spawn.h"
 
 enum { PIPE_BYTES = 1 << 20 }; /* the most that /proc/sys/fs/pipe-max-size lets anyone have */
@@ -36,24 +36,9 @@ int init_fail(struct init *in, int err, const char *format, ...)
 
 static void report_send(struct init *in, const int *fds, size_t nfds)
 {
-	union {
-		char buf[CMSG_SPACE(3 * sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
 	struct iovec iov = { &in->report, sizeof(in->report) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	if (nfds) {
-		struct cmsghdr *c = &control.align;
-
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(nfds * sizeof(int));
-		memcpy(CMSG_DATA(c), fds, nfds * sizeof(int));
-		msg.msg_control = control.buf;
-		msg.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
-	}
-	if (sendmsg(in->control, &msg, MSG_NOSIGNAL) < 0)
+	if (pass_send(in->control, &iov, 1, fds, nfds, 0) < 0)
 		_exit(127); /* the monitor has gone, and so do we */
 }
 
@@ -62,20 +47,9 @@ static void fail(struct init *in, int err) __attribute__((noreturn));
 static void fail(struct init *in, int err)
 {
 	in->report.status = err;
+	in->report.mounts = 0;
 	report_send(in, NULL, 0);
 	_exit(127);
-}
-
-/* Ignored signals would stay ignored in the program. */
-static void signals_reset(void)
-{
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
-	sigset_t none;
-
-	for (int s = 1; s < NSIG; s++)
-		sigaction(s, &dfl, NULL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* Joins while the effective uid is still the owner's and the shared group is still there; the version 1 files ask for
@@ -215,13 +189,16 @@ static int stdio_take(struct init *in, const int own[3])
 	return 0;
 }
 
+/* All up to the answer to CREATE. */
 static int prepare(struct init *in)
 {
-	int own[3] = { -EBADF, -EBADF, -EBADF }, theirs[3] = { -EBADF, -EBADF, -EBADF };
-	const int keep[1] = { in->control };
+	int own[3] = { -EBADF, -EBADF, -EBADF }, theirs[REPORT_FDS] = { -EBADF, -EBADF, -EBADF, -EBADF };
 	size_t n;
 	int e;
 
+	/* Mounts that end with us would have to be written back before anyone sees that we have exited. Our own /proc is
+	 * the host's yet; a host that does not show it costs that time. */
+	in->mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	if ((e = join_cgroups(in)) < 0 || (e = write_label(in)) < 0 || (e = become_root(in)) < 0 ||
 	    (e = set_oom_score(in)) < 0 || (e = set_names(in)) < 0)
 		return e;
@@ -231,27 +208,47 @@ static int prepare(struct init *in)
 	umask(022);
 	if ((e = stdio_take(in, own)) < 0 || (e = set_limits(in)) < 0)
 		return e;
+	in->report.mounts = in->mounts >= 0;
+	if (in->mounts >= 0)
+		theirs[n++] = in->mounts;
 	report_send(in, theirs, n);
+	return 0;
+}
+
+/* While that answer travels, and START comes back: all that is left but exec. */
+static int prepare_program(struct init *in)
+{
+	const int keep[1] = { in->control };
+	int e = rootfs_leave_host();
+
+	if (e < 0)
+		return init_fail(in, e, "pivot_root");
 	/* From here on nothing is open but what the program gets, and the control socket until exec. */
 	fds_close_except(keep, 1);
-	return 0;
+	return exec_prepare(in);
 }
 
 void init_main(struct init *in)
 {
+	sigset_t none;
 	char go;
 	int e;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signals_reset();
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (unsigned i = 0; i < in->req->binds.n; i++)
 		in->binds[i] = in->req->binds.fd[i];
-	in->stage_dir = in->root = in->dev = in->devpts = in->master = in->slave = -EBADF;
+	in->stage_dir = in->root = in->dev = in->devpts = in->proc = in->master = in->slave = -EBADF;
 	in->report = (struct init_report){ 0 };
 	e = prepare(in);
 	if (e < 0)
 		fail(in, e);
-	if (recv(in->control, &go, 1, 0) != 1)
+	e = prepare_program(in);
+	/* read, which every filter allows: ours may be in force */
+	if (read(in->control, &go, 1) != 1)
 		_exit(127); /* never started */
-	fail(in, exec_program(in));
+	if (e == 0)
+		e = exec_program(in);
+	fail(in, e);
 }

@@ -3,6 +3,7 @@
 #ifndef POSTERN_SPAWN_INIT_H
 #define POSTERN_SPAWN_INIT_H
 
+#include <limits.h>
 #include <linux/filter.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,11 +13,14 @@
 #include "spec.h"
 
 /* From the init to the monitor (SOCK_SEQPACKET). Status 0: all is made and it waits for one byte; the fds are then
- * {master, slave} of the terminal or {input or nothing, output, error}. Exec ends the socket: success. */
+ * {master, slave} of the terminal or {input or nothing, output, error}, and last, if `mounts`, the mount namespace. Exec
+ * ends the socket: success. */
 struct init_report {
 	int32_t status;
+	uint32_t mounts;
 	char stage[STAGE_MAX];
 };
+enum { REPORT_FDS = 4 };
 
 struct init {
 	const struct plan *plan;
@@ -27,9 +31,11 @@ struct init {
 	/* made on the way */
 	int binds[BINDS_MAX]; /* copies of req's, -EBADF once attached */
 	int stage_dir, root; /* O_PATH */
-	int dev, devpts; /* mounts, or -EBADF when the spec has none */
+	int dev, devpts, proc; /* mounts, or -EBADF when the spec has none */
+	int mounts; /* the mount namespace, for the monitor */
 	int master, slave;
 	struct init_report report;
+	char program[PATH_MAX]; /* exec.c: what args[0] means */
 };
 
 void init_main(struct init *in) __attribute__((noreturn));
@@ -39,8 +45,10 @@ int init_fail(struct init *in, int err, const char *format, ...) __attribute__((
 
 /* rootfs.c: mounts everything below a private stage; in->root is the new root then. 0 or -errno. */
 int rootfs_build(struct init *in);
-/* Makes in->root the root of the mount namespace; nothing of the host's is left. */
+/* Makes in->root the root of the mount namespace; the host's tree is left below it, at the working directory. */
 int rootfs_enter(struct init *in);
+/* Takes the host's tree away. The kernel takes its time for this. */
+int rootfs_leave_host(void);
 
 /* target.c: what `path` is below root, symbolic links followed inside root only, never through /proc's magic ones: an
  * O_PATH fd or -errno. */
@@ -48,7 +56,10 @@ int target_open(int root, const char *path);
 /* The same; what is missing is made: directories, and at the end a directory or an empty file. */
 int target_make(int root, const char *path, bool dir);
 
-/* exec.c: ids, capabilities, no_new_privs, filter, exec. Only returns on failure: -errno with the stage noted. */
+/* exec.c: ids, capabilities, no_new_privs, filter, and which file it will be: all but exec. 0, or -errno with the stage
+ * noted, to be told when the program is asked for. */
+int exec_prepare(struct init *in);
+/* Only returns on failure: -errno with the stage noted. */
 int exec_program(struct init *in);
 /* The file that args[0] means: itself when it has a slash, else looked up in PATH of env. -ENOENT, -EACCES, -EISDIR. */
 int exec_lookup(const char *name, const char *const *env, char *ret, size_t size);

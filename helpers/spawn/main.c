@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 #include <sys/fsuid.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <signal.h>
@@ -57,8 +58,6 @@ static int fork_monitor(struct request *r, const struct req_spawn_create *q, int
 		struct launch l = {
 			.req = q,
 			.policy = r->helper->policy,
-			.forget = r->helper->keep,
-			.forget_size = sizeof(struct keep),
 			.channel = channel[1],
 			.controller = controller[1],
 		};
@@ -185,10 +184,23 @@ static int enter_sockets(void)
 	return fchdir(FD_SOCKETS) < 0 ? -errno : 0;
 }
 
+/* Which signals whoever started the engine had ignored is no business of a container's. */
+static void reset_signals(void)
+{
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
+
+	for (int s = 1; s < NSIG; s++)
+		sigaction(s, &dfl, NULL);
+}
+
 static int start(struct helper *h)
 {
 	int e = enter_sockets();
 
+	reset_signals();
+	/* What keeps our rights over a restart is for no child. */
+	if (madvise(h->keep, sizeof(*h->keep), MADV_DONTFORK) < 0)
+		return -errno;
 	tzset(); /* gmtime_r of a monitor must not be the first to ask for the zone: it opens nothing any more */
 	return e < 0 ? e : table_init(h->ctx, h);
 }

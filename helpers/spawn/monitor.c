@@ -28,6 +28,7 @@
 
 #include "../base/cleanup.h"
 #include "../base/fd.h"
+#include "../base/pass.h"
 #include "../base/sandbox.h"
 #include "../base/sys.h"
 #include "../base/text.h"
@@ -98,36 +99,24 @@ static void close_others(const struct launch *l)
 }
 
 /* What the init needs and the monitor does not. */
-static void close_inputs(const struct req_spawn_create *q)
+static void close_inputs(struct monitor *m, const struct launch *l)
 {
-	const int one[] = { q->spec, q->seccomp, q->userns, q->netns, q->cgroup, q->upper };
+	const int fds[] = { l->channel, l->controller, l->req->log, l->req->exit, m->control, m->pidfd };
+	int keep[ARRAY_SIZE(fds)];
 
-	for (size_t i = 0; i < ARRAY_SIZE(one); i++)
-		close_fd(one[i]);
-	for (unsigned i = 0; i < q->cgroup_v1.n; i++)
-		close_fd(q->cgroup_v1.fd[i]);
-	for (unsigned i = 0; i < q->layers.n; i++)
-		close_fd(q->layers.fd[i]);
-	for (unsigned i = 0; i < q->binds.n; i++)
-		close_fd(q->binds.fd[i]);
+	fds_close_except(keep, keep_some(keep, 0, fds, ARRAY_SIZE(fds)));
 }
 
-/* The engine's terminal, output and signals are not ours; nor is what spawn has mapped. */
-static int detach(struct monitor *m, const struct launch *l)
+/* The engine's terminal, output and signals are not ours. */
+static int detach(struct monitor *m)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
 	prctl(PR_SET_NAME, "postern-monitor");
 	setsid();
 	signal(SIGPIPE, SIG_IGN);
-	for (int i = 0; i < 3 && null >= 0; i++)
-		if (dup2(null, i) < 0)
+	/* The launcher gives helpers /dev/null as input. */
+	for (int i = STDOUT_FILENO; i <= STDERR_FILENO; i++)
+		if (dup2(STDIN_FILENO, i) < 0)
 			return failed(m, -errno, "stdio");
-	if (null < 0)
-		return failed(m, -errno, "/dev/null");
-	close_others(l);
-	if (l->forget)
-		munmap(l->forget, l->forget_size);
 	return 0;
 }
 
@@ -159,41 +148,69 @@ static int join_namespaces(struct monitor *m, const struct req_spawn_create *q)
 	return 0;
 }
 
-static int read_spec(struct monitor *m, const struct launch *l, struct plan *plan, struct sock_fprog *filter)
+/* What the monitor and its init read; the init has a copy of all this. */
+struct inputs {
+	struct plan plan;
+	void *spec, *filter; /* mappings of sealed files */
+	size_t spec_size, filter_size;
+	struct sock_fprog seccomp;
+};
+
+static int map_input(int fd, size_t max, void **ret, size_t *ret_size)
 {
-	_cleanup_free_ char *text = NULL;
+	struct stat st;
+	void *p;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size < 1 || (uint64_t)st.st_size > max)
+		return st.st_size < 1 ? -EINVAL : -EFBIG;
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	*ret = p;
+	*ret_size = (size_t)st.st_size;
+	return 0;
+}
+
+static void inputs_finish(struct inputs *i)
+{
+	spec_finish(&i->plan);
+	if (i->spec)
+		munmap(i->spec, i->spec_size);
+	if (i->filter)
+		munmap(i->filter, i->filter_size);
+}
+
+static int read_inputs(struct monitor *m, const struct launch *l, struct inputs *i)
+{
 	const char *rule;
-	char *code = NULL;
-	size_t len;
 	int e;
 
-	e = fd_read_all(l->req->spec, SPEC_MAX, &text, &len);
+	e = map_input(l->req->spec, SPEC_MAX, &i->spec, &i->spec_size);
 	if (e < 0)
 		return failed(m, e, "spec");
-	e = spec_parse(text, len, l->req->binds.n, plan, m->stage);
+	e = spec_parse(i->spec, i->spec_size, l->req->binds.n, &i->plan, m->stage);
 	if (e < 0)
 		return e;
-	e = spec_permit(plan, l->policy, l->req->seccomp >= 0, &rule);
+	e = spec_permit(&i->plan, l->policy, l->req->seccomp >= 0, &rule);
 	if (e < 0) {
 		text_copy(m->rule, sizeof(m->rule), rule);
 		return failed(m, e, "policy");
 	}
 	if (l->req->seccomp < 0)
 		return 0;
-	e = fd_read_all(l->req->seccomp, BPF_MAXINSNS * sizeof(struct sock_filter), &code, &len);
-	if (e == 0 && (len == 0 || len % sizeof(struct sock_filter)))
+	e = map_input(l->req->seccomp, BPF_MAXINSNS * sizeof(struct sock_filter), &i->filter, &i->filter_size);
+	if (e == 0 && i->filter_size % sizeof(struct sock_filter))
 		e = -EINVAL;
-	if (e < 0) {
-		free(code);
+	if (e < 0)
 		return failed(m, e, "seccomp");
-	}
-	filter->filter = (struct sock_filter *)code; /* lives until exec, or our own clean-up */
-	filter->len = (unsigned short)(len / sizeof(struct sock_filter));
+	i->seccomp.filter = i->filter;
+	i->seccomp.len = (unsigned short)(i->filter_size / sizeof(struct sock_filter));
 	return 0;
 }
 
-static int clone_init(struct monitor *m, const struct launch *l, const struct plan *plan,
-		      const struct sock_fprog *filter)
+static int clone_init(struct monitor *m, const struct launch *l, const struct inputs *inputs)
 {
 	struct clone_args args = {
 		.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD,
@@ -219,13 +236,12 @@ static int clone_init(struct monitor *m, const struct launch *l, const struct pl
 	if (pid == 0) {
 		static struct init in;
 
-		in = (struct init){ .plan = plan,
+		in = (struct init){ .plan = &inputs->plan,
 				    .req = l->req,
-				    .seccomp = *filter,
+				    .seccomp = inputs->seccomp,
 				    .control = pair[1],
 				    .in_cgroup = args.flags & CLONE_INTO_CGROUP };
 		close_fd(pair[0]);
-		close_fd(m->listener);
 		close_fd(l->channel);
 		close_fd(l->controller);
 		close_fd(l->req->exit);
@@ -281,19 +297,21 @@ static int lock_down(struct monitor *m)
 	return e < 0 ? failed(m, e, "lock down") : 0;
 }
 
+/* The init builds its root meanwhile: what it need not wait for comes after it. */
 static int become_monitor(struct monitor *m, const struct launch *l)
 {
-	struct sock_fprog filter = { 0 };
-	static struct plan plan;
+	static struct inputs inputs;
 	int e;
 
-	if ((e = detach(m, l)) < 0 || (e = listen_at(m, l->socket)) < 0 || (e = join_namespaces(m, l->req)) < 0 ||
-	    (e = read_spec(m, l, &plan, &filter)) < 0 || (e = clone_init(m, l, &plan, &filter)) < 0)
+	close_others(l);
+	if ((e = join_namespaces(m, l->req)) < 0 || (e = read_inputs(m, l, &inputs)) < 0 ||
+	    (e = clone_init(m, l, &inputs)) < 0)
 		return e;
-	close_inputs(l->req);
-	spec_finish(&plan);
-	free(filter.filter);
+	close_inputs(m, l);
+	inputs_finish(&inputs);
 	malloc_trim(0);
+	if ((e = detach(m)) < 0 || (e = listen_at(m, l->socket)) < 0)
+		return e;
 	return lock_down(m);
 }
 
@@ -317,49 +335,36 @@ static void done(struct monitor *m, enum op op, int err)
 {
 	if (op == OP_MONITOR_ADOPT)
 		await_question(m);
+	m->mounts = close_fd(m->mounts);
 	m->status = err;
 	channels_answer(m, op);
 	m->phase = PHASE_DONE;
 }
 
-static size_t report_receive(int sock, struct init_report *ret, int fds[3], ssize_t *ret_len)
+static void made(struct monitor *m, const struct init_report *report, const int *fds, size_t n)
 {
-	union {
-		char buf[CMSG_SPACE(3 * sizeof(int))];
-		struct cmsghdr align;
-	} control;
-	struct iovec iov = { ret, sizeof(*ret) };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof(control.buf)
-	};
-	struct cmsghdr *c;
-	size_t n;
-
-	*ret_len = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	c = *ret_len > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-		return 0;
-	n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-	memcpy(fds, CMSG_DATA(c), n * sizeof(int));
-	return n;
+	if (report->mounts)
+		m->mounts = fds[--n];
+	stdio_take(&m->stdio, fds, n);
+	m->phase = PHASE_READY;
+	m->status = 0;
+	channels_answer(m, OP_MONITOR_ADOPT);
 }
 
 /* The init says that it is ready or why it is not; its end without a word is exec, or death before it was ready. */
 static void control_receive(struct monitor *m)
 {
 	struct init_report report = { 0 };
+	struct iovec iov = { &report, sizeof(report) };
 	enum op op = m->phase == PHASE_CREATING ? OP_MONITOR_ADOPT : OP_MONITOR_START;
-	int fds[3];
-	ssize_t len;
-	size_t n = report_receive(m->control, &report, fds, &len);
+	int fds[REPORT_FDS];
+	size_t n = 0;
+	ssize_t len = pass_receive(m->control, &iov, 1, fds, REPORT_FDS, &n, MSG_DONTWAIT);
 
-	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+	if (len == -EAGAIN)
 		return;
-	if (len == sizeof(report) && report.status == 0 && m->phase == PHASE_CREATING && n >= 2) {
-		stdio_take(&m->stdio, fds, n);
-		m->phase = PHASE_READY;
-		m->status = 0;
-		channels_answer(m, op);
+	if (len == sizeof(report) && report.status == 0 && m->phase == PHASE_CREATING && n >= 2U + (report.mounts != 0)) {
+		made(m, &report, fds, n);
 		return;
 	}
 	m->control = close_fd(m->control);
@@ -385,6 +390,7 @@ static void write_exit(struct monitor *m)
 			 m->state.code, m->state.signal, (unsigned long long)m->state.time_ns);
 
 	fd_write_all(m->exit_file, line, (size_t)n);
+	m->written = true;
 }
 
 static void init_ended(struct monitor *m)
@@ -395,7 +401,7 @@ static void init_ended(struct monitor *m)
 	if (waitid(P_PID, (id_t)m->pid, &info, WEXITED | WNOHANG) < 0 || info.si_pid != m->pid)
 		return;
 	m->pidfd = close_fd(m->pidfd);
-	while (m->control >= 0 && m->phase != PHASE_DONE && m->phase != PHASE_READY) {
+	while (m->control >= 0 && m->phase != PHASE_DONE) {
 		enum phase before = m->phase;
 
 		control_receive(m); /* its last word, sent before it died */
@@ -412,7 +418,6 @@ static void init_ended(struct monitor *m)
 	m->phase = PHASE_ENDED;
 	m->ended_ms = now_ms();
 	stdio_drain(&m->stdio, m->ended_ms);
-	write_exit(m);
 }
 
 /* After the end: tell, once the clients have theirs or have had their time; go, once all is handed over. */
@@ -422,6 +427,10 @@ static void finish(struct monitor *m, int *timeout_ms)
 
 	if (!m->told && (stdio_flushed(&m->stdio) || left <= 0))
 		channels_tell_exit(m);
+	if (!m->written)
+		write_exit(m);
+	if (m->told)
+		m->mounts = close_fd(m->mounts);
 	if (stdio_flushed(&m->stdio))
 		m->phase = PHASE_DONE;
 	else if (!m->told && (*timeout_ms < 0 || left < *timeout_ms))
@@ -445,8 +454,9 @@ static void loop(struct monitor *m)
 			finish(m, &timeout);
 		if (m->phase == PHASE_DONE)
 			return;
-		p[CONTROL] = (struct pollfd){ .fd = m->control, .events = POLLIN };
-		p[PIDFD] = (struct pollfd){ .fd = m->pidfd, .events = POLLIN };
+		/* An init that waits has nothing to say; should it die, whoever says START hears of it. */
+		p[CONTROL] = (struct pollfd){ .fd = m->phase == PHASE_READY ? -1 : m->control, .events = POLLIN };
+		p[PIDFD] = (struct pollfd){ .fd = m->phase == PHASE_READY ? -1 : m->pidfd, .events = POLLIN };
 		p[LISTENER] = (struct pollfd){ .fd = m->listener, .events = POLLIN };
 		for (unsigned i = 0; i < MONITOR_CHANNELS; i++)
 			p[FIRST + i] = (struct pollfd){ .fd = m->channels[i].fd, .events = POLLIN };
@@ -456,7 +466,7 @@ static void loop(struct monitor *m)
 		stdio_serve(&m->stdio, streams, n, now_ms());
 		if (p[CONTROL].revents && m->control >= 0)
 			control_receive(m);
-		if (p[PIDFD].revents && m->phase != PHASE_DONE)
+		if (p[PIDFD].revents && m->phase != PHASE_DONE && m->phase != PHASE_READY)
 			init_ended(m);
 		if (p[LISTENER].revents)
 			channel_accept(m);
@@ -471,7 +481,7 @@ void monitor_main(const struct launch *l)
 	struct monitor *m = &monitor;
 	int e;
 
-	m->pidfd = m->control = m->listener = -EBADF;
+	m->pidfd = m->control = m->listener = m->mounts = -EBADF;
 	m->exit_file = l->req->exit;
 	for (unsigned i = 0; i < MONITOR_CHANNELS; i++)
 		m->channels[i] = (struct monitor_channel){ .fd = -EBADF, .waiting.op = NO_REQUEST };

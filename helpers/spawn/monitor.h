@@ -88,11 +88,13 @@ struct monitor {
 	enum phase phase;
 	pid_t pid;
 	int pidfd, control, listener, exit_file;
+	int mounts; /* the container's mount namespace: its end waits for the disk, and comes after all who wait for us */
 	struct monitor_channel channels[MONITOR_CHANNELS];
 	struct rep_monitor_state state;
 	struct stdio stdio;
 	int64_t ended_ms;
 	bool told; /* EXITED was sent */
+	bool written; /* the exit file */
 	int status; /* why it could not be created or started */
 	char stage[STAGE_MAX], rule[RULE_MAX];
 };

@@ -65,14 +65,31 @@ static int attach(struct init *in, int fd, const char *name)
 }
 
 /* One mount(2): its option page holds all LAYERS_MAX names on every kernel, where fsconfig(2) takes 255 bytes and
- * lowerdir+ needs 6.7. The names are our own, relative to the stage, so nothing needs escaping and the container's
- * mount table shows no path of the host. */
+ * lowerdir+ needs 6.7. */
+static int overlay_try(const char *options)
+{
+	return mount("overlay", "m", "overlay", 0, options) < 0 ? -errno : 0;
+}
+
+/* A volatile one leaves word in its work directory, so that nobody relies on it after a crash (kernel:
+ * filesystems/overlayfs, "Volatile mount"). Ours are of containers that go away when they end: who starts one again has
+ * only stopped it in between. */
+static bool forget_volatile(struct init *in)
+{
+	unlinkat(in->stage_dir, "u/work/work/incompat/volatile/dirty", 0);
+	return unlinkat(in->stage_dir, "u/work/work/incompat/volatile", AT_REMOVEDIR) == 0;
+}
+
+/* The names are our own, relative to the stage, so nothing needs escaping and the container's mount table shows no path
+ * of the host. */
 static int overlay_mount(struct init *in)
 {
-	char options[2048] = "userxattr,index=off,upperdir=u/upper,workdir=u/work,lowerdir=", name[16];
-	size_t len = strlen(options);
+	char options[2048], name[16];
+	size_t len;
 	int e;
 
+	len = (size_t)snprintf(options, sizeof(options), "%suserxattr,index=off,upperdir=u/upper,workdir=u/work,lowerdir=",
+			       in->plan->volatile_root ? "volatile," : "");
 	if (in->req->layers.n == 0)
 		return init_fail(in, -EINVAL, "overlay");
 	for (unsigned i = 0; i < in->req->layers.n; i++) {
@@ -85,8 +102,13 @@ static int overlay_mount(struct init *in)
 	e = attach(in, in->req->upper, "u");
 	if (e < 0)
 		return init_fail(in, e, "upper");
-	if (mkdirat(in->stage_dir, "m", 0755) < 0 || mount("overlay", "m", "overlay", 0, options) < 0)
+	if (mkdirat(in->stage_dir, "m", 0755) < 0)
 		return init_fail(in, -errno, "overlay");
+	e = overlay_try(options);
+	if (e == -EINVAL && forget_volatile(in))
+		e = overlay_try(options);
+	if (e < 0)
+		return init_fail(in, e, "overlay");
 	in->root = openat(in->stage_dir, "m", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return in->root < 0 ? init_fail(in, -errno, "overlay") : 0;
 }
@@ -145,15 +167,16 @@ static int bind_take(struct init *in, const struct plan_mount *m, bool *ret_dir)
 	return TAKE_FD(in->binds[m->bind]);
 }
 
-static int bind_dev(struct init *in, const char *path, int to_dir, const char *to_name)
+/* in->dev is a tmpfs of ours that nobody else has seen yet: a name in it is what we made. */
+static int bind_dev(struct init *in, const char *path, const char *name)
 {
 	_cleanup_close_ int from = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	_cleanup_close_ int file = -EBADF;
 
 	if (from < 0)
 		return from;
-	file = openat(to_dir, to_name, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDONLY | O_CLOEXEC, 0644);
-	return file < 0 ? -errno : sys_move_mount(from, "", file, "", EMPTY_BOTH);
+	if (mknodat(in->dev, name, S_IFREG | 0644, 0) < 0)
+		return -errno;
+	return sys_move_mount(from, "", in->dev, name, MOVE_MOUNT_F_EMPTY_PATH);
 }
 
 /* What Docker puts into a fresh /dev: OCI config-linux.md, "Default Devices" and "/dev symbolic links". */
@@ -171,7 +194,7 @@ static int dev_fill(struct init *in)
 
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
 		snprintf(path, sizeof(path), "/dev/%s", nodes[i]);
-		e = bind_dev(in, path, in->dev, nodes[i]);
+		e = bind_dev(in, path, nodes[i]);
 		if (e < 0)
 			return init_fail(in, e, "device %s", path);
 	}
@@ -207,6 +230,8 @@ static int mount_one(struct init *in, const struct plan_mount *m)
 	}
 	if (m->fs == PLAN_DEVPTS && in->devpts < 0)
 		in->devpts = TAKE_FD(fd);
+	if (m->fs == PLAN_PROC && in->proc < 0)
+		in->proc = TAKE_FD(fd);
 	return 0;
 }
 
@@ -239,7 +264,16 @@ static int files_mount(struct init *in)
 }
 
 /* --- hiding --- */
-static int mask_one(struct init *in, const char *path)
+/* An empty directory that covers others, made once. */
+static int cover_make(void)
+{
+	static const char *const options[] = { "size=4k", "mode=755" };
+
+	return fs_make("tmpfs", "tmpfs", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, options,
+		       ARRAY_SIZE(options));
+}
+
+static int mask_one(struct init *in, const char *path, int *empty)
 {
 	_cleanup_close_ int target = target_open(in->root, path), cover = -EBADF;
 	struct stat st;
@@ -248,13 +282,16 @@ static int mask_one(struct init *in, const char *path)
 		return 0;
 	if (target < 0 || fstat(target, &st) < 0)
 		return target < 0 ? target : -errno;
-	if (S_ISDIR(st.st_mode))
-		cover = fs_make("tmpfs", "tmpfs",
-				MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-				(const char *const[]){ "size=4k", "mode=755" }, 2);
-	else
+	if (!S_ISDIR(st.st_mode)) {
 		cover = sys_open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	return cover < 0 ? cover : sys_move_mount(cover, "", target, "", EMPTY_BOTH);
+		return cover < 0 ? cover : sys_move_mount(cover, "", target, "", EMPTY_BOTH);
+	}
+	if (*empty >= 0) {
+		cover = sys_open_tree(*empty, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+		return cover < 0 ? cover : sys_move_mount(cover, "", target, "", EMPTY_BOTH);
+	}
+	*empty = cover_make();
+	return *empty < 0 ? *empty : sys_move_mount(*empty, "", target, "", EMPTY_BOTH);
 }
 
 static int readonly_one(struct init *in, const char *path)
@@ -275,10 +312,11 @@ static int readonly_one(struct init *in, const char *path)
 
 static int hide(struct init *in)
 {
+	_cleanup_close_ int empty = -EBADF;
 	int e;
 
 	for (const char **p = in->plan->masked; *p; p++) {
-		e = mask_one(in, *p);
+		e = mask_one(in, *p, &empty);
 		if (e < 0)
 			return init_fail(in, e, "mask %s", *p);
 	}
@@ -297,23 +335,20 @@ static int hide(struct init *in)
 	return 0;
 }
 
-/* Through a proc of our own that no path of the container leads to. */
+/* Through the fd of a proc of our own: no path of the image leads there. Nothing is mounted in it yet, and what were would
+ * not be entered. */
 static int sysctls_write(struct init *in)
 {
-	_cleanup_close_ int proc = -EBADF;
 	char path[160];
 
-	if (in->plan->nsysctls == 0)
-		return 0;
-	proc = fs_make("proc", NULL, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, NULL, 0);
-	if (proc < 0)
-		return init_fail(in, proc, "sysctl");
+	if (in->plan->nsysctls && in->proc < 0)
+		return init_fail(in, -ENOENT, "sysctl");
 	for (size_t i = 0; i < in->plan->nsysctls; i++) {
 		const struct plan_pair *s = &in->plan->sysctls[i];
 		_cleanup_close_ int fd = -EBADF;
 
 		snprintf(path, sizeof(path), "sys/%s", s->key);
-		fd = sys_openat2(proc, path, O_WRONLY | O_CLOEXEC, 0,
+		fd = sys_openat2(in->proc, path, O_WRONLY | O_CLOEXEC, 0,
 				 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 		if (fd < 0)
 			return init_fail(in, fd, "sysctl %s", s->key);
@@ -375,12 +410,13 @@ int rootfs_build(struct init *in)
 
 int rootfs_enter(struct init *in)
 {
-	/* Both the same: the old root comes to lie over the new one and is then taken away (pivot_root(2)). */
-	if (fchdir(in->root) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+	/* Both the same: the old root comes to lie over the new one (pivot_root(2)). */
+	if (fchdir(in->root) < 0 || sys_pivot_root(".", ".") < 0)
 		return init_fail(in, -errno, "pivot_root");
-	in->root = close_fd(in->root);
-	in->stage_dir = close_fd(in->stage_dir);
-	in->dev = close_fd(in->dev);
-	in->devpts = close_fd(in->devpts);
 	return 0;
+}
+
+int rootfs_leave_host(void)
+{
+	return umount2(".", MNT_DETACH) < 0 || chdir("/") < 0 ? -errno : 0;
 }

@@ -83,7 +83,8 @@ static int run_start(struct monitor *m, const void *q, void *p, int64_t now_ms)
 		return -EBUSY;
 	if (m->phase != PHASE_READY)
 		return m->phase == PHASE_RUNNING ? -EALREADY : -ESRCH;
-	if (send(m->control, "g", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1)
+	/* EPIPE: it has died, and the socket's end, read next, is followed by its exit. */
+	if (send(m->control, "g", 1, MSG_NOSIGNAL | MSG_DONTWAIT) != 1 && errno != EPIPE)
 		return -errno;
 	m->phase = PHASE_STARTING;
 	return DEFER;

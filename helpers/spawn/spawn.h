@@ -12,8 +12,6 @@
 struct launch {
 	const struct req_spawn_create *req;
 	const struct policy_spawn *policy;
-	void *forget; /* mapping that spawn alone may have (struct keep) */
-	size_t forget_size;
 	int channel; /* to spawn */
 	int controller; /* the first one for a controller */
 	char socket[ID_HEX + 6]; /* name of its own socket, in the working directory */

@@ -157,25 +157,35 @@ static void entry_end(struct table *t, struct entry *e)
 {
 	struct pending *p, *following;
 
-	epoll_ctl(t->epoll, EPOLL_CTL_DEL, e->channel, NULL);
-	close_fd(e->channel);
-	/* It ends its channel when it exits and not before; should it not exit, it is made to. */
-	sys_pidfd_send_signal(e->monitor_pidfd, SIGKILL);
-	if (e->pidfd >= 0) /* a program that changed its ids has no death signal any more */
-		sys_pidfd_send_signal(e->pidfd, SIGKILL);
 	if (e->child)
 		while (waitpid(e->monitor, NULL, 0) < 0 && errno == EINTR)
 			;
-	drop_name(e);
 	for (p = TAILQ_FIRST(&e->pendings); p; p = following) {
 		following = TAILQ_NEXT(p, next);
 		fail(e, p);
 	}
+	epoll_ctl(t->epoll, EPOLL_CTL_DEL, e->monitor_pidfd, NULL);
 	close_fd(e->monitor_pidfd);
-	close_fd(e->pidfd);
 	TAILQ_REMOVE(&t->entries, e, next);
 	t->n--;
 	free(e);
+}
+
+/* Its channel has ended: a monitor does that when it exits and not before; should it not exit, it is made to. What it
+ * held may be long to take down (a container can have left much to write back), and nobody waits for that. */
+static void entry_over(struct table *t, struct entry *e)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = e };
+
+	epoll_ctl(t->epoll, EPOLL_CTL_DEL, e->channel, NULL);
+	e->channel = close_fd(e->channel);
+	sys_pidfd_send_signal(e->monitor_pidfd, SIGKILL);
+	if (e->pidfd >= 0) /* a program that changed its ids has no death signal any more */
+		sys_pidfd_send_signal(e->pidfd, SIGKILL);
+	e->pidfd = close_fd(e->pidfd);
+	drop_name(e);
+	if (epoll_ctl(t->epoll, EPOLL_CTL_ADD, e->monitor_pidfd, &event) < 0)
+		entry_end(t, e);
 }
 
 /* An answer. A failed CREATE or START ends the monitor: it is passed on when nothing is left (entry_end). */
@@ -235,7 +245,7 @@ static void entry_receive(struct table *t, struct entry *e)
 			e->exited = true;
 	}
 	if (r < 0)
-		entry_end(t, e);
+		entry_over(t, e);
 }
 
 int table_make_way(struct table *t, const uint8_t *id)
@@ -257,10 +267,16 @@ static void on_epoll(struct helper *h, int fd, short revents, void *data)
 {
 	struct table *t = data;
 	struct epoll_event event;
+	struct entry *e;
 
 	/* One at a time: ending an entry must not leave another event pointing to it. */
-	if (epoll_wait(t->epoll, &event, 1, 0) == 1)
-		entry_receive(t, event.data.ptr);
+	if (epoll_wait(t->epoll, &event, 1, 0) != 1)
+		return;
+	e = event.data.ptr;
+	if (e->channel >= 0)
+		entry_receive(t, e);
+	else
+		entry_end(t, e);
 }
 
 static void on_timer(struct helper *h, int fd, short revents, void *data)

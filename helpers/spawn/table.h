@@ -32,7 +32,7 @@ struct entry {
 	pid_t monitor;
 	int monitor_pidfd;
 	bool child; /* ours to reap */
-	int channel;
+	int channel; /* -EBADF: it has ended, and the monitor is about to */
 	pid_t pid; /* of the init; 0 before it is ready */
 	int pidfd;
 	bool exited; /* the init */

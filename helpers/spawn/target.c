@@ -79,17 +79,16 @@ static int follow(struct walk *w, int link)
 	return 0;
 }
 
-static int make_one(struct walk *w, const char *name, bool dir)
+/* What is there already, be it a link, is left as it is. */
+static int make_one(int root, const char *parent_path, const char *name, bool dir)
 {
-	_cleanup_close_ int parent = open_in(w->root, w->done, O_DIRECTORY);
-	_cleanup_close_ int file = -EBADF;
+	_cleanup_close_ int parent = open_in(root, parent_path, O_DIRECTORY);
+	int r;
 
 	if (parent < 0)
 		return parent;
-	if (dir)
-		return mkdirat(parent, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
-	file = openat(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0644);
-	return file < 0 && errno != EEXIST ? -errno : 0;
+	r = dir ? mkdirat(parent, name, 0755) : mknodat(parent, name, S_IFREG | 0644, 0);
+	return r < 0 && errno != EEXIST ? -errno : 0;
 }
 
 /* One component: into w->done, or its link's text in front of the rest. */
@@ -110,7 +109,7 @@ static int step(struct walk *w, const char *name, bool dir)
 		return -ENAMETOOLONG;
 	fd = open_in(w->root, path, O_NOFOLLOW);
 	if (fd == -ENOENT) {
-		e = make_one(w, name, dir || w->rest[strspn(w->rest, "/")]);
+		e = make_one(w->root, w->done, name, dir || w->rest[strspn(w->rest, "/")]);
 		if (e < 0)
 			return e;
 		fd = open_in(w->root, path, O_NOFOLLOW);
@@ -125,6 +124,21 @@ static int step(struct walk *w, const char *name, bool dir)
 	return 0;
 }
 
+/* The usual case: only the last component is missing. -ENOENT when it is not that. */
+static int make_last(int root, const char *path, bool dir)
+{
+	const char *slash = strrchr(path, '/');
+	char parent[PATH_MAX];
+	int e;
+
+	if (!slash || !slash[1] || slash - path >= PATH_MAX || strcmp(slash, "/.") == 0 || strcmp(slash, "/..") == 0)
+		return -ENOENT;
+	memcpy(parent, path, (size_t)(slash - path));
+	parent[slash - path] = '\0';
+	e = make_one(root, parent + (*parent == '/'), slash + 1, dir);
+	return e < 0 ? e : target_open(root, path);
+}
+
 int target_make(int root, const char *path, bool dir)
 {
 	struct walk w = { .root = root };
@@ -132,6 +146,8 @@ int target_make(int root, const char *path, bool dir)
 	int fd, e;
 
 	fd = target_open(root, path);
+	if (fd == -ENOENT)
+		fd = make_last(root, path, dir);
 	if (fd != -ENOENT)
 		return fd;
 	if (text_copy(w.rest, sizeof(w.rest), path) < 0)

@@ -66,12 +66,14 @@ fi
 ok "export as JSON lines: the file" bash -c "cmp <('$bin/postern' audit export json | head -n 20) <(head -n 20 '$log')"
 ok "export as OCSF" bash -c "set -o pipefail; '$bin/postern' audit export ocsf | jq -es 'length > 20 and all(.class_uid == 6003)'"
 fails "no other format" 2 postern audit export xml
-postern audit follow --tail 1 >"$POSTERN_BASE/followed" &
+"$bin/postern" audit follow --tail 1 >"$POSTERN_BASE/followed" & # not through the function: a shell would be in between
 follower=$!
 ok "follow shows the last record" until_true 100 test -s "$POSTERN_BASE/followed"
 postern create --name followed busybox >/dev/null 2>&1
 ok "and a new one" until_true 100 grep -q "layer.CREATE intent $(postern inspect -f '{{.Id}}' followed | cut -c1-12)" "$POSTERN_BASE/followed"
 kill "$follower"
+wait "$follower" 2>/dev/null
+fails "it is gone" 1 kill -0 "$follower"
 postern rm followed >/dev/null
 
 # --- verify

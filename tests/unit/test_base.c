@@ -11,6 +11,7 @@
 
 #include "../../helpers/base/fd.h"
 #include "../../helpers/base/names.h"
+#include "../../helpers/base/pass.h"
 #include "../../helpers/base/policy.h"
 #include "../../helpers/base/sys.h"
 #include "../../helpers/base/text.h"
@@ -141,6 +142,63 @@ static void reading_whole_files(void)
 	close(fd);
 }
 
+static void prefixes(void)
+{
+	static const char *const expected[] = { "/srv", "/srv//a", "/srv//a/b" };
+	char part[16];
+	size_t at = 0, n = 0;
+
+	while (path_prefix("/srv//a/b/", &at, part, sizeof(part))) {
+		CU_ASSERT_FATAL(n < 3);
+		CU_ASSERT_STRING_EQUAL(part, expected[n]);
+		n++;
+	}
+	CU_ASSERT_EQUAL(n, 3);
+	at = 0;
+	CU_ASSERT(path_prefix("a/b", &at, part, sizeof(part)));
+	CU_ASSERT_STRING_EQUAL(part, "a");
+	at = 0;
+	CU_ASSERT(!path_prefix("/", &at, part, sizeof(part)));
+	CU_ASSERT(!path_prefix("/longer-than-the-buffer", &at, part, sizeof(part))); /* never cut */
+}
+
+static int open_fds(void)
+{
+	int n = 0;
+
+	for (int i = 0; i < 256; i++)
+		n += fcntl(i, F_GETFD) >= 0;
+	return n;
+}
+
+static void passing_fds(void)
+{
+	char text[4], buf[3];
+	const struct iovec out = { "abc", 3 }, in = { text, sizeof(text) }, small = { buf, 2 };
+	int pair[2], fds[3] = { 0, 0, 0 }, got[2], before;
+	size_t n = 9;
+
+	CU_ASSERT_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
+	before = open_fds();
+	CU_ASSERT_EQUAL(pass_receive(pair[1], &in, 1, got, 2, &n, MSG_DONTWAIT), -EAGAIN);
+	CU_ASSERT_EQUAL(pass_send(pair[0], &out, 1, fds, 2, 0), 0);
+	CU_ASSERT_EQUAL(pass_receive(pair[1], &in, 1, got, 2, &n, 0), 3);
+	CU_ASSERT(n == 2 && !memcmp(text, "abc", 3) && (fcntl(got[1], F_GETFD) & FD_CLOEXEC));
+	close(got[0]);
+	close(got[1]);
+	/* More fds or bytes than there is room for: nothing is taken, nothing leaks, *ret_nfds stays. */
+	n = 9;
+	CU_ASSERT_EQUAL(pass_send(pair[0], &out, 1, fds, 3, 0), 0);
+	CU_ASSERT_EQUAL(pass_receive(pair[1], &in, 1, got, 2, &n, 0), -EBADMSG);
+	CU_ASSERT_EQUAL(pass_send(pair[0], &out, 1, fds, 1, 0), 0);
+	CU_ASSERT_EQUAL(pass_receive(pair[1], &small, 1, got, 2, &n, 0), -EBADMSG);
+	CU_ASSERT(n == 9 && open_fds() == before);
+	CU_ASSERT_EQUAL(pass_send(pair[0], &out, 1, fds, FRAME_FDS_MAX + 1, 0), -EMSGSIZE);
+	close(pair[1]);
+	CU_ASSERT_EQUAL(pass_send(pair[0], &out, 1, NULL, 0, 0), -EPIPE); /* and no signal */
+	close(pair[0]);
+}
+
 int main(void)
 {
 	CU_initialize_registry();
@@ -151,6 +209,8 @@ int main(void)
 	CU_add_test(s, "proofs of fds", proofs_of_fds);
 	CU_add_test(s, "rights by policy", rights_by_policy);
 	CU_add_test(s, "reading whole files", reading_whole_files);
+	CU_add_test(s, "prefixes of paths", prefixes);
+	CU_add_test(s, "passing fds", passing_fds);
 	CU_basic_run_tests();
 	unsigned bad = CU_get_number_of_tests_failed();
 
