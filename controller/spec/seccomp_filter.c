@@ -1,50 +1,27 @@
-/* seccomp_filter.c - from rules to the program that spawn loads, and the cache of such programs: building one takes
- * some 10 ms for three architectures. */
+/* seccomp_filter.c - from a profile to the program that spawn loads, and the cache of such programs: building one takes
+ * a millisecond. */
 #include <errno.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "../../helpers/base/cleanup.h"
-#include "../../helpers/base/fd.h"
 #include "internal.h"
 #include "seccomp.h"
 
-/* --- the whole program --- */
-/* all: room for BPF_MAXINSNS. */
-static int build_into(const struct seccomp_rules *r, struct sock_filter *all, size_t *ret_bytes, struct err *err)
-{
-	_cleanup_close_ int fd = memfd_create("seccomp", MFD_CLOEXEC);
-	size_t n = seccomp_prefix(r, all, BPF_MAXINSNS), bytes = 0;
-	char *main_part = NULL;
-	int e = fd < 0 ? -errno : seccomp_export_bpf(r->ctx, fd);
-
-	if (!e && lseek(fd, 0, SEEK_SET) < 0)
-		e = -errno;
-	if (!e)
-		e = fd_read_all(fd, SECCOMP_PROFILE_MAX, &main_part, &bytes);
-	if (e)
-		return err_set(err, 500, "seccomp: cannot make a filter: %s", strerror(-e));
-	if (n + bytes / sizeof(*all) > BPF_MAXINSNS) {
-		free(main_part);
-		return err_set(err, 400, "seccomp: the profile makes a filter that is too long for the kernel");
-	}
-	memcpy(all + n, main_part, bytes);
-	free(main_part);
-	*ret_bytes = n * sizeof(*all) + bytes;
-	return 0;
-}
-
 static int build(const struct seccomp_rules *r, void **ret, size_t *ret_bytes, struct err *err)
 {
-	struct sock_filter *all = malloc(BPF_MAXINSNS * sizeof(*all));
+	_cleanup_free_ struct sock_filter *all = malloc(BPF_MAXINSNS * sizeof(*all));
+	int n = all ? seccomp_program(r, all) : -ENOMEM;
+	size_t bytes = (size_t)n * sizeof(*all);
+	void *fit = n > 0 ? malloc(bytes) : NULL;
 
-	if (!all || build_into(r, all, ret_bytes, err)) {
-		free(all);
+	if (n == 0)
+		return err_set(err, 400, "seccomp: the profile makes a filter that is too long for the kernel");
+	if (!fit)
 		return err_set(err, 500, "seccomp: out of memory");
-	}
-	*ret = all;
+	*ret = memcpy(fit, all, bytes);
+	*ret_bytes = bytes;
 	return 0;
 }
 

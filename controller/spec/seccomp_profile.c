@@ -1,6 +1,7 @@
-/* seccomp_profile.c - a seccomp profile in Docker's JSON format, read into libseccomp's rules. A profile is a client's
- * text and hostile: bounded, every number checked. seccomp_rule_add(3); the format is that of moby/profiles. */
+/* seccomp_profile.c - a seccomp profile in Docker's JSON format, read into rules. A profile is a client's text and
+ * hostile: bounded, every number checked. The format is that of moby/profiles. */
 #include <ctype.h>
+#include <linux/audit.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,16 +94,16 @@ static uint32_t arch_token(const cJSON *v)
 static int add_arch(struct seccomp_rules *r, const cJSON *v, struct err *err)
 {
 	uint32_t token = arch_token(v);
-	int e;
+	size_t i;
 
 	if (!token)
 		return bad(err, "unknown architecture", text_of(v));
 	if (token == SCMP_ARCH_NATIVE)
 		return 0;
-	e = seccomp_arch_add(r->ctx, token);
-	if (e == -EEXIST)
-		return 0;
-	if (e || r->narches == SECCOMP_ARCHES_MAX)
+	for (i = 0; i < r->narches; i++)
+		if (r->arches[i] == token)
+			return 0;
+	if (!(token & __AUDIT_ARCH_LE) || r->narches == SECCOMP_ARCHES_MAX)
 		return bad(err, "this machine cannot have architecture", text_of(v));
 	r->arches[r->narches++] = token;
 	return 0;
@@ -228,30 +229,30 @@ static bool repeats_argument(const struct scmp_arg_cmp *args, unsigned n)
 	return false;
 }
 
-static int add_own(struct seccomp_rules *r, const char *name, uint32_t act, const struct scmp_arg_cmp *args,
+static int add_cond(struct seccomp_rules *r, const char *name, uint32_t act, const struct scmp_arg_cmp *args,
 		   unsigned nargs, struct err *err)
 {
-	struct own_rule *own = &r->own[r->nown];
+	struct cond_rule *rule = &r->conds[r->nconds];
 	size_t i;
 
-	for (i = 0; i < r->nown && !nargs; i++)
-		if (!r->own[i].nargs && !strcmp(r->own[i].name, name))
-			return 0; /* the first one holds, as in libseccomp */
-	if (r->nown == SECCOMP_OWN_MAX)
-		return err_set(err, 400, "seccomp: more than %d rules with conditions", SECCOMP_OWN_MAX);
-	*own = (struct own_rule){ .name = name, .action = act, .nargs = nargs };
+	for (i = 0; i < r->nconds && !nargs; i++)
+		if (!r->conds[i].nargs && !strcmp(r->conds[i].name, name))
+			return 0; /* the first one holds */
+	if (r->nconds == SECCOMP_CONDS_MAX)
+		return err_set(err, 400, "seccomp: more than %d rules with conditions", SECCOMP_CONDS_MAX);
+	*rule = (struct cond_rule){ .name = name, .action = act, .nargs = nargs };
 	if (nargs)
-		memcpy(own->args, args, nargs * sizeof(*args));
-	r->nown++;
+		memcpy(rule->args, args, nargs * sizeof(*args));
+	r->nconds++;
 	return 0;
 }
 
-static bool has_own(const struct seccomp_rules *r, const char *name)
+static bool has_cond(const struct seccomp_rules *r, const char *name)
 {
 	size_t i;
 
-	for (i = 0; i < r->nown; i++)
-		if (!strcmp(r->own[i].name, name))
+	for (i = 0; i < r->nconds; i++)
+		if (!strcmp(r->conds[i].name, name))
 			return true;
 	return false;
 }
@@ -263,25 +264,24 @@ static int add_call(struct seccomp_rules *r, const char *name, uint32_t act, con
 {
 	bool one_by_one = repeats_argument(args, nargs);
 	unsigned i;
-	int e;
 
 	if (first_pass != (nargs > 0))
 		return 0;
 	if (nargs && !one_by_one)
-		return add_own(r, name, act, args, nargs, err);
+		return add_cond(r, name, act, args, nargs, err);
 	for (i = 0; i < nargs; i++)
-		if (add_own(r, name, act, &args[i], 1, err))
+		if (add_cond(r, name, act, &args[i], 1, err))
 			return -1;
 	if (nargs)
 		return 0;
-	if (seccomp_is_new(name) || has_own(r, name))
-		return add_own(r, name, act, NULL, 0, err);
+	if (has_cond(r, name))
+		return add_cond(r, name, act, NULL, 0, err);
 	if (act == r->default_action)
 		return 0;
-	if (++r->nrules > SECCOMP_RULES_MAX)
+	if (r->nplain == SECCOMP_RULES_MAX)
 		return err_set(err, 400, "seccomp: more than %d rules", SECCOMP_RULES_MAX);
-	e = seccomp_rule_add_array(r->ctx, act, seccomp_number(SCMP_ARCH_NATIVE, name), 0, NULL);
-	return e ? err_set(err, 400, "seccomp: rule for %.64s: %s", name, strerror(-e)) : 0;
+	r->plain[r->nplain++] = (struct plain_rule){ name, act };
+	return 0;
 }
 
 static int add_name(struct seccomp_rules *r, const char *name, uint32_t act, const struct scmp_arg_cmp *args,
@@ -330,10 +330,6 @@ static int read_profile(struct seccomp_rules *r, const cJSON *profile, uint64_t 
 		return bad(err, "not", "an object");
 	if (action(profile, "defaultAction", "defaultErrnoRet", &r->default_action, err))
 		return -1;
-	r->ctx = seccomp_init(r->default_action);
-	if (!r->ctx || seccomp_attr_set(r->ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2) ||
-	    seccomp_attr_set(r->ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS))
-		return err_set(err, 500, "seccomp: out of memory");
 	if (add_arches(r, profile, err))
 		return -1;
 	for (pass = 1; pass <= 2; pass++)
@@ -347,7 +343,9 @@ int seccomp_rules_init(struct seccomp_rules *ret, const char *profile, size_t le
 {
 	struct err why = { 0 };
 
-	*ret = (struct seccomp_rules){ .last = SECCOMP_UNIFIED_FIRST - 1 };
+	/* Not the lists: they are long. */
+	ret->narches = ret->nconds = ret->nplain = 0;
+	ret->last = SECCOMP_UNIFIED_FIRST - 1;
 	ret->profile = json_parse(profile, len, &why);
 	if (!ret->profile)
 		return err_set(err, 400, "Decoding seccomp profile failed: %.256s", why.message);
@@ -356,9 +354,6 @@ int seccomp_rules_init(struct seccomp_rules *ret, const char *profile, size_t le
 
 void seccomp_rules_finish(struct seccomp_rules *r)
 {
-	if (r->ctx)
-		seccomp_release(r->ctx);
-	r->ctx = NULL;
 	cJSON_Delete(r->profile);
 	r->profile = NULL;
 }

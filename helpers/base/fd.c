@@ -57,7 +57,7 @@ int fd_identify(int fd, struct fd_id *ret)
 int fd_devs_read(struct fd_devs *ret)
 {
 	_cleanup_close_ int memfd = memfd_create("probe", MFD_CLOEXEC);
-	struct fd_id anonymous, ns, proc;
+	struct fd_id anonymous = { 0 }, ns = { 0 }, proc = { 0 };
 	int r = memfd < 0 ? -errno : identify(memfd, "", &anonymous);
 
 	if (r == 0)
@@ -72,7 +72,7 @@ int fd_devs_read(struct fd_devs *ret)
 int fd_devs_cgroup(struct fd_devs *devs, int dir)
 {
 	struct statfs fs;
-	struct fd_id id;
+	struct fd_id id = { 0 };
 	int r = identify(dir, "", &id);
 
 	if (r < 0)
@@ -168,7 +168,7 @@ static bool kind_matches(int fd, enum fd_kind kind, const struct fd_id *id, int 
 
 int fd_prove(int fd, enum fd_kind kind, struct fd_id *ret)
 {
-	struct fd_id id;
+	struct fd_id id = { 0 };
 	int flags, r;
 
 	flags = fcntl(fd, F_GETFL);
@@ -314,6 +314,22 @@ int file_write_at(int dir, const char *name, const char *text)
 		return -errno;
 	/* One write: proc and cgroup files take a value whole. */
 	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+int fd_map(int fd, size_t size, int prot, void **ret)
+{
+	struct stat st;
+	void *p;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size < 0 || (size_t)st.st_size != size)
+		return -EINVAL;
+	p = mmap(NULL, size, prot, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	*ret = p;
+	return 0;
 }
 
 int memfd_shared(const char *name, size_t size)

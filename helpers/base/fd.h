@@ -87,6 +87,8 @@ int fd_read_all(int fd, size_t max, char **ret, size_t *ret_len);
 int fd_write_all(int fd, const void *data, size_t n);
 /* Opens `name` below dir for writing, writes text, closes: for cgroup and proc files. */
 int file_write_at(int dir, const char *name, const char *text);
+/* Maps a file of just that size, shared. -EINVAL when it has another. */
+int fd_map(int fd, size_t size, int prot, void **ret);
 /* A memfd of zeros that two processes share by mmap; it keeps its size. */
 int memfd_shared(const char *name, size_t size);
 /* A sealed memfd with that content, or -errno. The caller owns it. */

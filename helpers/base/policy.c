@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 
 #include "cleanup.h"
 
@@ -42,16 +41,11 @@ void policy_spread_common(struct policy *p)
 int policy_map(int fd, size_t size, const void **ret)
 {
 	const struct policy_common *common;
-	struct stat st;
 	void *p;
+	int r = size < sizeof(*common) ? -EINVAL : fd_map(fd, size, PROT_READ, &p);
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (size < sizeof(*common) || st.st_size < 0 || (size_t)st.st_size != size)
-		return -EINVAL;
-	p = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED)
-		return -errno;
+	if (r < 0)
+		return r;
 	common = p;
 	if (common->magic != POLICY_MAGIC || common->size != size || common->nusers > POLICY_USERS_MAX) {
 		munmap(p, size);

@@ -41,27 +41,18 @@ static bool parse_mount(char *line, char **ret_point, char **ret_type, char **re
 	return n == 5 && *ret_type && *ret_options;
 }
 
-static bool has_option(const char *options, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (const char *p = options; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL)
-		if (!strncmp(p, name, n) && (p[n] == ',' || p[n] == '\0'))
-			return true;
-	return false;
-}
-
 /* The controller for which this version 1 mount is needed, NULL when it is not. */
-static const char *v1_controller(const struct cgroups *g, const char *options)
+static const char *v1_controller(const struct cgroups *g, char *options)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(v1_wanted); i++) {
-		bool known = !has_option(options, v1_wanted[i]);
+	for (char *word; (word = strsep(&options, ","));)
+		for (size_t i = 0; i < ARRAY_SIZE(v1_wanted); i++) {
+			bool known = strcmp(word, v1_wanted[i]) != 0;
 
-		for (unsigned k = V2 + 1; k < g->n && !known; k++)
-			known = strcmp(g->all[k].controller, v1_wanted[i]) == 0;
-		if (!known)
-			return v1_wanted[i];
-	}
+			for (unsigned k = V2 + 1; k < g->n && !known; k++)
+				known = strcmp(g->all[k].controller, v1_wanted[i]) == 0;
+			if (!known)
+				return v1_wanted[i];
+		}
 	return NULL;
 }
 

@@ -9,6 +9,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -42,14 +43,13 @@ static unsigned add_fd(struct plan *p, int fd)
 	return p->nfds - 1 + FD_CHANNEL;
 }
 
-static void add_arg(struct plan *p, const char *format, const char *name, int number)
+static void __attribute__((format(printf, 2, 3))) add_arg(struct plan *p, const char *format, ...)
 {
-	char *to = p->args[p->nargs++];
+	va_list args;
 
-	if (number >= 0)
-		snprintf(to, ARG_SIZE, format, name, number);
-	else
-		snprintf(to, ARG_SIZE, format, name);
+	va_start(args, format);
+	vsnprintf(p->args[p->nargs++], ARG_SIZE, format, args);
+	va_end(args);
 }
 
 /* What the row's table cannot say: fds whose number varies, and the arguments that name them. */
@@ -58,23 +58,23 @@ static void add_special(struct launcher *l, const struct row *row, struct plan *
 	switch (row->id) {
 	case HELPER_CGROUP:
 		for (unsigned i = V2 + 1; i < l->cgroups.n; i++)
-			add_arg(p, "--v1=%s:%d", l->cgroups.all[i].controller, (int)add_fd(p, l->cgroups.all[i].dir));
+			add_arg(p, "--v1=%s:%u", l->cgroups.all[i].controller, add_fd(p, l->cgroups.all[i].dir));
 		break;
 	case HELPER_AUDIT:
 		for (unsigned i = 0; i < HELPER_COUNT; i++)
 			if (l->children[i].audit_peer >= 0)
-				add_arg(p, "--channel=%s:%d", helper_name((enum helper_id)i), (int)add_fd(p, l->children[i].audit_peer));
+				add_arg(p, "--channel=%s:%u", helper_name((enum helper_id)i), add_fd(p, l->children[i].audit_peer));
 		break;
 	case HELPER_CONTROLLER:
-		add_arg(p, "--socket=%s", l->policy.controller.socket, -1);
-		add_arg(p, "--data-root=%s", l->config.data, -1);
-		add_arg(p, "--state=%s/state", l->config.data, -1);
+		add_arg(p, "--socket=%s", l->policy.controller.socket);
+		add_arg(p, "--data-root=%s", l->config.data);
+		add_arg(p, "--state=%s/state", l->config.data);
 		break;
 	case HELPER_POLICY:
 		for (size_t i = 0; i < ARRAY_SIZE(l->policy_files); i++)
 			add_fd(p, l->policy_files[i]);
-		add_arg(p, "--compile", "", -1);
-		add_arg(p, "%s", l->config.policy, -1);
+		add_arg(p, "--compile");
+		add_arg(p, "%s", l->config.policy);
 		break;
 	default:
 		break;
@@ -84,7 +84,10 @@ static void add_special(struct launcher *l, const struct row *row, struct plan *
 static int make_plan(struct launcher *l, struct child *c, int channel, struct plan *p)
 {
 	memset(p, 0, sizeof(*p));
-	add_arg(p, c->row->id == HELPER_CONTROLLER ? "posternd" : "postern-%s", helper_name(c->row->id), -1);
+	if (c->row->id == HELPER_CONTROLLER)
+		add_arg(p, "posternd");
+	else
+		add_arg(p, "postern-%s", helper_name(c->row->id));
 	add_fd(p, channel);
 	add_fd(p, c->audit);
 	add_fd(p, c->policy);

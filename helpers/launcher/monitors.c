@@ -34,13 +34,12 @@ static pid_t listener(int dir, const char *name)
 
 int monitors_each(int dir, int (*each)(pid_t monitor))
 {
-	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = -ENOENT;
-	DIR *d = copy < 0 ? NULL : fdopendir(copy);
-	struct dirent *e;
+	DIR *d = fd_opendir(dir);
+	int r = -ENOENT;
 
 	if (!d)
 		return -ENOENT;
-	while (r == -ENOENT && (e = readdir(d))) {
+	for (struct dirent *e; r == -ENOENT && (e = fd_readdir(d));) {
 		pid_t pid = strlen(e->d_name) == ID_HEX + 5 ? listener(dir, e->d_name) : 0;
 
 		if (pid > 0)

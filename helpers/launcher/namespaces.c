@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <linux/nsfs.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -61,40 +62,32 @@ static int in_child(struct launcher *l, int (*make)(struct launcher *l, int *fds
 	return r < 0 ? r : got == n ? 0 : -EIO;
 }
 
+/* A user namespace with these maps. Until it is open a child holds it, which only waits to be killed. */
 static int make_userns(const char *uid_map, const char *gid_map)
 {
-	char path[64], byte;
-	int pair[2], fd = -EBADF, r = -EIO;
-	pid_t pid;
+	struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
+	pid_t parent = getpid(), pid = sys_clone3(&args);
+	char path[64];
+	int fd = -EBADF, r;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	pid = fork();
 	if (pid < 0)
-		return -errno;
+		return pid;
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (unshare(CLONE_NEWUSER) < 0 || write(pair[1], "r", 1) != 1)
-			_exit(1);
-		/* ended by the parent */
-		if (read(pair[1], &byte, 1) < 0)
-			_exit(1);
+		while (getppid() == parent)
+			pause();
 		_exit(0);
 	}
-	close_fd(pair[1]);
-	if (read(pair[0], &byte, 1) == 1) {
-		snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
-		r = file_write_at(AT_FDCWD, path, uid_map);
-		snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
-		if (r == 0)
-			r = file_write_at(AT_FDCWD, path, gid_map);
-		snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
-		if (r == 0)
-			fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (r == 0 && fd < 0)
-			r = -errno;
-	}
-	close_fd(pair[0]);
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+	r = file_write_at(AT_FDCWD, path, uid_map);
+	snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
+	if (r == 0)
+		r = file_write_at(AT_FDCWD, path, gid_map);
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	if (r == 0)
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (r == 0 && fd < 0)
+		r = -errno;
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	return r < 0 ? r : fd;
@@ -203,7 +196,7 @@ static int bind_into(const char *root, const char *source, const char *path, boo
 static bool covered(const struct policy_lookup *p, uint32_t i)
 {
 	for (uint32_t k = 0; k < p->npaths; k++)
-		if (k != i && strcmp(p->paths[k].path, p->paths[i].path) && path_below(p->paths[i].path, p->paths[k].path))
+		if (k != i && strcmp(p->paths[k].path, p->paths[i].path) != 0 && path_below(p->paths[i].path, p->paths[k].path))
 			return true;
 	return false;
 }
@@ -259,7 +252,7 @@ static int spawn_create(struct launcher *l, int *fds)
 int namespaces_create(struct launcher *l)
 {
 	char map[POLICY_MAP_TEXT];
-	int fds[4], r;
+	int fds[4] = { -EBADF, -EBADF }, r;
 
 	l->range_ns = range_create(l);
 	if (l->range_ns < 0)

@@ -141,16 +141,17 @@ static int run_compiler(struct launcher *l, struct policy_job *job, int memfd)
 int policy_load(struct launcher *l)
 {
 	_cleanup_close_ int memfd = memfd_shared("policy", sizeof(struct policy_job));
-	struct policy_job *job = MAP_FAILED;
+	struct policy_job *job;
 	const char *flaw = NULL;
+	void *map;
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(l->policy_files); i++)
 		l->policy_files[i] = -EBADF;
-	if (memfd >= 0)
-		job = mmap(NULL, sizeof(*job), PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
-	if (job == MAP_FAILED)
-		return -ENOMEM;
+	r = memfd < 0 ? memfd : fd_map(memfd, sizeof(*job), PROT_READ | PROT_WRITE, &map);
+	if (r < 0)
+		return r;
+	job = map;
 	job->policy.controller.range_first = l->config.range_first;
 	job->policy.controller.range_last = l->config.range_last;
 	r = put_facts(l, &job->policy);

@@ -158,15 +158,13 @@ static int largest_gap(const struct claims *claims, uint64_t low, uint64_t high,
 
 int policy_ranges(struct policy_ctx *c, uint32_t first, uint32_t last, struct policy_common *ret)
 {
-	_cleanup_free_ struct claim *v = calloc(CLAIMS_MAX, sizeof(*v));
+	static struct claim v[CLAIMS_MAX];
 	const uint32_t ids = ret->ids_base, ids_last = ids + IDS_PER_ENGINE - 1;
 	struct claims claims = { 0, v };
 	const struct claim *k;
 	bool automatic;
 	int r;
 
-	if (!v)
-		return -ENOMEM;
 	for (unsigned i = 0; i < POLICY_ETC_COUNT; i++) {
 		r = read_claims(c, i, &claims);
 		if (r < 0)

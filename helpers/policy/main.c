@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../base/cleanup.h"
+#include "../base/fd.h"
 #include "../base/log.h"
 #include "../base/sandbox.h"
 #include "compile.h"
@@ -37,16 +37,15 @@ static int lock_down(void)
 static int compile(const char *path)
 {
 	struct policy_input input = { .name = name_of(path), .file = FD_OWN };
-	struct policy_job *job = MAP_FAILED;
-	struct stat st;
+	struct policy_job *job;
+	void *map;
 	int r;
 
-	if (fstat(FD_POLICY, &st) == 0 && st.st_size == sizeof(*job))
-		job = mmap(NULL, sizeof(*job), PROT_READ | PROT_WRITE, MAP_SHARED, FD_POLICY, 0);
-	if (job == MAP_FAILED) {
+	if (fd_map(FD_POLICY, sizeof(*job), PROT_READ | PROT_WRITE, &map) < 0) {
 		log_error("--compile is for postern-launcher");
 		return 2;
 	}
+	job = map;
 	for (int i = 0; i < POLICY_ETC_COUNT; i++)
 		input.etc[i] = fcntl(FD_OWN + 1 + i, F_GETFD) < 0 ? -ENOENT : FD_OWN + 1 + i;
 	/* The host's root, as the namespace of a user's engine shows it. */

@@ -55,23 +55,25 @@ int call_decode(enum op op, struct frame *f, void *ret_rep, struct reply_header 
 	return r;
 }
 
+static int send_request(int channel, enum op op, const void *req, const struct call_options *options, int flags, struct frame *f)
+{
+	int r = call_encode(op, req, options, f);
+
+	return r < 0 ? r : frame_send(channel, &f->h, f->body, f->h.length, f->fds, f->h.nfds, flags);
+}
+
 int call_send(int channel, enum op op, const void *req, const struct call_options *options, int flags)
 {
 	_cleanup_free_ struct frame *f = malloc(sizeof(*f));
-	int r;
 
-	if (!f)
-		return -ENOMEM;
-	r = call_encode(op, req, options, f);
-	if (r < 0)
-		return r;
-	return frame_send(channel, &f->h, f->body, f->h.length, f->fds, f->h.nfds, flags);
+	return f ? send_request(channel, op, req, options, flags, f) : -ENOMEM;
 }
 
 static int wait_reply(int channel, uint32_t id, int deadline_ms, struct frame *f)
 {
 	const uint64_t end = clock_ns() + (uint64_t)deadline_ms * 1000000u;
 
+	f->h.length = 0; /* nothing to decode before a frame has come */
 	for (;;) {
 		struct pollfd p = { .fd = channel, .events = POLLIN };
 		const uint64_t now = clock_ns();
@@ -98,8 +100,11 @@ int call(int channel, enum op op, const void *req, void *ret_rep, const struct c
 	 struct reply_header *ret_header)
 {
 	_cleanup_free_ struct frame *f = malloc(sizeof(*f));
-	int r = f ? call_send(channel, op, req, options, 0) : -ENOMEM;
+	int r;
 
+	if (!f)
+		return -ENOMEM;
+	r = send_request(channel, op, req, options, 0, f);
 	if (r < 0)
 		return r == -EPIPE || r == -ECONNRESET ? -ENODATA : r;
 	r = wait_reply(channel, options->id, options->deadline_ms > 0 ? options->deadline_ms : CALL_DEADLINE_MS, f);

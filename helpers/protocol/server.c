@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../base/cleanup.h"
@@ -291,16 +290,11 @@ void helper_poll_remove(struct helper *h, int fd)
 
 static int map_keep(struct helper *h)
 {
-	struct stat st;
 	void *p;
+	int r = fd_map(FD_KEEP, sizeof(struct keep), PROT_READ | PROT_WRITE, &p);
 
-	if (fstat(FD_KEEP, &st) < 0)
-		return -errno;
-	if (st.st_size != sizeof(struct keep))
-		return -EINVAL;
-	p = mmap(NULL, sizeof(struct keep), PROT_READ | PROT_WRITE, MAP_SHARED, FD_KEEP, 0);
-	if (p == MAP_FAILED)
-		return -errno;
+	if (r < 0)
+		return r;
 	h->keep = p;
 	if (h->keep->magic != KEEP_MAGIC) {
 		h->keep->magic = KEEP_MAGIC;

@@ -47,38 +47,14 @@ static int prove(struct request *r, const struct req_spawn_create *q)
 	return e < 0 ? request_fail(r, e, "cgroup") : 0;
 }
 
-static int fork_monitor(struct request *r, const struct req_spawn_create *q, int channel[2], int controller[2],
-			pid_t *ret_pid)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return request_fail(r, -errno, "fork");
-	if (pid == 0) {
-		struct launch l = {
-			.req = q,
-			.policy = r->helper->policy,
-			.channel = channel[1],
-			.controller = controller[1],
-		};
-		char hex[ID_HEX + 1];
-
-		hex_encode(q->container, ID_BYTES, hex);
-		text_format(l.socket, sizeof(l.socket), "%s.sock", hex);
-		monitor_main(&l);
-	}
-	*ret_pid = pid;
-	return 0;
-}
-
 static int run_create(struct request *r)
 {
 	const struct policy_spawn *policy = r->helper->policy;
 	const struct req_spawn_create *q = r->req;
 	struct table *t = r->helper->ctx;
-	int channel[2], controller[2], pidfd = -EBADF, e;
 	struct entry *entry = NULL;
-	pid_t pid = -1;
+	struct spare s;
+	int e;
 
 	e = table_make_way(t, q->container);
 	if (e < 0)
@@ -90,30 +66,19 @@ static int run_create(struct request *r)
 	e = prove(r, q);
 	if (e < 0)
 		return e;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) < 0)
-		return request_fail(r, -errno, "socketpair");
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, controller) < 0) {
-		close_fd(channel[0]);
-		close_fd(channel[1]);
-		return request_fail(r, -errno, "socketpair");
-	}
-	e = fork_monitor(r, q, channel, controller, &pid);
-	close_fd(channel[1]);
-	close_fd(controller[1]);
-	if (e == 0) {
-		pidfd = sys_pidfd_open(pid); /* our child: its number cannot be another's yet */
-		e = pidfd < 0 ? pidfd : 0;
-	}
+	e = spare_take(&t->spare, q, policy, &s);
+	if (e < 0)
+		return request_fail(r, e, "monitor");
 	/* Without its channels a monitor ends by itself. */
-	if (e == 0)
-		e = table_add(t, q->container, pid, pidfd, /* child= */ true, TAKE_FD(channel[0]), &entry);
-	close_fd(channel[0]);
+	e = table_add(t, q->container, s.pid, s.pidfd, /* child= */ true, s.channel, &entry);
 	if (e < 0) {
-		close_fd(controller[0]);
-		return r->stage[0] ? e : request_fail(r, e, "monitor");
+		close_fd(s.controller);
+		return request_fail(r, e, "monitor");
 	}
 	/* Its answer is the outcome: ready, or what failed. */
-	return table_ask(t, entry, r, OP_MONITOR_ADOPT, /* channel= */ -1, controller[0]);
+	e = table_ask(t, entry, r, OP_MONITOR_ADOPT, /* channel= */ -1, s.controller);
+	spare_make(&t->spare, policy); /* while that one is busy; without it the next takes longer */
+	return e;
 }
 
 static int run_start(struct request *r)
@@ -195,6 +160,7 @@ static void reset_signals(void)
 
 static int start(struct helper *h)
 {
+	struct table *t = h->ctx;
 	int e = enter_sockets();
 
 	reset_signals();
@@ -202,7 +168,9 @@ static int start(struct helper *h)
 	if (madvise(h->keep, sizeof(*h->keep), MADV_DONTFORK) < 0)
 		return -errno;
 	tzset(); /* gmtime_r of a monitor must not be the first to ask for the zone: it opens nothing any more */
-	return e < 0 ? e : table_init(h->ctx, h);
+	if (e == 0)
+		e = table_init(t, h);
+	return e < 0 ? e : spare_make(&t->spare, h->policy);
 }
 
 static const struct handler handlers[] = {

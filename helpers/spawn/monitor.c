@@ -82,22 +82,6 @@ static size_t keep_some(int *keep, size_t n, const int *fds, size_t count)
 	return n;
 }
 
-static void close_others(const struct launch *l)
-{
-	const struct req_spawn_create *q = l->req;
-	int keep[FRAME_FDS_MAX + 16];
-	size_t n = 0;
-
-	n = keep_some(keep, n,
-		      (const int[]){ l->channel, l->controller, q->spec, q->seccomp, q->userns, q->netns, q->cgroup,
-				     q->upper, q->log, q->exit },
-		      10);
-	n = keep_some(keep, n, q->cgroup_v1.fd, q->cgroup_v1.n);
-	n = keep_some(keep, n, q->layers.fd, q->layers.n);
-	n = keep_some(keep, n, q->binds.fd, q->binds.n);
-	fds_close_except(keep, n);
-}
-
 /* What the init needs and the monitor does not. */
 static void close_inputs(struct monitor *m, const struct launch *l)
 {
@@ -303,7 +287,6 @@ static int become_monitor(struct monitor *m, const struct launch *l)
 	static struct inputs inputs;
 	int e;
 
-	close_others(l);
 	if ((e = join_namespaces(m, l->req)) < 0 || (e = read_inputs(m, l, &inputs)) < 0 ||
 	    (e = clone_init(m, l, &inputs)) < 0)
 		return e;

@@ -4,11 +4,12 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "../base/policy.h"
 #include "../protocol/message.h"
 
-/* What a new monitor starts from: memory copied by fork, fds of which it keeps only these. */
+/* What a new monitor starts from. Nothing else is open. */
 struct launch {
 	const struct req_spawn_create *req;
 	const struct policy_spawn *policy;
@@ -17,8 +18,20 @@ struct launch {
 	char socket[ID_HEX + 6]; /* name of its own socket, in the working directory */
 };
 
-/* In the child of spawn's fork. */
 void monitor_main(const struct launch *l) __attribute__((noreturn));
+
+/* spare.c: a child of ours that will be a monitor; zeroed: none */
+struct spare {
+	pid_t pid;
+	int pidfd, channel, controller; /* our ends: one to ask it, and one for a controller */
+};
+
+/* Makes it when there is none. 0 or -errno. */
+int spare_make(struct spare *s, const struct policy_spawn *policy);
+/* Kills and reaps it. */
+void spare_end(struct spare *s);
+/* Gives it (or one made now) its container and hands it to the caller: *ret; *s is none then. 0 or -errno. */
+int spare_take(struct spare *s, const struct req_spawn_create *req, const struct policy_spawn *policy, struct spare *ret);
 
 /* Closes everything from 3 on but n fds, which need not be sorted. */
 void fds_close_except(const int *keep, size_t n);

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "../protocol/server.h"
+#include "spawn.h"
 
 enum {
 	ANSWER_MS = 30000, /* a monitor that owes an answer for so long is killed */
@@ -47,6 +48,7 @@ struct table {
 	unsigned n;
 	int epoll, timer;
 	uint32_t last_id;
+	struct spare spare; /* the next monitor */
 	char cgroup[4096]; /* own /proc/self/cgroup: a monitor's is the same */
 };
 

@@ -5,6 +5,8 @@
 #include "../../helpers/protocol/frame.h"
 #include "../../helpers/protocol/message.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static union any_message m;

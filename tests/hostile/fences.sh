@@ -38,12 +38,17 @@ fails "12: nor freeze it" 2 cgrouplike sh -c "echo 1 > '$v2/$POSTERN_CGROUP/cgro
 docker run -d --name mon --cap-add SYS_PTRACE --cap-add SYS_ADMIN busybox sleep 100 >/dev/null
 init=$(docker inspect -f '{{.State.Pid}}' mon)
 monitor=$(awk '/^PPid:/ {print $2}' "/proc/$init/status")
-is "23: the monitor has no capability" "0000000000000000" awk '/^CapPrm:/ {print $2}' "/proc/$monitor/status"
+# CAP_KILL over its own container: the kernel sends the death signal of a monitor with the monitor's rights
+is "23: the monitor has no capability but over its own container's processes" "0000000000000020" awk '/^CapPrm:/ {print $2}' "/proc/$monitor/status"
 is "23: and none in its bounding set" 2 awk '/^Seccomp:/ {print $2}' "/proc/$monitor/status"
 is "23: no_new_privs" 1 awk '/^NoNewPrivs:/ {print $2}' "/proc/$monitor/status"
 is "32: container root sees no process of the host" 1 docker run --rm busybox sh -c 'ls /proc | grep -c "^[0-9]*$" | awk "{print (\$1 <= 5)}"'
 base=$(awk '{print $2}' "/proc/$init/uid_map")
-fails "32: container root on the host's pid namespace cannot signal its monitor" 1 nsenter -t "$init" -U setpriv --reuid 0 --regid 0 --clear-groups kill -0 "$monitor"
+fails "32: container root that sees its monitor cannot look into it" 1 nsenter -t "$init" -U setpriv --reuid 0 --regid 0 --clear-groups cat "/proc/$monitor/maps"
+docker run -d --name other busybox sleep 100 >/dev/null
+other=$(awk '/^PPid:/ {print $2}' "/proc/$(docker inspect -f '{{.State.Pid}}' other)/status")
+fails "32: nor signal another container's monitor" 1 nsenter -t "$init" -U setpriv --reuid 0 --regid 0 --clear-groups kill -0 "$other"
+docker rm -f other >/dev/null
 fails "32: nor spawn" 1 nsenter -t "$init" -U setpriv --reuid 0 --regid 0 --clear-groups kill -0 "$(pid_of spawn)"
 # 34 what a container may not write
 for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger /sys/kernel/uevent_helper /sys/fs/cgroup/cgroup.procs /proc/sys/vm/panic_on_oom; do

@@ -389,7 +389,7 @@ static void test_bounds(void)
 	CU_ASSERT_EQUAL(seccomp_filter(text, 0, &filter, &bytes, &err), -1);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.message, "more than"));
 	n = (size_t)sprintf(text, "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[");
-	for (i = 0; i <= SECCOMP_OWN_MAX; i++)
+	for (i = 0; i <= SECCOMP_CONDS_MAX; i++)
 		n += (size_t)sprintf(text + n,
 				     "%s{\"action\":\"SCMP_ACT_LOG\",\"names\":[\"read\"],\"args\":[{\"index\":0,"
 				     "\"op\":\"SCMP_CMP_EQ\",\"value\":%zu}]}",
