@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <linux/fs.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -92,9 +93,33 @@ static int store_create(struct launcher *l, int data)
 	return 0;
 }
 
+/* A user's are nobody else's. */
+static int data_make(const struct launcher *l)
+{
+	return path_make(l->config.data, l->ids.user ? 0700 : 0711);
+}
+
+static int run_make(const struct launcher *l)
+{
+	return path_make(l->config.run, l->ids.user ? 0700 : 0755);
+}
+
+int dirs_resolve(struct launcher *l)
+{
+	_cleanup_close_ int data = data_make(l);
+	char real[PATH_SIZE];
+
+	if (data < 0)
+		return data;
+	if (!realpath(l->config.data, real) || text_copy(l->config.data, sizeof(l->config.data), real) < 0 ||
+	    !realpath(l->config.run, real) || text_copy(l->config.run, sizeof(l->config.run), real) < 0)
+		return -errno;
+	return 0;
+}
+
 int dirs_create(struct launcher *l)
 {
-	_cleanup_close_ int data = path_make(l->config.data, 0711), run = path_make(l->config.run, 0755), audit = -EBADF;
+	_cleanup_close_ int data = data_make(l), run = run_make(l), audit = -EBADF;
 	uid_t controller = engine_id(l, HELPER_CONTROLLER), owner = engine_id(l, IDS_OWNER);
 	int r;
 
@@ -124,7 +149,7 @@ int dirs_lock(struct launcher *l)
 
 	if (l->config.purge && access(l->config.run, F_OK) < 0)
 		return 0;
-	run = path_make(l->config.run, 0755);
+	run = run_make(l);
 	if (run < 0)
 		return run;
 	snprintf(path, sizeof(path), "%s/launcher.pid", l->config.run);

@@ -100,6 +100,8 @@ struct launcher {
 
 /* dirs.c: directories, audit files, socket. */
 int dirs_create(struct launcher *l);
+/* Both paths without links: what policy denies and binds is compared by name. */
+int dirs_resolve(struct launcher *l);
 int dirs_listen(struct launcher *l);
 int dirs_lock(struct launcher *l); /* -EBUSY when another launcher serves these directories */
 int dirs_purge(struct launcher *l); /* data and run directories, for good */
@@ -116,7 +118,11 @@ int namespaces_create(struct launcher *l);
 /* policy.c: l->policy; the reason is logged. */
 int policy_load(struct launcher *l);
 
-/* user.c: enters a user and mount namespace as its root; l->ids and l->absent. The reason of a failure is logged. */
+/* user.c: where an ordinary user's engine lives and which policy it has, unless options say otherwise. */
+int user_defaults(struct config *c);
+/* What root wrote for users' engines is theirs whatever they say. */
+void user_policy(struct config *c);
+/* Enters a user and mount namespace as its root; l->ids and l->absent. The reason of a failure is logged. */
 int user_enter(struct launcher *l);
 /* Leaves word of that namespace for the next launcher, which must be in the same one while containers live there. */
 int user_record(struct launcher *l);

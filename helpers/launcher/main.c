@@ -23,6 +23,8 @@
 static const char usage[] =
 	"Usage: postern-launcher [options]\n"
 	"Starts the engine: reads root's policy, makes what the helpers need, runs and supervises them.\n"
+	"An ordinary user's engine has its own places: $XDG_DATA_HOME/postern, $XDG_RUNTIME_DIR/postern, and\n"
+	"/etc/postern/user.json as policy when root has written one, else the one that comes with the programs.\n"
 	"  --data DIR        images, containers, state, audit log (/var/lib/postern)\n"
 	"  --run DIR         socket, status (/run/postern)\n"
 	"  --policy FILE     (/etc/postern/policy.json)\n"
@@ -73,12 +75,16 @@ static int parse(int argc, char **argv, struct config *c)
 	uint64_t number;
 	int o, r = 0;
 
-	text_copy(c->data, sizeof(c->data), "/var/lib/postern");
-	text_copy(c->run, sizeof(c->run), "/run/postern");
-	text_copy(c->policy, sizeof(c->policy), "/etc/postern/policy.json");
 	text_copy(c->cgroup, sizeof(c->cgroup), "postern");
 	c->ids_base = IDS_DEFAULT_BASE;
 	default_bin(c);
+	if (geteuid() != 0) {
+		r = user_defaults(c);
+	} else {
+		text_copy(c->data, sizeof(c->data), "/var/lib/postern");
+		text_copy(c->run, sizeof(c->run), "/run/postern");
+		text_copy(c->policy, sizeof(c->policy), "/etc/postern/policy.json");
+	}
 	while (r == 0 && (o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (o) {
 		case 'd': r = text_copy(c->data, sizeof(c->data), optarg); break;
@@ -219,6 +225,7 @@ static int prepare(struct launcher *l)
 	int r;
 
 	raise_own_limits();
+	STEP("directories", dirs_resolve(l));
 	if (!(l->absent & 1u << HELPER_CGROUP))
 		STEP("cgroups", cgroups_create(l));
 	STEP("policy", policy_load(l));
@@ -270,8 +277,11 @@ int main(int argc, char **argv)
 	}
 	l.ids = (struct ids){ .count = IDS_PER_ENGINE, .store_first = FOREIGN_FIRST, .nmap = 1,
 			      .map = { { 0, MAP_SIZE } } };
-	if (geteuid() != 0 && user_enter(&l) < 0)
-		return 1;
+	if (geteuid() != 0) {
+		user_policy(&l.config);
+		if (user_enter(&l) < 0)
+			return 1;
+	}
 	r = fd_devs_read(&l.devs);
 	if (r < 0)
 		log_error("/proc: %s", strerror(-r));

@@ -358,6 +358,55 @@ static int enter_namespace(struct launcher *l)
 	return r;
 }
 
+/* --- places (XDG Base Directory Specification) --- */
+static const char roots_policy[] = "/etc/postern/user.json";
+
+static int place(char *to, const char *variable, const char *home, const char *below)
+{
+	const char *base = getenv(variable);
+
+	if (base && base[0] == '/')
+		return text_format(to, PATH_SIZE, "%s/postern", base);
+	return text_format(to, PATH_SIZE, "%s/%s/postern", home, below);
+}
+
+int user_defaults(struct config *c)
+{
+	const char *home = getenv("HOME"), *runtime = getenv("XDG_RUNTIME_DIR");
+	const struct passwd *who = home && home[0] == '/' ? NULL : getpwuid(getuid());
+	int r;
+
+	if (who)
+		home = who->pw_dir;
+	if (!home || home[0] != '/') {
+		log_error("neither HOME nor /etc/passwd says where this user's files are");
+		return -ENOENT;
+	}
+	r = place(c->data, "XDG_DATA_HOME", home, ".local/share");
+	if (r == 0 && runtime && runtime[0] == '/')
+		r = text_format(c->run, sizeof(c->run), "%s/postern", runtime);
+	else if (r == 0)
+		r = text_format(c->run, sizeof(c->run), "/tmp/postern-%u", getuid());
+	if (r == 0)
+		r = place(c->policy, "XDG_CONFIG_HOME", home, ".config");
+	if (r == 0)
+		r = text_format(c->policy + strlen(c->policy), sizeof(c->policy) - strlen(c->policy), "/policy.json");
+	/* With the programs as installed, or in the tree that they were built in. */
+	if (r == 0 && access(c->policy, F_OK) < 0)
+		r = text_format(c->policy, sizeof(c->policy), "%s/policy.json", c->bin);
+	if (r == 0 && access(c->policy, F_OK) < 0)
+		r = text_format(c->policy, sizeof(c->policy), "%s/../../policy/default.json", c->bin);
+	return r;
+}
+
+void user_policy(struct config *c)
+{
+	if (access(roots_policy, F_OK) < 0 || strcmp(c->policy, roots_policy) == 0)
+		return;
+	log_info("%s is the policy: root's for engines of users", roots_policy);
+	text_copy(c->policy, sizeof(c->policy), roots_policy);
+}
+
 int user_enter(struct launcher *l)
 {
 	int r = enter_namespace(l);
