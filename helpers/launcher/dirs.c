@@ -59,6 +59,7 @@ static int set_append_only(int fd, bool on)
 
 static int open_log(int dir, const char *name, gid_t gid)
 {
+	static unsigned warned; /* once is enough for both files */
 	_cleanup_close_ int fd = openat(dir, name, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 	int r;
 
@@ -68,7 +69,7 @@ static int open_log(int dir, const char *name, gid_t gid)
 	if (fchown(fd, 0, gid) < 0 && errno != EPERM)
 		return -errno;
 	r = set_append_only(fd, true);
-	if (r < 0)
+	if (r < 0 && !warned++)
 		log_warn("%s: this file system has no append-only flag (%s): the log is protected by ownership alone", name,
 			 strerror(-r));
 	return TAKE_FD(fd);

@@ -248,14 +248,14 @@ static int run(struct launcher *l)
 	int r;
 
 	STEP("another launcher", dirs_lock(l));
-	if (l->ids.user)
-		STEP("user namespace", user_record(l));
 	if (l->config.purge) {
 		if (l->ids.user)
 			monitors_kill(l);
 		cgroups_remove(l, /* containers= */ true);
 		return dirs_purge(l);
 	}
+	if (l->ids.user)
+		STEP("user namespace", user_record(l));
 	r = prepare(l);
 	if (r == 0)
 		r = supervise(l);
