@@ -10,8 +10,8 @@
 #include <time.h>
 
 #include <cjson/cJSON.h>
-#include <openssl/sha.h>
 
+#include "../../helpers/base/digest.h"
 #include "../../helpers/base/text.h"
 #include "audit_log.h"
 
@@ -167,7 +167,7 @@ void audit_hash(const void *data, size_t n, char *out)
 {
 	uint8_t digest[AUDIT_HASH_HEX / 2];
 
-	SHA256(data, n, digest);
+	digest_sha256(data, n, digest);
 	hex_encode(digest, sizeof(digest), out);
 }
 

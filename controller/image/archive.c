@@ -4,13 +4,13 @@
  * diff ids come from the config and are verified when the layer is unpacked. image-spec: image-layout.md, manifest.md,
  * config.md. */
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../../helpers/base/cleanup.h"
+#include "../../helpers/base/digest.h"
 #include "../../helpers/base/text.h"
 #include "../json.h"
 #include "internal.h"
@@ -22,11 +22,6 @@ enum { INDEX_DEPTH_MAX = 3 }; /* an index of indexes of indexes */
 #else
 #define NATIVE "arm64"
 #endif
-
-static int digest_of(const void *data, size_t n, uint8_t ret[ID_BYTES])
-{
-	return EVP_Digest(data, n, ret, NULL, EVP_sha256(), NULL) == 1 ? 0 : -1;
-}
 
 /* "sha256:HEX" */
 static int parse_digest(const char *text, uint8_t ret[ID_BYTES])
@@ -60,7 +55,8 @@ static char *read_text(int fd, const struct tar_index *t, const char *name, cons
 		err_set(err, 400, "invalid archive: %.200s is not JSON", name);
 		return NULL;
 	}
-	if (wanted && (digest_of(text, entry->size, digest) < 0 || memcmp(digest, wanted, ID_BYTES) != 0)) {
+	digest_sha256(text, entry->size, digest);
+	if (wanted && memcmp(digest, wanted, ID_BYTES) != 0) {
 		err_set(err, 400, "invalid archive: %.200s does not have its digest", name);
 		return NULL;
 	}
@@ -100,18 +96,18 @@ void plan_finish(struct plan *p)
 }
 
 /* image-spec config.md, "Layer ChainID" */
-static int chain_next(const uint8_t *below, const uint8_t diff[ID_BYTES], uint8_t ret[ID_BYTES])
+static void chain_next(const uint8_t *below, const uint8_t diff[ID_BYTES], uint8_t ret[ID_BYTES])
 {
 	char text[2 * (7 + ID_HEX) + 2], a[ID_HEX + 1], b[ID_HEX + 1];
 
 	if (!below) {
 		memcpy(ret, diff, ID_BYTES);
-		return 0;
+		return;
 	}
 	hex_encode(below, ID_BYTES, a);
 	hex_encode(diff, ID_BYTES, b);
 	snprintf(text, sizeof(text), "sha256:%s sha256:%s", a, b);
-	return digest_of(text, strlen(text), ret);
+	digest_sha256(text, strlen(text), ret);
 }
 
 static int read_diff_ids(const cJSON *config, struct plan_image *p, struct err *err)
@@ -131,8 +127,7 @@ static int read_diff_ids(const cJSON *config, struct plan_image *p, struct err *
 
 		if (parse_digest(cJSON_GetStringValue(id), l->diff) < 0)
 			return err_set(err, 400, "invalid image: malformed diff id");
-		if (chain_next(p->nlayers ? l[-1].chain : NULL, l->diff, l->chain) < 0)
-			return err_set(err, 500, "digest failed");
+		chain_next(p->nlayers ? l[-1].chain : NULL, l->diff, l->chain);
 		p->nlayers++;
 	}
 	return 0;
@@ -163,10 +158,11 @@ int plan_image_config(const char *text, size_t len, struct plan_image *ret, stru
 		goto out;
 	}
 	p.config = strndup(text, len);
-	if (!p.config || digest_of(text, len, id) < 0) {
+	if (!p.config) {
 		err_set(err, 500, "out of memory");
 		goto out;
 	}
+	digest_sha256(text, len, id);
 	hex_encode(id, ID_BYTES, p.id);
 	e = read_diff_ids(config, &p, err);
 out:

@@ -6,7 +6,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
+#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,8 @@ enum {
 struct body {
 	struct http_request *r;
 	struct spool *spool;
-	EVP_MD_CTX *hash; /* NULL: no digest is asked for */
+	bool digest; /* is asked for */
+	struct sha256_ctx hash;
 	struct err *err;
 	uint8_t *buf; /* CHUNK */
 	size_t ahead; /* bytes of buf that were read to see what it is */
@@ -137,8 +138,8 @@ static int put(struct body *b, const void *data, size_t n)
 		return err_set(b->err, 400, "invalid archive: compressed more than %d-fold", RATIO_MAX);
 	if ((before == 0 || before / SPACE_EVERY != s->size / SPACE_EVERY) && check_space(b) < 0)
 		return -1;
-	if (b->hash)
-		EVP_DigestUpdate(b->hash, data, n);
+	if (b->digest)
+		sha256_update(&b->hash, n, data);
 	while (n > 0) {
 		ssize_t done = write(s->write_fd, data, n);
 
@@ -228,21 +229,21 @@ int spool_body(struct engine *e, struct http_request *r, bool digest, struct spo
 	b->spool = &s;
 	b->err = err;
 	b->buf = malloc(CHUNK);
-	b->hash = digest ? EVP_MD_CTX_new() : NULL;
-	if (!b->buf || (digest && (!b->hash || EVP_DigestInit_ex(b->hash, EVP_sha256(), NULL) != 1)))
+	b->digest = digest;
+	sha256_init(&b->hash);
+	if (!b->buf)
 		err_set(err, 500, "out of memory");
 	else if (spool_open(e, &s, err) == 0)
 		result = copy(b);
 	if (result == 0 && s.size == 0)
 		result = err_set(err, 400, "invalid archive: it is empty");
 	if (result == 0 && digest)
-		EVP_DigestFinal_ex(b->hash, s.digest, NULL);
+		sha256_digest(&b->hash, sizeof(s.digest), s.digest);
 	s.write_fd = close_fd(s.write_fd);
 	if (result == 0)
 		*ret = s;
 	else
 		spool_finish(&s);
-	EVP_MD_CTX_free(b->hash);
 	free(b->buf);
 	free(b);
 	return result;

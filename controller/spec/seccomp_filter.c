@@ -1,11 +1,11 @@
 /* seccomp_filter.c - from a profile to the program that spawn loads, and the cache of such programs: building one takes
  * a millisecond. */
 #include <errno.h>
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../helpers/base/cleanup.h"
+#include "../../helpers/base/digest.h"
 #include "internal.h"
 #include "seccomp.h"
 
@@ -27,7 +27,7 @@ static int build(const struct seccomp_rules *r, void **ret, size_t *ret_bytes, s
 
 /* --- cache --- */
 struct entry {
-	uint8_t digest[SHA256_DIGEST_LENGTH]; /* of the profile: texts may be large */
+	uint8_t digest[SHA256_DIGEST_SIZE]; /* of the profile: texts may be large */
 	uint64_t caps, used;
 	void *filter;
 	size_t bytes;
@@ -36,7 +36,7 @@ struct entry {
 static struct entry cache[SECCOMP_CACHE_MAX];
 static uint64_t cache_clock;
 
-static struct entry *cache_find(const uint8_t digest[SHA256_DIGEST_LENGTH], uint64_t caps)
+static struct entry *cache_find(const uint8_t digest[SHA256_DIGEST_SIZE], uint64_t caps)
 {
 	size_t i;
 
@@ -63,14 +63,14 @@ int seccomp_filter(const char *profile, uint64_t caps, const void **ret, size_t 
 	const char *text = profile ? profile : seccomp_default_profile;
 	size_t len = profile ? strnlen(profile, SECCOMP_PROFILE_MAX + 1)
 			     : (size_t)((uintptr_t)seccomp_default_profile_end - (uintptr_t)seccomp_default_profile);
-	uint8_t digest[SHA256_DIGEST_LENGTH];
+	uint8_t digest[SHA256_DIGEST_SIZE];
 	_cleanup_free_ struct seccomp_rules *rules = NULL; /* large for the stack of a task */
 	struct entry *e, fresh = { .caps = caps };
 	int r;
 
 	if (len > SECCOMP_PROFILE_MAX)
 		return err_set(err, 400, "Decoding seccomp profile failed: more than %d bytes", SECCOMP_PROFILE_MAX);
-	SHA256((const uint8_t *)text, len, digest);
+	digest_sha256(text, len, digest);
 	e = cache_find(digest, caps);
 	if (!e) {
 		rules = malloc(sizeof(*rules));

@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <openssl/sha.h>
 
 #include "../base/cleanup.h"
+#include "../base/digest.h"
 #include "../base/log.h"
 #include "../base/text.h"
 
@@ -31,7 +31,7 @@ void hash_hex(const void *data, size_t n, char *out)
 {
 	uint8_t digest[HASH_BYTES];
 
-	SHA256(data, n, digest);
+	digest_sha256(data, n, digest);
 	hex_encode(digest, sizeof(digest), out);
 }
 

@@ -55,8 +55,7 @@ int sandbox_start(bool keep_privs)
 	return 0;
 }
 
-/* What the server loop, the codec and the C library's memory and time functions need. socketpair: DERIVE. ioctl: the
- * NS_GET_* questions. pidfd_send_signal: the proof of a pidfd (signal 0), and it needs a pidfd and the right. */
+/* What the server loop, the codec and the C library's memory and time functions need. socketpair: DERIVE. */
 static const int base_syscalls[] = {
 	SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_close, SYS_sendmsg, SYS_recvmsg, SYS_sendto,
 	SYS_recvfrom, SYS_ppoll, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_brk, SYS_futex,
@@ -64,7 +63,6 @@ static const int base_syscalls[] = {
 	SYS_clock_gettime, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday, SYS_getpid, SYS_gettid, SYS_getuid,
 	SYS_geteuid, SYS_getgid, SYS_getegid, SYS_fcntl, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_lseek, SYS_dup,
 	SYS_getrandom, SYS_getsockopt, SYS_getsockname, SYS_set_robust_list, SYS_restart_syscall, SYS_socketpair,
-	SYS_ioctl, SYS_pidfd_send_signal, SYS_tgkill,
 #ifdef SYS_poll
 	SYS_poll,
 #endif
@@ -73,7 +71,11 @@ static const int base_syscalls[] = {
 #endif
 };
 
-enum { FILTER_MAX = 512, CALLS_MAX = 160 };
+/* What helpers need beyond that. ioctl: the NS_GET_* questions. pidfd_send_signal: the proof of a pidfd (signal 0), and it
+ * needs a pidfd and the right. */
+static const int helper_syscalls[] = { SYS_ioctl, SYS_pidfd_send_signal, SYS_tgkill };
+
+enum { FILTER_MAX = 512, CALLS_MAX = 120 };
 
 static int compare_int(const void *a, const void *b)
 {
@@ -123,7 +125,8 @@ const char *__asan_default_options(void)
 }
 #endif
 
-int sandbox_seccomp(const int *syscalls, size_t n)
+/* calls: sorted here. ioctl_request: the only one, when ioctl is not among the calls; 0: none. */
+static int install(int *calls, size_t n, uint32_t ioctl_request)
 {
 	struct sock_filter f[FILTER_MAX] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
@@ -132,24 +135,53 @@ int sandbox_seccomp(const int *syscalls, size_t n)
 		/* The x32 numbers (bit 30) are above the last bound. */
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 	};
-	int calls[CALLS_MAX];
+	const struct sock_filter one_ioctl[] = {
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ioctl_request, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
 	uint32_t bound[2 * CALLS_MAX + 1];
 	struct sock_fprog prog = { .filter = f };
-	size_t count = ARRAY_SIZE(base_syscalls) + n;
+	size_t at = 4;
 
-	/* 120 calls make a tree of at most 481 steps, whose jumps fit into a byte. */
-	if (count > 120)
-		return -E2BIG;
-	memcpy(calls, base_syscalls, sizeof(base_syscalls));
-	if (n)
-		memcpy(calls + ARRAY_SIZE(base_syscalls), syscalls, n * sizeof(*syscalls));
-	count = bounds_of(calls, count, bound);
-	prog.len = (unsigned short)add_tree(f, 4, bound, 0, count);
+	if (ioctl_request) {
+		memcpy(f + at, one_ioctl, sizeof(one_ioctl));
+		at += ARRAY_SIZE(one_ioctl);
+	}
+	/* CALLS_MAX calls make a tree of at most 481 steps, whose jumps fit into a byte. */
+	prog.len = (unsigned short)add_tree(f, at, bound, 0, bounds_of(calls, n, bound));
 #ifdef __SANITIZE_ADDRESS__
 	return 0; /* the sanitizer's own system calls are not ours to list */
 #endif
 	/* Threads would escape: every program of ours has one here. */
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0 ? -errno : 0;
+}
+
+static int restrict_to(const int *base, size_t nbase, const int *more, size_t n, uint32_t ioctl_request)
+{
+	int calls[CALLS_MAX];
+	size_t count = ARRAY_SIZE(base_syscalls) + nbase + n;
+
+	if (count > CALLS_MAX)
+		return -E2BIG;
+	memcpy(calls, base_syscalls, sizeof(base_syscalls));
+	if (nbase)
+		memcpy(calls + ARRAY_SIZE(base_syscalls), base, nbase * sizeof(*base));
+	if (n)
+		memcpy(calls + ARRAY_SIZE(base_syscalls) + nbase, more, n * sizeof(*more));
+	return install(calls, count, ioctl_request);
+}
+
+int sandbox_seccomp(const int *syscalls, size_t n)
+{
+	return restrict_to(helper_syscalls, ARRAY_SIZE(helper_syscalls), syscalls, n, 0);
+}
+
+int sandbox_seccomp_mute(const int *syscalls, size_t n, uint32_t ioctl_request)
+{
+	return restrict_to(NULL, 0, syscalls, n, ioctl_request);
 }
 
 /* struct landlock_ruleset_attr as of ABI 6; older kernels take the prefix they know. */

@@ -17,6 +17,8 @@ int sandbox_start(bool keep_privs);
 /* Only listed system calls (by number, native ABI only) from now on; any other kills the process.
  * The base list (read, write, sendmsg, poll, mmap ... what the server loop and libc need) is always there. */
 int sandbox_seccomp(const int *syscalls, size_t n);
+/* Less, for a process whose uid others share: no call of the base list that signals, and no ioctl but this request. */
+int sandbox_seccomp_mute(const int *syscalls, size_t n, uint32_t ioctl_request);
 
 /* Landlock: no file-system access at all but below the given directory fds with the given rights
  * (LANDLOCK_ACCESS_FS_*); with n == 0 nothing can be opened by path. A kernel without Landlock is no error: *ret_abi

@@ -8,7 +8,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
-#include <openssl/evp.h>
+#include <nettle/sha2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,7 +27,7 @@ struct stream {
 	uint64_t at, end; /* next packed byte in the file, and where they end */
 	uint64_t packed, unpacked;
 	struct archive *filter; /* NULL: not compressed */
-	EVP_MD_CTX *hash;
+	struct sha256_ctx hash;
 	const struct policy_layer *policy;
 	struct result *why;
 	bool failed; /* with why set: the cause of whatever libarchive says then */
@@ -106,8 +106,7 @@ static ssize_t stream_read(struct stream *s, const void **ret)
 		snprintf(s->why->rule, sizeof(s->why->rule), "layer.max_ratio");
 		return stream_fail(s, -EFBIG, "ratio");
 	}
-	if (EVP_DigestUpdate(s->hash, *ret, (size_t)n) != 1)
-		return stream_fail(s, -EIO, "digest");
+	sha256_update(&s->hash, (size_t)n, *ret);
 	return n;
 }
 
@@ -168,17 +167,14 @@ static int stream_open(struct stream *s, int fd, const struct req_layer_unpack *
 		return (int)stream_fail(s, -ERANGE, "archive");
 	s->at = req->offset;
 	s->end = req->length ? req->offset + req->length : (uint64_t)st.st_size;
-	s->hash = EVP_MD_CTX_new();
-	if (!s->hash || EVP_DigestInit_ex(s->hash, EVP_sha256(), NULL) != 1)
-		return (int)stream_fail(s, -ENOMEM, "digest");
+	sha256_init(&s->hash);
 	return open_filter(s);
 }
 
 /* Reads on to the end, so that the digest covers all; compares it. */
 static int stream_verify(struct stream *s, const uint8_t diff[ID_BYTES])
 {
-	uint8_t digest[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
+	uint8_t digest[ID_BYTES];
 	const void *data;
 	ssize_t n;
 
@@ -186,7 +182,8 @@ static int stream_verify(struct stream *s, const uint8_t diff[ID_BYTES])
 		;
 	if (n < 0)
 		return s->why->status;
-	if (EVP_DigestFinal_ex(s->hash, digest, &len) != 1 || len != ID_BYTES || memcmp(digest, diff, ID_BYTES) != 0)
+	sha256_digest(&s->hash, sizeof(digest), digest);
+	if (memcmp(digest, diff, ID_BYTES) != 0)
 		return result_fail(s->why, -EINVAL, "digest");
 	return 0;
 }
@@ -194,7 +191,6 @@ static int stream_verify(struct stream *s, const uint8_t diff[ID_BYTES])
 static void stream_close(struct stream *s)
 {
 	archive_read_free(s->filter);
-	EVP_MD_CTX_free(s->hash);
 	free(s);
 }
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
-#include <openssl/crypto.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -188,9 +187,6 @@ int worker_start(const struct work *w, pid_t *ret_pid, int *ret_pipe)
 	if (pid == 0) {
 		struct result r = { 0 };
 
-		/* Its configuration file is none of ours. */
-		if (w->kind == WORK_UNPACK)
-			OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 		e = confine(w, pipe[1], parent);
 		if (e < 0)
 			result_fail(&r, e, "confine");

@@ -1,7 +1,7 @@
 /* inner.c - the lesser of seal's two processes.
  *
  * It lives in a user namespace below seal's, so everything that seal attaches reaches it with locked flags; its clones keep the
- * locks wherever they are attached. It knows no request but "clone the first n slots", and does nothing else. */
+ * locks wherever they are attached. It knows no request but "clone n slots from here on", and does nothing else. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -43,7 +43,7 @@ static int clone_slot(unsigned i, int is_dir)
 	return e < 0 ? e : TAKE_FD(fd);
 }
 
-/* Request: one byte a slot (is it a directory?). Reply: the status as an int, and the fds. */
+/* Request: the first slot as its id, one byte a slot (is it a directory?). Reply: the status as an int, and the fds. */
 static int serve(int sock)
 {
 	unsigned n, count;
@@ -53,12 +53,12 @@ static int serve(int sock)
 	if (e < 0)
 		return e;
 	count = frame.h.length;
-	if (frame.h.nfds || count > SLOTS) {
+	if (frame.h.nfds || count > SLOTS || frame.h.id > SLOTS - count) {
 		frame_close_fds(&frame);
 		return -EBADMSG;
 	}
 	for (n = 0; n < count && status == 0; n++) {
-		int fd = clone_slot(n, frame.body[n]);
+		int fd = clone_slot(frame.h.id + n, frame.body[n]);
 
 		if (fd < 0) {
 			status = fd;
@@ -104,9 +104,9 @@ int inner_start(void)
 	return TAKE_FD(ours);
 }
 
-int inner_clone(int sock, unsigned n, const unsigned char *is_dir, int *ret)
+int inner_clone(int sock, unsigned first, unsigned n, const unsigned char *is_dir, int *ret)
 {
-	struct frame_header h = { 0 };
+	struct frame_header h = { .id = first };
 	int status, e;
 
 	e = frame_send(sock, &h, is_dir, n, NULL, 0, 0);

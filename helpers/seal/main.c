@@ -11,6 +11,8 @@
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "../base/cleanup.h"
 #include "../base/fd.h"
@@ -19,12 +21,56 @@
 #include "../protocol/server.h"
 #include "seal.h"
 
+enum { CLEAR_MS = 10 };
+
 struct ctx {
 	int inner;
+	int timer; /* runs while anything is on the stage */
+	unsigned used; /* slots */
 };
+
+/* Clearing waits for the kernel, and whoever asks us waits for us: so it is done when the slots have run out, or a little
+ * after the first was used. */
+static int clear(struct helper *h)
+{
+	struct ctx *c = h->ctx;
+	int e = stage_clear();
+
+	c->used = 0;
+	if (e < 0) {
+		log_error("the stage cannot be cleared");
+		h->stopping = true;
+	}
+	return e;
+}
+
+static void on_timer(struct helper *h, int fd, short revents, void *data)
+{
+	uint64_t ticks;
+
+	if (read(fd, &ticks, sizeof(ticks)) == sizeof(ticks))
+		clear(h);
+}
+
+static int open_slots(struct helper *h, unsigned n)
+{
+	const struct itimerspec soon = { .it_value.tv_nsec = CLEAR_MS * 1000000 };
+	struct ctx *c = h->ctx;
+	int e;
+
+	if (c->used > SLOTS - n) {
+		e = clear(h);
+		if (e < 0)
+			return e;
+	}
+	if (c->used == 0 && timerfd_settime(c->timer, 0, &soon, NULL) < 0)
+		return -errno;
+	return stage_open();
+}
 
 static int attach_all(struct request *r, unsigned char is_dir[SLOTS])
 {
+	const struct ctx *c = r->helper->ctx;
 	const struct req_seal_seal *req = r->req;
 	struct fd_id id;
 	int e;
@@ -34,7 +80,7 @@ static int attach_all(struct request *r, unsigned char is_dir[SLOTS])
 		if (e < 0)
 			return request_fail(r, e, "object");
 		is_dir[i] = S_ISDIR(id.mode) ? 1 : 0;
-		e = stage_attach(i, req->mounts.fd[i], is_dir[i]);
+		e = stage_attach(c->used + i, req->mounts.fd[i], is_dir[i]);
 		if (e < 0)
 			return request_fail(r, e, "attach");
 	}
@@ -49,12 +95,12 @@ static int run_seal(struct request *r)
 	unsigned char is_dir[SLOTS];
 	int e;
 
-	e = stage_open();
+	e = open_slots(r->helper, req->mounts.n);
 	if (e < 0)
 		return request_fail(r, e, "stage");
 	e = attach_all(r, is_dir);
 	if (e == 0) {
-		e = inner_clone(c->inner, req->mounts.n, is_dir, rep->mounts.fd);
+		e = inner_clone(c->inner, c->used, req->mounts.n, is_dir, rep->mounts.fd);
 		if (e == -ENODATA)
 			r->helper->stopping = true;
 		if (e < 0)
@@ -62,15 +108,7 @@ static int run_seal(struct request *r)
 		else
 			rep->mounts.n = req->mounts.n;
 	}
-	/* Clearing waits for the kernel; the answer need not. */
-	if (e == 0) {
-		r->deferred = true;
-		request_reply(r, 0, rep);
-	}
-	if (stage_clear() < 0) {
-		log_error("the stage cannot be cleared");
-		r->helper->stopping = true;
-	}
+	c->used += req->mounts.n;
 	return e;
 }
 
@@ -94,10 +132,14 @@ static int seal_start(struct helper *h)
 	c->inner = inner_start();
 	if (c->inner < 0)
 		return c->inner;
-	return helper_poll_add(h, c->inner, POLLIN, inner_ended, NULL);
+	c->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (c->timer < 0)
+		return -errno;
+	e = helper_poll_add(h, c->timer, POLLIN, on_timer, NULL);
+	return e < 0 ? e : helper_poll_add(h, c->inner, POLLIN, inner_ended, NULL);
 }
 
-static const int syscalls[] = { SYS_open_tree, SYS_move_mount, SYS_umount2 };
+static const int syscalls[] = { SYS_open_tree, SYS_move_mount, SYS_umount2, SYS_timerfd_settime };
 
 static const struct handler handlers[] = {
 	{ OP_SEAL_SEAL, run_seal },

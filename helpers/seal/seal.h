@@ -10,11 +10,11 @@ enum { SLOTS = LAYERS_MAX + 1 };
 
 /* Enters own user and mount namespaces whose whole tree is an empty stage. Before any sandbox: needs /proc. 0 or -errno. */
 int stage_enter(void);
-/* Lays fresh slots over the shared place. */
+/* Lays fresh slots over the shared place, when there are none. */
 int stage_open(void);
-/* Attaches a detached mount to slot i. */
+/* Attaches a detached mount to slot i, which is used once. */
 int stage_attach(unsigned i, int mount, int is_dir);
-/* Takes everything away again, slots included. */
+/* Takes everything away again, slots included. Nothing when there are none. */
 int stage_clear(void);
 /* Path of slot i. */
 void stage_slot(unsigned i, int is_dir, char ret[16]);
@@ -23,7 +23,7 @@ void stage_slot(unsigned i, int is_dir, char ret[16]);
 
 /* Starts it in a user and mount namespace below ours. An fd to ask it over, or -errno. */
 int inner_start(void);
-/* Has it clone slots 0..n-1; the fds are the caller's. 0 or -errno; -ENODATA: it has ended. */
-int inner_clone(int sock, unsigned n, const unsigned char *is_dir, int *ret);
+/* Has it clone n slots from `first` on; the fds are the caller's. 0 or -errno; -ENODATA: it has ended. */
+int inner_clone(int sock, unsigned first, unsigned n, const unsigned char *is_dir, int *ret);
 
 #endif

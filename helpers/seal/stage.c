@@ -2,15 +2,16 @@
  *
  *   /       tmpfs, private
  *   /t      tmpfs, private: the slots, directories d0.. and files f0..  (a mount point must be of its mount's kind)
- *   /s      shared; a request lays a clone of /t over it, attaches its mounts there and takes the clone away with them
+ *   /s      shared; a clone of /t is laid over it, requests attach their mounts there, and the clone is taken away with them
  *
  * What is attached below /s appears in the inner process's namespace, since that began as a copy of this one: there it belongs
  * to a lesser user namespace, and the kernel locks its flags (mount_namespaces(7), "Restrictions on mount namespaces").
- * Taking away the clone of /t at once costs one grace period of the kernel's instead of one for each mount. */
+ * Taking away the clone of /t at once costs one grace period of the kernel's instead of one for each mount or request. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -123,13 +124,21 @@ int stage_enter(void)
 	return mount("/s", "/s", NULL, MS_BIND, NULL) < 0 || mount(NULL, "/s", NULL, MS_SHARED, NULL) < 0 ? -errno : 0;
 }
 
+static bool is_open;
+
 int stage_open(void)
 {
-	_cleanup_close_ int slots = sys_open_tree(AT_FDCWD, "/t", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	_cleanup_close_ int slots = -EBADF;
+	int e;
 
+	if (is_open)
+		return 0;
+	slots = sys_open_tree(AT_FDCWD, "/t", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (slots < 0)
 		return slots;
-	return sys_move_mount(slots, "", AT_FDCWD, "/s", MOVE_MOUNT_F_EMPTY_PATH);
+	e = sys_move_mount(slots, "", AT_FDCWD, "/s", MOVE_MOUNT_F_EMPTY_PATH);
+	is_open = e == 0;
+	return e;
 }
 
 int stage_attach(unsigned i, int mount_fd, int is_dir)
@@ -142,5 +151,8 @@ int stage_attach(unsigned i, int mount_fd, int is_dir)
 
 int stage_clear(void)
 {
-	return umount2("/s", MNT_DETACH) < 0 ? -errno : 0;
+	if (is_open && umount2("/s", MNT_DETACH) < 0)
+		return -errno;
+	is_open = false;
+	return 0;
 }

@@ -7,11 +7,9 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
-#include <linux/seccomp.h>
 #include <malloc.h>
 #include <sched.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,26 +239,7 @@ static int clone_init(struct monitor *m, const struct launch *l, const struct in
 	return 0;
 }
 
-/* What base's list has for helpers and a monitor must not: it shares its uid with spawn and netns. Of ioctls it needs
- * one. */
-static int filter_signals(void)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_tgkill, /* kill */ 5, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_send_signal, /* kill */ 4, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, /* allow */ 2),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TIOCSWINSZ, 0, /* kill */ 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-	};
-	struct sock_fprog prog = { .len = ARRAY_SIZE(code), .filter = code };
-
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0 ? -errno : 0;
-}
-
-/* From here on it must not: gain, signal, trace, exec, open or connect. */
+/* From here on it must not: gain, signal (it shares its uid with spawn and netns), trace, exec, open or connect. */
 static int lock_down(struct monitor *m)
 {
 	static const int calls[] = { SYS_accept4, SYS_waitid, SYS_wait4, SYS_setsockopt, SYS_shutdown };
@@ -275,9 +254,7 @@ static int lock_down(struct monitor *m)
 	if (e == 0)
 		e = sandbox_landlock_parent(&abi);
 	if (e == 0)
-		e = filter_signals();
-	if (e == 0)
-		e = sandbox_seccomp(calls, ARRAY_SIZE(calls));
+		e = sandbox_seccomp_mute(calls, ARRAY_SIZE(calls), TIOCSWINSZ);
 	return e < 0 ? failed(m, e, "lock down") : 0;
 }
 

@@ -2,7 +2,6 @@
 #include <CUnit/Basic.h>
 #include <archive.h>
 #include <archive_entry.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "../../controller/image/internal.h"
 #include "../../controller/json.h"
 #include "../../helpers/base/cleanup.h"
+#include "../../helpers/base/digest.h"
 #include "../../helpers/base/text.h"
 
 /* --- names ---------------------------------------------------------------------------------------------------- */
@@ -117,7 +117,7 @@ static void hex_digest(const char *text, char hex[65])
 {
 	uint8_t digest[32];
 
-	EVP_Digest(text, strlen(text), digest, NULL, EVP_sha256(), NULL);
+	digest_sha256(text, strlen(text), digest);
 	hex_encode(digest, 32, hex);
 }
 

@@ -5,12 +5,12 @@
 #include <archive_entry.h>
 #include <dirent.h>
 #include <locale.h>
-#include <openssl/evp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
 
+#include "../../helpers/base/digest.h"
 #include "../../helpers/layer/extract.c"
 #include "../../helpers/layer/tree.c"
 #include "../../helpers/layer/unpack.c"
@@ -92,7 +92,7 @@ static void tar_end(struct tar *t)
 
 static void sha256(const void *data, size_t n, uint8_t out[32])
 {
-	EVP_Digest(data, n, out, NULL, EVP_sha256(), NULL);
+	digest_sha256(data, n, out);
 }
 
 static int file_of(const void *data, size_t n)

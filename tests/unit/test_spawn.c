@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "../../helpers/spawn/exec.c"
 #include "../../helpers/spawn/jsonlog.c"
@@ -62,7 +64,7 @@ static void test_spec_whole(void)
 		"b\",\"type\":\"bind\",\"source\":\"fd:1\",\"options\":[\"rbind\",\"ro\",\"rprivate\"]}],"
 		"\"linux\":{\"maskedPaths\":[\"/proc/kcore\"],\"readonlyPaths\":[\"/proc/sys\"],"
 		"\"sysctl\":{\"net.ipv4.ip_forward\":\"1\",\"net/ipv4/conf/eth0.1/forwarding\":\"0\"}},"
-		"\"annotations\":{\"org.postern.init\":\"true\",\"org.postern.file./etc/"
+		"\"annotations\":{\"org.postern.init\":\"true\",\"org.postern.volatile\":\"true\",\"org.postern.file./etc/"
 		"hosts\":\"x\\n\",\"other\":\"y\"}}\n";
 
 	CU_ASSERT_EQUAL_FATAL(parse(text), 0);
@@ -76,7 +78,7 @@ static void test_spec_whole(void)
 	CU_ASSERT_EQUAL(plan.groups[1], 10);
 	CU_ASSERT_EQUAL(plan.caps[PLAN_BOUNDING], 0x21);
 	CU_ASSERT_EQUAL(plan.caps[PLAN_EFFECTIVE], 1);
-	CU_ASSERT_TRUE(plan.no_new_privs && plan.has_oom_score && plan.root_readonly && plan.tiny_init);
+	CU_ASSERT_TRUE(plan.no_new_privs && plan.has_oom_score && plan.root_readonly && plan.tiny_init && plan.volatile_root);
 	CU_ASSERT_EQUAL(plan.oom_score, -5);
 	CU_ASSERT_EQUAL(plan.rlimits[0].resource, RLIMIT_NOFILE);
 	CU_ASSERT_EQUAL(plan.rlimits[0].hard, RLIM_INFINITY);
@@ -495,6 +497,20 @@ static void test_target(void)
 	CU_ASSERT_TRUE(fd >= 0);
 	close(fd);
 	CU_ASSERT_EQUAL(faccessat(root, "x/z", F_OK, 0), 0);
+	/* only the last component is missing: a plain one, a link to nowhere, no name at all */
+	fd = target_make(root, "/up/new", /* dir= */ true);
+	CU_ASSERT_TRUE(fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode));
+	close(fd);
+	CU_ASSERT_EQUAL(faccessat(root, "etc/new", F_OK, 0), 0);
+	CU_ASSERT_EQUAL(symlinkat("/not/here", root, "etc/nowhere"), 0);
+	fd = target_make(root, "/etc/nowhere", /* dir= */ false);
+	CU_ASSERT_TRUE(fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode));
+	close(fd);
+	CU_ASSERT_EQUAL(faccessat(root, "not/here", F_OK, 0), 0);
+	CU_ASSERT_FALSE(exists_outside("/not/here"));
+	fd = target_make(root, "/", /* dir= */ true);
+	CU_ASSERT_TRUE(fd >= 0);
+	close(fd);
 	CU_ASSERT_EQUAL(target_make(root, "/loop/x", true), -ELOOP);
 	CU_ASSERT_EQUAL(target_make(root, "/etc/postern-test-file/x", true), -ENOTDIR);
 }
@@ -528,6 +544,53 @@ static void test_lookup(void)
 	CU_ASSERT_EQUAL(lookup("sh", "B=1", ret), 0); /* the default path */
 }
 
+/* --- the monitor's filter --- */
+static int signal_of(void (*act)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || sandbox_seccomp_mute(NULL, 0, TIOCSWINSZ) < 0)
+			_exit(1);
+		act();
+		_exit(0);
+	}
+	if (waitpid(pid, &status, 0) != pid || (WIFEXITED(status) && WEXITSTATUS(status) != 0))
+		return -1;
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static void resize(void)
+{
+	ioctl(STDIN_FILENO, TIOCSWINSZ, NULL);
+}
+
+static void read_size(void)
+{
+	ioctl(STDIN_FILENO, TIOCGWINSZ, NULL);
+}
+
+static void signal_self(void)
+{
+	syscall(SYS_tgkill, getpid(), getpid(), 0);
+}
+
+static void signal_pidfd(void)
+{
+	syscall(SYS_pidfd_send_signal, -1, 0, NULL, 0);
+}
+
+static void test_mute(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+	CU_ASSERT_EQUAL(signal_of(resize), 0);
+	CU_ASSERT_EQUAL(signal_of(read_size), SIGSYS);
+	CU_ASSERT_EQUAL(signal_of(signal_self), SIGSYS);
+	CU_ASSERT_EQUAL(signal_of(signal_pidfd), SIGSYS);
+#endif
+}
+
 int main(void)
 {
 	static const CU_TestInfo tests[] = {
@@ -545,6 +608,7 @@ int main(void)
 		{ "a stalled client", test_stream_stalled },
 		{ "mount targets", test_target },
 		{ "PATH lookup", test_lookup },
+		{ "the monitor's filter", test_mute },
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = { { "spawn", NULL, NULL, NULL, NULL, (CU_TestInfo *)tests }, CU_SUITE_INFO_NULL };
