@@ -49,23 +49,6 @@ int signal_by_name(const char *name)
 }
 
 /* --- the end of a run ------------------------------------------------------------------------------------ */
-/* Asks again while the kernel is still taking the container apart; -ENOENT is what we want. */
-static void retry_busy(struct engine *e, enum op op, const void *req, const struct call_ctx *ctx, struct pending *first)
-{
-	struct err err = { 0 };
-	unsigned delay = 1;
-	int r = helper_wait(first, NULL, &err, NULL);
-
-	while ((r == -EBUSY || r == -EAGAIN) && delay < 4000) {
-		task_sleep_ms(delay);
-		delay *= 2;
-		err.status = 0;
-		r = helper_call(e, op, req, NULL, ctx, &err);
-	}
-	if (r < 0 && r != -ENOENT)
-		log_warn("%s", err.message);
-}
-
 /* What a run holds in the kernel, on its way back. */
 struct release {
 	struct engine *e;
@@ -73,6 +56,7 @@ struct release {
 	struct req_cgroup_remove remove;
 	struct req_idmap_release range;
 	struct pending *removing;
+	struct err err;
 };
 
 static void release_begin(struct release *r, struct engine *e, const uint8_t *id, uint32_t base)
@@ -82,16 +66,31 @@ static void release_begin(struct release *r, struct engine *e, const uint8_t *id
 	r->removing = helper_submit(e, OP_CGROUP_REMOVE, &r->remove, &r->ctx, 0);
 }
 
+/* Asks again while the kernel is still taking the container apart; -ENOENT is what we want. */
 static void release_cgroup(struct release *r)
 {
-	retry_busy(r->e, OP_CGROUP_REMOVE, &r->remove, &r->ctx, r->removing);
+	int e = helper_wait(r->removing, NULL, &r->err, NULL);
+
+	for (unsigned delay = 1; (e == -EBUSY || e == -EAGAIN) && delay < 4000; delay *= 2) {
+		task_sleep_ms(delay);
+		r->err.status = 0;
+		e = helper_call(r->e, OP_CGROUP_REMOVE, &r->remove, NULL, &r->ctx, &r->err);
+	}
+	if (e < 0 && e != -ENOENT)
+		log_warn("%s", r->err.message);
 }
 
+/* Never busy: idmap asks /proc only before it gives the range out again. */
 static void release_range(struct release *r)
 {
-	if (r->range.base)
-		retry_busy(r->e, OP_IDMAP_RELEASE, &r->range, &r->ctx,
-			   helper_submit(r->e, OP_IDMAP_RELEASE, &r->range, &r->ctx, 0));
+	int e;
+
+	if (!r->range.base)
+		return;
+	r->err.status = 0;
+	e = helper_call(r->e, OP_IDMAP_RELEASE, &r->range, NULL, &r->ctx, &r->err);
+	if (e < 0 && e != -ENOENT)
+		log_warn("%s", r->err.message);
 }
 
 static void kill_cgroup(struct engine *e, const uint8_t *id)
