@@ -124,6 +124,7 @@ install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXEC) $(DESTDIR)/etc/postern
 	install -m 755 $(B)/bin/postern $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(filter-out $(B)/bin/postern,$(BINS)) $(DESTDIR)$(LIBEXEC)/
+	install -m 644 policy/default.json $(DESTDIR)$(LIBEXEC)/policy.json
 	[ -e $(DESTDIR)/etc/postern/policy.json ] || install -m 644 policy/default.json $(DESTDIR)/etc/postern/policy.json
 uninstall:
 	rm -rf $(DESTDIR)$(LIBEXEC) $(DESTDIR)$(PREFIX)/bin/postern

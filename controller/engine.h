@@ -24,7 +24,7 @@ struct engine {
 	struct events *events; /* container/events.h */
 	struct http_server *http; /* api/http.h: set by http_listen */
 	int state_dir; /* fd of the controller's own directory (0700): state.db, containers/HEX/, spool */
-	const char *state_path; /* the same as a path, for SQLite */
+	const char *state_path; /* the same as a path, to be shown */
 	const char *data_root; /* DATA as shown in info */
 	const char *socket_path;
 	uint64_t next_api_id;

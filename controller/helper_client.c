@@ -405,6 +405,14 @@ static int send_call(struct remote *p, struct pending *call, const void *req, co
 	return r;
 }
 
+static bool absent(const struct remote *p)
+{
+	for (unsigned i = 0; i < HELPER_COUNT; i++)
+		if (p == &p->owner->peers[i])
+			return helper_absent(p->owner->engine, i);
+	return false;
+}
+
 static struct pending *submit(struct remote *p, enum op op, const void *req, const struct call_ctx *ctx,
 			      int deadline_ms)
 {
@@ -425,7 +433,7 @@ static struct pending *submit(struct remote *p, enum op op, const void *req, con
 	call->peer = p;
 	TAILQ_INSERT_TAIL(&p->inflight, call, of_peer);
 	TAILQ_INSERT_TAIL(&h->all, call, of_all);
-	r = send_call(p, call, req, ctx);
+	r = absent(p) ? -EOPNOTSUPP : send_call(p, call, req, ctx);
 	if (r < 0)
 		pending_done(call, r);
 	else
@@ -497,6 +505,11 @@ int helper_call(struct engine *e, enum op op, const void *req, void *ret_rep, co
 	return r < 0 && err ? (err_set(err, failure.status, "%s", failure.message), r) : r;
 }
 
+bool helper_absent(const struct engine *e, enum helper_id id)
+{
+	return policy_absent(e->policy, id);
+}
+
 unsigned helper_generation(struct engine *e, enum helper_id id)
 {
 	return e->helpers->peers[id].ends;
@@ -506,7 +519,7 @@ unsigned helper_generation(struct engine *e, enum helper_id id)
 static bool all_ready(const struct helpers *h)
 {
 	for (unsigned i = 0; i < HELPER_COUNT; i++)
-		if (wanted[i] && !h->peers[i].conn)
+		if (wanted[i] && !helper_absent(h->engine, i) && !h->peers[i].conn)
 			return false;
 	return true;
 }
@@ -615,7 +628,7 @@ int helpers_wait_ready(struct helpers *h, int ms)
 	}
 	h->ready_task = NULL;
 	for (unsigned i = 0; i < HELPER_COUNT; i++)
-		if (wanted[i] && !h->peers[i].conn)
+		if (wanted[i] && !helper_absent(h->engine, i) && !h->peers[i].conn)
 			log_error("%s has not come up", h->peers[i].name);
 	return all_ready(h) ? 0 : -ETIMEDOUT;
 }

@@ -36,6 +36,8 @@ struct pending *helper_submit(struct engine *e, enum op op, const void *req, con
 int helper_wait(struct pending *p, void *ret_rep, struct err *err, char *ret_stage);
 /* Nobody waits any more: the answer's fds are closed, a failure is logged. For acts that only give something up. */
 void helper_detach(struct pending *p);
+/* This engine runs without that helper: every call to it fails with -EOPNOTSUPP. */
+bool helper_absent(const struct engine *e, enum helper_id id);
 /* How often a helper's channel was lost: what it held (tickets, ranges) is gone when this has changed. */
 unsigned helper_generation(struct engine *e, enum helper_id id);
 /* Submits and waits. An act that gives something up is asked for again without the client when that has left meanwhile.

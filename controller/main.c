@@ -42,7 +42,6 @@ enum {
 struct posternd {
 	struct engine e;
 	uv_signal_t term, interrupt;
-	char *db_path;
 	int status;
 	bool ending;
 };
@@ -222,9 +221,10 @@ static int set_up(struct posternd *p, struct err *err)
 	p->term.data = p->interrupt.data = p;
 	uv_signal_start(&p->term, on_signal, SIGTERM);
 	uv_signal_start(&p->interrupt, on_signal, SIGINT);
-	if (asprintf(&p->db_path, "%s/state.db", e->state_path) < 0)
-		return err_set(err, 500, "out of memory");
-	if (state_open(p->db_path, &e->state, err) < 0)
+	/* By the fd, not by its path. */
+	if (fchdir(e->state_dir) < 0)
+		return err_set(err, 500, "state directory: %s", strerror(errno));
+	if (state_open("state.db", &e->state, err) < 0)
 		return -1;
 	if (events_create(e) < 0)
 		return err_set(err, 500, "out of memory");

@@ -2,6 +2,8 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bin=${POSTERN_BIN:-$top/build/bin}
 failed=0
+engine=${POSTERN_ENGINE:-system} # or rootless, single (with-engine)
+is_users() { [ "$engine" != system ]; }
 
 pass() { echo "ok - $1"; }
 fail() { echo "not ok - $1"; shift; [ $# -eq 0 ] || printf '#   %s\n' "$@"; failed=1; }

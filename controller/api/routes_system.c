@@ -14,6 +14,7 @@
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/fd.h"
 #include "../container/container.h"
+#include "../helper_client.h"
 #include "../json.h"
 #include "../state/state.h"
 #include "http_internal.h"
@@ -40,6 +41,8 @@ struct system_facts {
 	char cgroup_version[2];
 	bool cgroup[CG_COUNT];
 	bool ip_forward;
+	bool rootless; /* an ordinary user's engine */
+	bool no_device_filter;
 	int ncpu;
 };
 
@@ -133,8 +136,6 @@ static void read_cgroups(struct system_facts *f)
 			*next++ = '\0';
 		cgroup_line(f, line);
 	}
-	if (!f->cgroup_version[0])
-		f->cgroup_version[0] = '2';
 }
 
 /* Made at the first start and kept. */
@@ -187,7 +188,12 @@ struct system_facts *system_facts_create(struct engine *e)
 	}
 	f->ip_forward = forward && forward[0] == '1';
 	f->ncpu = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-	read_cgroups(f);
+	if (!helper_absent(e, HELPER_CGROUP))
+		read_cgroups(f);
+	if (!f->cgroup_version[0])
+		f->cgroup_version[0] = '2';
+	f->no_device_filter = helper_absent(e, HELPER_DEVICE);
+	f->rootless = e->policy->ids_shared;
 	read_id(f, e->state_dir);
 	return f;
 }
@@ -299,6 +305,9 @@ static void add_limits(cJSON *o, const struct system_facts *f)
 	for (int i = 0; i < CG_COUNT; i++)
 		if (!f->cgroup[i])
 			cJSON_AddItemToArray(warnings, cJSON_CreateString(cgroups[i].warning));
+	if (f->no_device_filter)
+		cJSON_AddItemToArray(warnings, cJSON_CreateString("WARNING: No device filter: containers are limited to "
+								  "devices that are bound and that the user may open"));
 	cJSON_AddItemToObject(o, "Warnings", warnings);
 }
 
@@ -364,7 +373,7 @@ static void add_absent(cJSON *o)
 static void info(struct http_request *r)
 {
 	static const char *const security[] = { "name=seccomp,profile=builtin", "name=userns",
-						"name=no-daemon-privilege" };
+						"name=no-daemon-privilege", "name=rootless" /* at the end */ };
 	struct engine *e = http_engine(r);
 	const struct system_facts *f = r->conn->server->facts;
 	cJSON *o = cJSON_CreateObject(), *runtimes;
@@ -376,7 +385,7 @@ static void info(struct http_request *r)
 	add_plugins(o);
 	add_limits(o, f);
 	add_host(o, f);
-	add_texts(o, "SecurityOptions", security, ARRAY_SIZE(security));
+	add_texts(o, "SecurityOptions", security, ARRAY_SIZE(security) - !f->rootless);
 	runtimes = cJSON_AddObjectToObject(o, "Runtimes");
 	cJSON_AddStringToObject(cJSON_AddObjectToObject(runtimes, "postern"), "path", "postern-spawn");
 	cJSON_AddStringToObject(o, "DefaultRuntime", "postern");

@@ -81,7 +81,7 @@ int api_error(struct http *h)
 static int exchange(struct cli *cli, const char *method, const char *path, const cJSON *body, struct http *h)
 {
 	_cleanup_free_ char *text = body ? cJSON_PrintUnformatted(body) : NULL;
-	int r = http_connect(h, cli->socket);
+	int r = engine_connect(cli, h);
 
 	if (r < 0)
 		return no_engine(cli, r);
@@ -135,7 +135,7 @@ struct http *api_open(struct cli *cli, const char *method, const char *path, con
 
 	if (!h)
 		return NULL;
-	r = http_connect(h, cli->socket);
+	r = engine_connect(cli, h);
 	if (r < 0) {
 		no_engine(cli, r);
 		free(h);

@@ -63,8 +63,16 @@ int fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3
 /* The usage of a verb that was called wrongly; returns 1. */
 int usage(const char *text);
 
-/* --- the engine (api.c) --------------------------------------------------------------------------------------- */
+/* --- a user's own engine (engine.c) ---------------------------------------------------------------------------- */
+int engine_user_run(char *ret, size_t size); /* its run directory */
+int engine_program(const char *name, char *ret, size_t size); /* path of a program of ours */
+/* Starts it and waits until it answers; -ENOENT when the socket is not its. Says what it does. */
+int engine_start(const char *socket);
 struct http;
+/* As http_connect to the engine's socket; a user's own engine is started when it does not run. */
+int engine_connect(struct cli *cli, struct http *h);
+
+/* --- the engine (api.c) --------------------------------------------------------------------------------------- */
 /* One request with an optional JSON body (borrowed); *ret (may be NULL) gets the answer, NULL when it has none. Returns
  * the HTTP status when it is below 400, else -status after "Error response from daemon: ..." (quiet: without), or -1
  * without an engine. */
@@ -146,6 +154,8 @@ int verb_import(struct cli *cli, int argc, char **argv);
 int verb_rmi(struct cli *cli, int argc, char **argv);
 int verb_tag(struct cli *cli, int argc, char **argv);
 int verb_inspect(struct cli *cli, int argc, char **argv);
+int verb_doctor(struct cli *cli, int argc, char **argv);
+int verb_system(struct cli *cli, int argc, char **argv);
 int verb_info(struct cli *cli, int argc, char **argv);
 int verb_version(struct cli *cli, int argc, char **argv);
 int verb_events(struct cli *cli, int argc, char **argv);

@@ -135,7 +135,7 @@ static int send_archive(struct cli *cli, const char *path, const char *file, boo
 	} else if (isatty(STDIN_FILENO)) {
 		return fail(1, "requested load from stdin, but stdin is a terminal");
 	}
-	r = http_connect(&h, cli->socket);
+	r = engine_connect(cli, &h);
 	if (r < 0)
 		return fail(1, "Cannot connect to the Postern engine at unix://%s (%s). Is postern-launcher running?",
 			    cli->socket, strerror(-r));

@@ -28,6 +28,8 @@ const struct verb verbs[] = {
 	{ "tag", "IMAGE NAME[:TAG]", "Give an image another name", verb_tag },
 	{ "rmi", "[-f] IMAGE...", "Remove images", verb_rmi },
 	{ "volume", "ls|create|rm|inspect ...", "Manage volumes", verb_volume },
+	{ "system", "start|stop", "Start or end your own engine", verb_system },
+	{ "doctor", "", "Say what hinders an ordinary user's engine here, and what root would do about it", verb_doctor },
 	{ "info", "[--format F]", "Show the engine and what this host lets it do", verb_info },
 	{ "version", "[--format F]", "Show versions", verb_version },
 	{ "helpers", "[--wide] [--json]", "Show every process of the engine and what it may do, from the kernel",
@@ -67,12 +69,13 @@ int verb_dispatch(struct cli *cli, const struct verb *table, const char *group, 
 static const char *default_socket(void)
 {
 	static char path[256];
-	const char *env = getenv("POSTERN_SOCKET"), *runtime = getenv("XDG_RUNTIME_DIR");
+	const char *env = getenv("POSTERN_SOCKET");
+	char run[200];
 
 	if (env && *env)
 		return env;
-	if (geteuid() != 0 && runtime && *runtime) {
-		snprintf(path, sizeof(path), "%s/postern/postern.sock", runtime);
+	if (geteuid() != 0 && engine_user_run(run, sizeof(run)) == 0) {
+		snprintf(path, sizeof(path), "%s/postern.sock", run);
 		if (access(path, F_OK) == 0 || access(SYSTEM_SOCKET, F_OK) != 0)
 			return path;
 	}

@@ -76,7 +76,7 @@ static void release_cgroup(struct release *r)
 		r->err.status = 0;
 		e = helper_call(r->e, OP_CGROUP_REMOVE, &r->remove, NULL, &r->ctx, &r->err);
 	}
-	if (e < 0 && e != -ENOENT)
+	if (e < 0 && e != -ENOENT && e != -EOPNOTSUPP)
 		log_warn("%s", r->err.message);
 }
 
@@ -93,13 +93,26 @@ static void release_range(struct release *r)
 		log_warn("%s", r->err.message);
 }
 
-static void kill_cgroup(struct engine *e, const uint8_t *id)
+/* Every process of a container; without cgroups its first, with which the kernel ends all others of its pid namespace. */
+static int kill_processes(struct engine *e, const uint8_t *id, const struct call_ctx *ctx, struct err *err)
 {
+	struct req_spawn_signal first = { .signal = 9 };
 	struct req_cgroup_kill req;
-	struct call_ctx ctx = { .client = -1, .container = id };
+	int r;
 
 	memcpy(req.container, id, ID_BYTES);
-	helper_wait(helper_submit(e, OP_CGROUP_KILL, &req, &ctx, 0), NULL, NULL, NULL);
+	memcpy(first.container, id, ID_BYTES);
+	if (!helper_absent(e, HELPER_CGROUP))
+		return helper_call(e, OP_CGROUP_KILL, &req, NULL, ctx, err);
+	r = helper_call(e, OP_SPAWN_SIGNAL, &first, NULL, ctx, err);
+	return r == -ESRCH ? 0 : r; /* it has just ended */
+}
+
+static void kill_lost(struct engine *e, const uint8_t *id)
+{
+	struct call_ctx ctx = { .client = -1, .container = id };
+
+	kill_processes(e, id, &ctx, NULL);
 }
 
 void container_release_kernel(struct engine *e, const uint8_t *id, uint32_t base, bool kill)
@@ -107,7 +120,7 @@ void container_release_kernel(struct engine *e, const uint8_t *id, uint32_t base
 	struct release r;
 
 	if (kill)
-		kill_cgroup(e, id);
+		kill_lost(e, id);
 	release_begin(&r, e, id, base);
 	release_cgroup(&r);
 	release_range(&r);
@@ -174,7 +187,7 @@ void container_finish_run(struct container *c)
 	c->e->containers->busy++;
 	c->cleaning = true;
 	if (lost)
-		kill_cgroup(c->e, c->raw_id); /* without a word from the monitor something may still run */
+		kill_lost(c->e, c->raw_id); /* without a word from the monitor something may still run */
 	/* The last count of what it used, then the cgroup's end: in this order at the helper, so neither waits here. */
 	memcpy(req.container, c->raw_id, ID_BYTES);
 	stating = helper_submit(c->e, OP_CGROUP_STAT, &req, &ctx, 0);
@@ -241,11 +254,9 @@ static bool wait_exit(struct container *c, unsigned run, int64_t ms)
 
 static int kill_all(struct container *c, const struct call_ctx *ctx, struct err *err)
 {
-	struct req_cgroup_kill req;
 	struct req_cgroup_freeze thaw = { .frozen = 0 };
 
-	memcpy(req.container, c->raw_id, ID_BYTES);
-	if (helper_call(c->e, OP_CGROUP_KILL, &req, NULL, ctx, err) < 0)
+	if (kill_processes(c->e, c->raw_id, ctx, err) < 0)
 		return -1;
 	if (c->row.status == STATUS_PAUSED) {
 		/* A frozen process dies once it is thawed. */

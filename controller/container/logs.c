@@ -296,11 +296,12 @@ static void growth_freed(uv_handle_t *h)
 static struct growth *growth_watch(struct container *c)
 {
 	struct growth *g = calloc(1, sizeof(*g));
-	char path[4300];
+	char path[128];
 
 	if (!g)
 		return NULL;
-	container_log_path(c, path, sizeof(path));
+	/* By the fd: the directories above need not be ours to pass. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/containers/%s-json.log", c->e->state_dir, c->row.id);
 	uv_fs_event_init(c->e->loop, &g->event);
 	g->event.data = g;
 	g->task = task_self();

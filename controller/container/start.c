@@ -124,6 +124,7 @@ static int make_spec(struct plan *p, struct err *err)
 		.home = p->user.home,
 		.mounts = &p->mounts,
 		.cgroups_path = p->c->row.id,
+		.ids = p->e->policy,
 		.caps_allowed = ~UINT64_C(0), /* spawn holds the policy and refuses */
 	};
 	char *text;
@@ -171,6 +172,8 @@ static int take_cgroup(struct plan *p, struct err *err)
 {
 	struct req_device_attach req;
 
+	if (helper_absent(p->e, HELPER_CGROUP))
+		return 0; /* `info` and the answer to create say what that means */
 	if (helper_wait(TAKE_PTR(p->cgroup_call), &p->cgroup, err, NULL) < 0)
 		return -1;
 	p->has_cgroup = true;
@@ -179,6 +182,8 @@ static int take_cgroup(struct plan *p, struct err *err)
 	snprintf(req.name, sizeof(req.name), "%s", p->c->row.name);
 	plan_device_rules(p, &req);
 	req.cgroup = p->cgroup.v2;
+	if (helper_absent(p->e, HELPER_DEVICE))
+		return 0;
 	p->device_call = helper_submit(p->e, OP_DEVICE_ATTACH, &req, &p->ctx, 0);
 	return 0;
 }
@@ -292,7 +297,8 @@ static int plan_run(struct plan *p, struct err *err)
 
 	if (plan_read(p, err) < 0)
 		return -1;
-	p->cgroup_call = helper_submit(e, OP_CGROUP_CREATE, &p->limits, &p->ctx, 0);
+	if (!helper_absent(e, HELPER_CGROUP))
+		p->cgroup_call = helper_submit(e, OP_CGROUP_CREATE, &p->limits, &p->ctx, 0);
 	submit_user(p);
 	if (plan_submit_sources(p, err) < 0)
 		return -1;
@@ -310,7 +316,7 @@ static int plan_run(struct plan *p, struct err *err)
 	p->has_rootfs = true;
 	if (plan_take_binds(p, err) < 0)
 		return -1;
-	if (helper_wait(TAKE_PTR(p->device_call), NULL, err, NULL) < 0)
+	if (p->device_call && helper_wait(TAKE_PTR(p->device_call), NULL, err, NULL) < 0)
 		return -1;
 	if (spawn_create(p, err) < 0)
 		return -1;
@@ -396,6 +402,7 @@ static struct plan *plan_create(struct container *c, const struct call_ctx *ctx)
 	p->c = c;
 	p->ctx = *ctx;
 	p->ctx.container = c->raw_id;
+	message_init(&op_desc(OP_CGROUP_CREATE)->rep, &p->cgroup);
 	p->slot.userns = p->slot.netns = p->spec_fd = p->seccomp = p->log = p->exit_file = -EBADF;
 	return p;
 }

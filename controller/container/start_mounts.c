@@ -136,9 +136,8 @@ static void submit_bind(struct plan *p, struct bind *b)
 
 int plan_map_binds(struct plan *p, struct err *err)
 {
-	if (p->nbinds && (p->user.uid >= MAP_SIZE || p->user.gid >= MAP_SIZE))
-		return err_set(err, 400, "uid %u or gid %u is outside the container's range of %u ids", p->user.uid,
-			       p->user.gid, MAP_SIZE);
+	if (p->nbinds && (!policy_maps(p->e->policy, p->user.uid) || !policy_maps(p->e->policy, p->user.gid)))
+		return err_set(err, 400, "uid %u or gid %u is not mapped in containers", p->user.uid, p->user.gid);
 	for (unsigned i = 0; i < p->nbinds; i++)
 		if (p->binds[i].m->type == SPEC_BIND && !p->binds[i].found.unmapped)
 			submit_owner(p, i);

@@ -10,6 +10,7 @@
 
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/limits.h"
+#include "../../helpers/base/policy.h"
 #include "../../helpers/base/text.h"
 #include "internal.h"
 
@@ -57,6 +58,18 @@ static cJSON *add_array(cJSON *to, const char *name, struct err *err)
 }
 
 /* --- process --- */
+static uint32_t last_id(const struct spec_input *in)
+{
+	const struct policy_extent *last = in->ids ? &in->ids->map[in->ids->nmap - 1] : NULL;
+
+	return last ? last->first + last->count - 1 : MAP_SIZE - 1;
+}
+
+bool spec_maps(const struct spec_input *in, uint32_t id)
+{
+	return in->ids ? policy_maps(in->ids, id) : id < MAP_SIZE;
+}
+
 static int build_user(cJSON *process, const struct spec_input *in, const cJSON *host, struct err *err)
 {
 	cJSON *user = add_object(process, "user", err), *groups;
@@ -65,11 +78,13 @@ static int build_user(cJSON *process, const struct spec_input *in, const cJSON *
 	const cJSON *e;
 	uint64_t gid;
 
-	if (in->uid >= MAP_SIZE || in->gid >= MAP_SIZE)
+	if (!spec_maps(in, in->uid) || !spec_maps(in, in->gid))
 		return err_set(err, 400, "user %u:%u is not mapped: a container has the ids 0 to %u", in->uid, in->gid,
-			       MAP_SIZE - 1);
+			       last_id(in));
+	/* What the image lists besides is worth no failure. */
 	for (i = 0; i < in->ngroups && n < ARRAY_SIZE(gids); i++)
-		gids[n++] = in->groups[i];
+		if (spec_maps(in, in->groups[i]) || !in->ids)
+			gids[n++] = in->groups[i];
 	cJSON_ArrayForEach(e, json_get(host, "GroupAdd")) {
 		if (text_u64(e->valuestring, MAP_SIZE - 1, &gid))
 			return err_set(err, 400, "Unable to find group %.64s", e->valuestring);
@@ -84,9 +99,9 @@ static int build_user(cJSON *process, const struct spec_input *in, const cJSON *
 
 		for (before = 0; before < i && gids[before] != gids[i]; before++)
 			;
-		if (gids[i] >= MAP_SIZE)
+		if (!spec_maps(in, gids[i]))
 			return err_set(err, 400, "group %u is not mapped: a container has the ids 0 to %u", gids[i],
-				       MAP_SIZE - 1);
+				       last_id(in));
 		if (before == i && json_put(groups, NULL, cJSON_CreateNumber(gids[i]), err))
 			return -1;
 	}
@@ -266,14 +281,16 @@ static int build_paths(cJSON *to, const char *name, const cJSON *list, bool per_
 	return paths ? 0 : -1;
 }
 
-static int build_sysctl(cJSON *to, const cJSON *host, struct err *err)
+static int build_sysctl(cJSON *to, const struct spec_input *in, const cJSON *host, struct err *err)
 {
 	/* Both networks and ids are the container's own, so low ports and ping need no capability. */
 	cJSON *sysctl = add_object(to, "sysctl", err);
+	char groups[32];
 	const cJSON *e;
 
+	snprintf(groups, sizeof(groups), "0 %u", last_id(in));
 	if (json_put_text(sysctl, "net.ipv4.ip_unprivileged_port_start", "0", err) ||
-	    json_put_text(sysctl, "net.ipv4.ping_group_range", "0 65535", err))
+	    json_put_text(sysctl, "net.ipv4.ping_group_range", groups, err))
 		return -1;
 	cJSON_ArrayForEach(e, json_get(host, "Sysctls"))
 		if (check_sysctl(e->string, err) || json_put_text(sysctl, e->string, e->valuestring, err))
@@ -288,7 +305,7 @@ static int build_linux(cJSON *spec, const struct spec_input *in, const cJSON *ho
 	cJSON *linux_part = add_object(spec, "linux", err), *list;
 	size_t i;
 
-	if (!linux_part || build_sysctl(linux_part, host, err))
+	if (!linux_part || build_sysctl(linux_part, in, host, err))
 		return -1;
 	if (in->cgroups_path && json_put_text(linux_part, "cgroupsPath", in->cgroups_path, err))
 		return -1;

@@ -8,6 +8,8 @@
 #include "../../helpers/base/text.h"
 #include "internal.h"
 
+enum { TTY_GID = 5 /* of the group "tty" in every distribution */ };
+
 static const struct {
 	const char *target, *type, *source, *options;
 } own[] = {
@@ -15,7 +17,7 @@ static const struct {
 	{ "/proc", "proc", "proc", "nosuid,noexec,nodev" },
 	{ "/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k" },
 	{ "/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro" },
-	{ "/dev/pts", "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5" },
+	{ "/dev/pts", "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620" }, /* and gid=5 */
 	{ "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev" },
 	{ "/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777" }, /* and its size */
 	{ "/sys/fs/cgroup", "cgroup", "cgroup", "ro,nosuid,noexec,nodev" },
@@ -167,14 +169,16 @@ static int put_own(cJSON *list, const struct spec_input *in, const cJSON *host, 
 	for (; *at < ARRAY_SIZE(own) && depth(own[*at].target) <= max; (*at)++) {
 		const char *target = own[*at].target, *options = own[*at].options;
 		bool shm = !strcmp(target, "/dev/shm");
-		char with_size[96];
+		char more[128];
 
 		if (asked_at(in->mounts, target) || (shm && !strcmp(get_text(host, "IpcMode"), "none")))
 			continue;
 		if (shm) {
-			snprintf(with_size, sizeof(with_size), "%s,size=%lld", options,
-				 (long long)get_int(host, "ShmSize"));
-			options = with_size;
+			snprintf(more, sizeof(more), "%s,size=%lld", options, (long long)get_int(host, "ShmSize"));
+			options = more;
+		} else if (!strcmp(own[*at].type, "devpts") && spec_maps(in, TTY_GID)) {
+			snprintf(more, sizeof(more), "%s,gid=%d", options, TTY_GID);
+			options = more;
 		}
 		if (put_mount(list, target, own[*at].type, own[*at].source, options, err))
 			return -1;

@@ -105,6 +105,8 @@ extern unsigned spec_cpus_override;
 bool security_no_new_privileges(const cJSON *host);
 
 /* --- parts of the runtime spec --- */
+/* Is it an id that containers have? */
+bool spec_maps(const struct spec_input *in, uint32_t id);
 extern const char *const masked_paths[], *const readonly_paths[]; /* NULL at the end */
 /* Adds mounts[] to spec. */
 int build_mounts(cJSON *spec, const struct spec_input *in, const cJSON *host, struct err *err);

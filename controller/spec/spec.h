@@ -45,6 +45,7 @@ struct spec_input {
 	const struct spec_mounts *mounts; /* BIND, VOLUME and DEVICE take binds[0], [1] ... in this order */
 	const char *cgroups_path;
 	uint64_t caps_allowed; /* policy; a capability outside is an error */
+	const struct policy_common *ids; /* which ids containers have; NULL: all of 0..MAP_SIZE-1 */
 };
 /* OCI runtime spec (config.json). Mount sources of binds are "fd:N"; annotations "org.postern.file./etc/hosts" and the
  * like carry the content of files that the init makes. err 400 for what cannot be. The caller owns it. */

@@ -103,6 +103,27 @@ static int migrate(sqlite3 *db, struct err *err)
 	return 0;
 }
 
+/* Paths as they are given: the directory above ours may be one that we cannot pass, and so has no path for us. */
+static int plain_path(sqlite3_vfs *vfs, const char *path, int size, char *ret)
+{
+	sqlite3_snprintf(size, ret, "%s", path);
+	return SQLITE_OK;
+}
+
+static const char *plain_vfs(void)
+{
+	static sqlite3_vfs vfs;
+
+	if (!vfs.zName && sqlite3_vfs_find(NULL)) {
+		vfs = *sqlite3_vfs_find(NULL);
+		vfs.zName = "postern";
+		vfs.pNext = NULL;
+		vfs.xFullPathname = plain_path;
+		sqlite3_vfs_register(&vfs, /* default= */ 0);
+	}
+	return vfs.zName;
+}
+
 int state_open(const char *path, struct state **ret, struct err *err)
 {
 	static const char settings[] =
@@ -117,7 +138,8 @@ int state_open(const char *path, struct state **ret, struct err *err)
 		err_set(err, 500, "out of memory");
 		return -ENOMEM;
 	}
-	rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+			     plain_vfs());
 	if (rc == SQLITE_OK) {
 		sqlite3_extended_result_codes(s->db, 1);
 		sqlite3_busy_timeout(s->db, 5000);

@@ -14,7 +14,8 @@
 
 struct state;
 
-int state_open(const char *path, struct state **ret, struct err *err); /* file of the database; made when missing */
+/* Opens the database file, made when missing; path may be relative to the working directory. */
+int state_open(const char *path, struct state **ret, struct err *err);
 void state_close(struct state *s);
 int state_begin(struct state *s);
 int state_commit(struct state *s);

@@ -1,6 +1,7 @@
 #include "policy.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/mman.h>
 
 #include "cleanup.h"
@@ -76,7 +77,7 @@ uint32_t policy_rights(const struct policy_common *p, const struct peer *client,
 	uint32_t rights = 0;
 
 	/* Our own programs are nobody's clients: a controller taken over must not ask on its own behalf. */
-	if (client->uid >= p->ids_base && client->uid - p->ids_base < IDS_PER_ENGINE) {
+	if (policy_own_id(p, client->uid)) {
 		if (ret_rule)
 			*ret_rule = "own-ids";
 		return 0;
@@ -94,12 +95,32 @@ uint32_t policy_rights(const struct policy_common *p, const struct peer *client,
 	return rights;
 }
 
+bool policy_maps(const struct policy_common *p, uint32_t id)
+{
+	for (uint32_t i = 0; i < p->nmap && i < POLICY_EXTENTS_MAX; i++)
+		if (id - p->map[i].first < p->map[i].count)
+			return true;
+	return false;
+}
+
+size_t policy_map_format(const struct policy_common *p, uint32_t inside, uint32_t outside, char ret[POLICY_MAP_TEXT])
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < p->nmap && i < POLICY_EXTENTS_MAX; i++)
+		n += (size_t)snprintf(ret + n, POLICY_MAP_TEXT - n, "%u %u %u\n", inside + p->map[i].first,
+				      outside + p->map[i].first, p->map[i].count);
+	return n;
+}
+
 bool policy_owner_ordinary(const struct policy_common *p, uint32_t id, uint32_t first)
 {
-	/* 65534 is also how the kernel shows an id that it cannot show. */
-	if (id == 0 || id < first || id == 65534 || id == UINT32_MAX)
+	if (id == UINT32_MAX || id < first || policy_own_id(p, id))
 		return false;
-	if (id >= p->ids_base && id - p->ids_base < IDS_PER_ENGINE)
+	if (p->ids_shared)
+		return true;
+	/* 65534 is also how the kernel shows an id that it cannot show. */
+	if (id == 0 || id == OVERFLOW_ID)
 		return false;
 	if (id >= p->range_first && id <= p->range_last)
 		return false;

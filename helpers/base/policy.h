@@ -24,10 +24,22 @@ struct policy_user {
 	char rule[RULE_MAX];
 };
 
+/* So many ids from the first on. The kernel maps an extent as a whole, so one that it knows in parts is in parts here, too. */
+enum { POLICY_EXTENTS_MAX = 12, POLICY_MAP_TEXT = POLICY_EXTENTS_MAX * 36 };
+struct policy_extent {
+	uint32_t first, count;
+};
+
 /* First in every part. */
 struct policy_common {
 	uint32_t magic, size; /* size of the whole part */
+	uint32_t absent; /* bit per enum helper_id: what this engine runs without, since it cannot be had here */
 	uint32_t ids_base; /* first of the engine's own ids (names.h) */
+	uint32_t ids_count; /* IDS_PER_ENGINE; 0 where one id is all there is, which every program then has */
+	uint32_t store_first; /* how a container's id 0 stands on disk: FOREIGN_FIRST */
+	uint32_t nmap;
+	struct policy_extent map[POLICY_EXTENTS_MAX]; /* a container's ids, ascending; the first holds 0; all: { 0, MAP_SIZE } */
+	uint32_t ids_shared; /* one range for all containers, whose ids are those on disk: no mount is id-mapped */
 	uint32_t range_first, range_last; /* container ranges: whole multiples of MAP_SIZE from range_first */
 	struct fd_devs devs; /* the kernel's own file systems, as the launcher found them */
 	uint32_t nusers;
@@ -152,8 +164,30 @@ int policy_map(int fd, size_t size, const void **ret);
 /* enum op_rights of a proven client; *ret_rule (may be NULL) names the rule, "" when none matches. */
 uint32_t policy_rights(const struct policy_common *p, const struct peer *client, const char **ret_rule);
 
+/* An id of the engine's own: of a program (enum helper_id) or IDS_*. */
+static inline uint32_t policy_id(const struct policy_common *p, uint32_t offset)
+{
+	return p->ids_base + (offset < p->ids_count ? offset : 0);
+}
+
+static inline bool policy_own_id(const struct policy_common *p, uint32_t id)
+{
+	return id - p->ids_base < p->ids_count;
+}
+
+static inline bool policy_absent(const struct policy_common *p, enum helper_id id)
+{
+	return p->absent & 1u << id;
+}
+
+/* Is it an id that containers have? */
+bool policy_maps(const struct policy_common *p, uint32_t id);
+/* The lines of a uid_map: a container's ids from `inside` on in the new namespace, from `outside` on in its parent. The length. */
+size_t policy_map_format(const struct policy_common *p, uint32_t inside, uint32_t outside, char ret[POLICY_MAP_TEXT]);
+
 /* True for an id whose files may be shown in a container as its own: from `first` on, and neither 0, the overflow id, one of the
- * engine's own, of a container range nor of the foreign range. */
+ * engine's own, of a container range nor of the foreign range. With ids_shared nothing is shown otherwise than it is, and the
+ * kernel lets a container do what the engine's user may: all but the engine's own. */
 bool policy_owner_ordinary(const struct policy_common *p, uint32_t id, uint32_t first);
 
 #endif

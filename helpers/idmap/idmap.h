@@ -21,6 +21,7 @@ struct ranges {
 	uint32_t cursor; /* index of the next to try */
 	uint32_t fresh; /* so many from the cursor on were never given out since the launcher began */
 	uint32_t used;
+	uint32_t shared; /* the first is everyone's */
 	uint8_t taken[RANGES_MAX / 8];
 };
 

@@ -67,7 +67,8 @@ static int read_small(int dir, const char *name, char *buf, size_t size)
 	return 0;
 }
 
-static int check_map(int proc, const char *name, uint32_t base)
+/* The first line tells whose it is: the kernel takes a map whole. */
+static int check_map(int proc, const char *name, uint32_t base, uint32_t size)
 {
 	unsigned inside, outside, count;
 	char text[128];
@@ -75,7 +76,7 @@ static int check_map(int proc, const char *name, uint32_t base)
 
 	if (e < 0)
 		return e;
-	if (sscanf(text, "%u %u %u", &inside, &outside, &count) != 3 || inside != 0 || outside != base || count != MAP_SIZE)
+	if (sscanf(text, "%u %u %u", &inside, &outside, &count) != 3 || inside != 0 || outside != base || count != size)
 		return -EIO;
 	return 0;
 }
@@ -83,40 +84,42 @@ static int check_map(int proc, const char *name, uint32_t base)
 /* As the owner of the namespace, and only for these two files. */
 static int write_maps(struct request *r, int proc, uint32_t base)
 {
-	uint32_t ids = policy_of(r)->common.ids_base;
-	char line[64];
+	const struct policy_common *policy = &policy_of(r)->common;
+	char map[POLICY_MAP_TEXT];
 	int e, back;
 
-	snprintf(line, sizeof(line), "0 %u %u\n", base, MAP_SIZE);
-	e = become(ids + IDS_OWNER);
+	policy_map_format(policy, 0, base, map);
+	e = become(policy_id(policy, IDS_OWNER));
 	if (e < 0)
 		return e;
-	e = file_write_at(proc, "uid_map", line);
+	e = file_write_at(proc, "uid_map", map);
 	if (e == 0)
-		e = file_write_at(proc, "gid_map", line);
-	back = become(ids + HELPER_IDMAP);
+		e = file_write_at(proc, "gid_map", map);
+	back = become(policy_id(policy, HELPER_IDMAP));
 	if (back < 0) {
 		log_error("cannot leave the owner's uid");
 		r->helper->stopping = true;
 		return back;
 	}
 	if (e == 0)
-		e = check_map(proc, "uid_map", base);
+		e = check_map(proc, "uid_map", base, policy->map[0].count);
 	if (e == 0)
-		e = check_map(proc, "gid_map", base);
+		e = check_map(proc, "gid_map", base, policy->map[0].count);
 	return e;
 }
 
-/* Makes the mapping and hands it to mount, over a socket that the controller has no end of. */
+/* Makes the mapping and hands it to mount, over a socket that the controller has no end of. Where ids on disk are what
+ * containers see, the ticket comes without one. */
 static int give_mapping(struct request *r, struct req_mount_mapping *m, const char *uids, const char *gids)
 {
 	struct ctx *c = r->helper->ctx;
 	struct call_options options = { .id = ++c->call_id, .api_id = r->api_id, .container = r->container, .client = -1 };
-	_cleanup_close_ int ns = mapping_create(c->proc, uids, gids);
+	bool as_is = policy_of(r)->common.ids_shared;
+	_cleanup_close_ int ns = as_is ? -EBADF : mapping_create(c->proc, uids, gids);
 	struct rep_mount_mapping rep;
 	int e;
 
-	if (ns < 0)
+	if (ns < 0 && !as_is)
 		return request_fail(r, ns, "mapping");
 	m->userns = ns;
 	e = call(FD_MOUNT, OP_MOUNT_MAPPING, m, &rep, &options, NULL);
@@ -156,7 +159,7 @@ static int run_map(struct request *r)
 	struct extent extents[EXTENTS_MAX];
 	int e, index;
 
-	e = userns_prove(req->userns, FD_RANGE_NS, policy_of(r)->common.ids_base + IDS_OWNER);
+	e = userns_prove(req->userns, FD_RANGE_NS, policy_id(&policy_of(r)->common, IDS_OWNER));
 	if (e < 0)
 		return request_fail(r, -EPERM, "userns");
 	/* Only process directories have the file; a namespace is mapped once. */
@@ -242,6 +245,7 @@ static int idmap_start(struct helper *h)
 	c->call_id = seed[0];
 	if (ranges->count == 0)
 		ranges_init(ranges, common->range_first, common->range_last, seed[1]);
+	ranges->shared = common->ids_shared;
 	if (ranges->count == 0)
 		return -EINVAL;
 	c->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -43,6 +43,8 @@ int ranges_find(const struct ranges *r, uint32_t base)
 {
 	uint32_t i = (base - r->first) / MAP_SIZE;
 
+	if (r->shared)
+		return base == r->first ? 0 : -ENOENT;
 	if (base < r->first || (base - r->first) % MAP_SIZE || i >= r->count || !bit_get(r->taken, i))
 		return -ENOENT;
 	return (int)i;
@@ -50,6 +52,8 @@ int ranges_find(const struct ranges *r, uint32_t base)
 
 int ranges_take(struct ranges *r, const struct live *live, uint32_t max)
 {
+	if (r->shared)
+		return 0;
 	if (r->used >= max)
 		return -EDQUOT;
 	for (uint32_t tried = 0; tried < r->count; tried++) {
@@ -72,6 +76,8 @@ int ranges_take(struct ranges *r, const struct live *live, uint32_t max)
 
 void ranges_give(struct ranges *r, uint32_t index)
 {
+	if (r->shared)
+		return;
 	r->taken[index / 8] &= (uint8_t)~(1u << index % 8);
 	r->used--;
 }

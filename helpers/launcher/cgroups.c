@@ -209,6 +209,8 @@ int cgroups_enter(struct launcher *l, const struct row *row)
 {
 	int r = 0;
 
+	if (l->cgroups.n == 0)
+		return 0;
 	if (!row->in_spawn_cgroup)
 		return file_write_at(l->cgroups.helpers, "cgroup.procs", "0");
 	for (unsigned i = 0; i < l->cgroups.n && r == 0; i++)
@@ -264,7 +266,7 @@ void cgroups_remove(struct launcher *l, bool containers)
 	const char *path = l->config.cgroup;
 	bool left = true;
 
-	if (g->n == 0 && find_hierarchies(g) < 0)
+	if ((l->absent & 1u << HELPER_CGROUP) || (g->n == 0 && find_hierarchies(g) < 0))
 		return;
 	_cleanup_close_ int top = openat(g->all[V2].root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_close_ int helpers = openat(top, "helpers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -16,17 +16,19 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../base/cleanup.h"
+#include "../base/fd.h"
 #include "../base/log.h"
 #include "../base/sandbox.h"
 #include "../base/sys.h"
 #include "../protocol/server.h"
 #include "launcher.h"
 
-enum { HIGH_FD = 1000 /* above all that a plan places */, FDS_MAX = 48, ARGS_MAX = 32, ARG_SIZE = 4200 };
+enum { HIGH_FD = 1000 /* above all that a plan places */, FDS_MAX = 48, ARGS_MAX = 32, ARG_SIZE = 4200, PROGRAM_MAX = 256 << 20 };
 
 struct plan {
 	int fds[FDS_MAX]; /* what becomes fd 3, 4, ... (-EBADF: closed) */
@@ -122,19 +124,22 @@ static int place_fds(struct plan *p, int null)
 /* Root in the row's user namespace until here; afterwards nothing but the row. */
 static int become(struct launcher *l, const struct row *row)
 {
-	bool in_store = row->userns == USERNS_STORE;
-	uid_t uid = in_store ? 0 : engine_id(l, row->id), euid = row->owner_euid ? engine_id(l, IDS_OWNER) : uid;
+	bool in_range = row->userns == USERNS_RANGE;
+	uid_t uid = row->userns == USERNS_STORE ? 0 : in_range ? engine_id_in_range(l, row->id) : engine_id(l, row->id);
+	uid_t euid = row->owner_euid ? engine_id_in_range(l, IDS_OWNER) : uid;
 	gid_t shared = engine_id(l, IDS_CGROUP_GID);
 	bool joins = row->in_spawn_cgroup || row->id == HELPER_CGROUP; /* the owner may only give files to a group it is in */
+	uint64_t caps = row->caps | (l->ids.count ? 0 : row->caps_one_id);
 	/* A process that enters a container's user namespace gets that namespace's full set anew (user_namespaces(7)). */
-	int r = sandbox_bounding_set(row->caps);
+	int r = sandbox_bounding_set(caps);
 
 	if (r < 0)
 		return r;
-	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || setgroups(joins ? 1 : 0, &shared) < 0 || setresgid(uid, uid, uid) < 0 ||
+	/* With one id there is no group to join, and none that could be left. */
+	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || (l->ids.count && setgroups(joins ? 1 : 0, &shared) < 0) || setresgid(uid, uid, uid) < 0 ||
 	    setresuid(uid, euid, uid) < 0)
 		return -errno;
-	r = sandbox_caps_pass(row->caps);
+	r = sandbox_caps_pass(caps);
 	if (r < 0)
 		return r;
 	if (row->no_new_privs && !row->owner_euid && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -189,16 +194,44 @@ static void __attribute__((noreturn)) run_child(struct launcher *l, struct child
 	_exit(127);
 }
 
-static int program_open(struct launcher *l, const char *name)
+/* A file of an id that containers have could be written through their /proc/self/exe: what runs is a sealed copy. */
+static int program_seal(struct launcher *l, struct child *c, int file)
 {
-	char path[PATH_SIZE + ARG_SIZE];
-	int fd;
+	_cleanup_free_ char *text = NULL;
+	struct stat st;
+	size_t n;
+	int r;
 
+	if (fstat(file, &st) < 0)
+		return -errno;
+	if (st.st_uid < l->ids.store_first || st.st_uid - l->ids.store_first >= MAP_SIZE)
+		return 0;
+	/* Root of the host's, as a user's namespace shows it: nobody in here can write it. */
+	if (st.st_uid == OVERFLOW_ID && faccessat(file, "", W_OK, AT_EMPTY_PATH) < 0)
+		return 0;
+	r = fd_read_all(file, PROGRAM_MAX, &text, &n);
+	if (r < 0)
+		return r;
+	c->program = memfd_sealed("program", text, n);
+	return c->program < 0 ? c->program : 0;
+}
+
+static int program_open(struct launcher *l, struct child *c, const char *name)
+{
+	_cleanup_close_ int fd = -EBADF;
+	char path[PATH_SIZE + ARG_SIZE];
+	int r;
+
+	if (c->program >= 0)
+		return fcntl(c->program, F_DUPFD_CLOEXEC, FD_CHANNEL);
 	snprintf(path, sizeof(path), "%s/%s", l->config.bin, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		log_error("%s: %s", path, strerror(errno));
-	return fd < 0 ? -errno : fd;
+	r = fd < 0 ? -errno : program_seal(l, c, fd);
+	if (r < 0)
+		return r;
+	return c->program >= 0 ? fcntl(c->program, F_DUPFD_CLOEXEC, FD_CHANNEL) : TAKE_FD(fd);
 }
 
 /* A helper's channel to the controller is new with each start: the old one's end tells the controller that calls are lost. */
@@ -232,7 +265,7 @@ int child_start(struct launcher *l, struct child *c)
 	if (r == 0)
 		r = make_plan(l, c, channel, &plan);
 	if (r == 0)
-		r = program = program_open(l, plan.args[0]);
+		r = program = program_open(l, c, plan.args[0]);
 	if (r < 0)
 		return r;
 	pid = fork();

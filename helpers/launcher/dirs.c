@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <linux/fs.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -58,6 +59,7 @@ static int set_append_only(int fd, bool on)
 
 static int open_log(int dir, const char *name, gid_t gid)
 {
+	static unsigned warned; /* once is enough for both files */
 	_cleanup_close_ int fd = openat(dir, name, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 	int r;
 
@@ -67,7 +69,7 @@ static int open_log(int dir, const char *name, gid_t gid)
 	if (fchown(fd, 0, gid) < 0 && errno != EPERM)
 		return -errno;
 	r = set_append_only(fd, true);
-	if (r < 0)
+	if (r < 0 && !warned++)
 		log_warn("%s: this file system has no append-only flag (%s): the log is protected by ownership alone", name,
 			 strerror(-r));
 	return TAKE_FD(fd);
@@ -80,11 +82,11 @@ static int store_create(struct launcher *l, int data)
 
 	if (parent < 0)
 		return parent;
-	l->store_dir = dir_make(parent, "tree", 0711, FOREIGN_FIRST, FOREIGN_FIRST);
+	l->store_dir = dir_make(parent, "tree", 0711, l->ids.store_first, l->ids.store_first);
 	if (l->store_dir < 0)
 		return l->store_dir;
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		_cleanup_close_ int fd = dir_make(l->store_dir, parts[i], 0711, FOREIGN_FIRST, FOREIGN_FIRST);
+		_cleanup_close_ int fd = dir_make(l->store_dir, parts[i], 0711, l->ids.store_first, l->ids.store_first);
 
 		if (fd < 0)
 			return fd;
@@ -92,9 +94,33 @@ static int store_create(struct launcher *l, int data)
 	return 0;
 }
 
+/* A user's are nobody else's. */
+static int data_make(const struct launcher *l)
+{
+	return path_make(l->config.data, l->ids.user ? 0700 : 0711);
+}
+
+static int run_make(const struct launcher *l)
+{
+	return path_make(l->config.run, l->ids.user ? 0700 : 0755);
+}
+
+int dirs_resolve(struct launcher *l)
+{
+	_cleanup_close_ int data = data_make(l);
+	char real[PATH_SIZE];
+
+	if (data < 0)
+		return data;
+	if (!realpath(l->config.data, real) || text_copy(l->config.data, sizeof(l->config.data), real) < 0 ||
+	    !realpath(l->config.run, real) || text_copy(l->config.run, sizeof(l->config.run), real) < 0)
+		return -errno;
+	return 0;
+}
+
 int dirs_create(struct launcher *l)
 {
-	_cleanup_close_ int data = path_make(l->config.data, 0711), run = path_make(l->config.run, 0755), audit = -EBADF;
+	_cleanup_close_ int data = data_make(l), run = run_make(l), audit = -EBADF;
 	uid_t controller = engine_id(l, HELPER_CONTROLLER), owner = engine_id(l, IDS_OWNER);
 	int r;
 
@@ -124,7 +150,7 @@ int dirs_lock(struct launcher *l)
 
 	if (l->config.purge && access(l->config.run, F_OK) < 0)
 		return 0;
-	run = path_make(l->config.run, 0755);
+	run = run_make(l);
 	if (run < 0)
 		return run;
 	snprintf(path, sizeof(path), "%s/launcher.pid", l->config.run);

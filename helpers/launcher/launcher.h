@@ -20,7 +20,15 @@ struct config {
 	char cgroup[256]; /* directory below the root of each hierarchy */
 	char group[64]; /* of the socket; "" for root only by mode, policy decides all the same */
 	uint32_t ids_base, range_first, range_last;
-	bool daemon, purge;
+	bool daemon, purge, single_id;
+};
+
+/* Which ids there are: in the host's user namespace for root's engine, in one of its own for a user's (user.c). */
+struct ids {
+	bool user; /* it is a user's */
+	uint32_t count; /* of the engine's own, from config.ids_base on; 0: all programs have that one */
+	uint32_t store_first, nmap; /* policy.h */
+	struct policy_extent map[POLICY_EXTENTS_MAX];
 };
 
 enum userns { USERNS_HOST, USERNS_RANGE, USERNS_STORE };
@@ -35,6 +43,7 @@ struct row {
 	bool owner_euid; /* effective uid IDS_OWNER */
 	bool no_new_privs, seccomp, landlock; /* as it ends up; shown by `postern helpers` */
 	bool in_spawn_cgroup;
+	uint64_t caps_one_id; /* beside caps, where one id is all there is */
 	size_t fds[5]; /* from FD_OWN on: offsets of fds in struct launcher, 0 after the last */
 };
 extern const struct row rows[];
@@ -59,6 +68,7 @@ struct child {
 	pid_t pid; /* 0: not running */
 	int keep; /* memfd; the controller's state directory */
 	int policy; /* sealed memfd or -EBADF */
+	int program; /* sealed memfd of what containers could write to, else -EBADF */
 	int audit; /* this program's end of its socket to audit; audit's log; the controller's listening socket */
 	int audit_peer; /* audit's end; held so that a restart of either keeps the queue */
 	int controller_end; /* of its present channel, until the controller has it */
@@ -71,6 +81,8 @@ struct child {
 
 struct launcher {
 	struct config config;
+	struct ids ids;
+	uint32_t absent; /* bit per enum helper_id: not started, since this kernel does not let us */
 	struct policy policy;
 	int policy_files[1 + POLICY_ETC_COUNT]; /* for the compiler */
 	struct fd_devs devs;
@@ -88,6 +100,8 @@ struct launcher {
 
 /* dirs.c: directories, audit files, socket. */
 int dirs_create(struct launcher *l);
+/* Both paths without links: what policy denies and binds is compared by name. */
+int dirs_resolve(struct launcher *l);
 int dirs_listen(struct launcher *l);
 int dirs_lock(struct launcher *l); /* -EBUSY when another launcher serves these directories */
 int dirs_purge(struct launcher *l); /* data and run directories, for good */
@@ -104,6 +118,19 @@ int namespaces_create(struct launcher *l);
 /* policy.c: l->policy; the reason is logged. */
 int policy_load(struct launcher *l);
 
+/* user.c: where an ordinary user's engine lives and which policy it has, unless options say otherwise. */
+int user_defaults(struct config *c);
+/* What root wrote for users' engines is theirs whatever they say. */
+void user_policy(struct config *c);
+/* Enters a user and mount namespace as its root; l->ids and l->absent. The reason of a failure is logged. */
+int user_enter(struct launcher *l);
+/* Leaves word of that namespace for the next launcher, which must be in the same one while containers live there. */
+int user_record(struct launcher *l);
+
+/* monitors.c: each(pid) for every living monitor until one call returns something else than -ENOENT, which is returned. */
+int monitors_each(int dir, int (*each)(pid_t monitor));
+void monitors_kill(struct launcher *l); /* all containers, then their monitors */
+
 /* child.c */
 int child_start(struct launcher *l, struct child *c);
 
@@ -116,7 +143,13 @@ int status_write(const struct launcher *l);
 /* An id of this engine. */
 static inline uint32_t engine_id(const struct launcher *l, uint32_t offset)
 {
-	return l->config.ids_base + offset;
+	return l->config.ids_base + (offset < l->ids.count ? offset : 0);
+}
+
+/* The same inside the range namespace: where one id is all there is, it is the container's. */
+static inline uint32_t engine_id_in_range(const struct launcher *l, uint32_t offset)
+{
+	return l->ids.count ? engine_id(l, offset) : l->config.range_first;
 }
 
 #endif

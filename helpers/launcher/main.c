@@ -23,6 +23,8 @@
 static const char usage[] =
 	"Usage: postern-launcher [options]\n"
 	"Starts the engine: reads root's policy, makes what the helpers need, runs and supervises them.\n"
+	"An ordinary user's engine has its own places: $XDG_DATA_HOME/postern, $XDG_RUNTIME_DIR/postern, and\n"
+	"/etc/postern/user.json as policy when root has written one, else the one that comes with the programs.\n"
 	"  --data DIR        images, containers, state, audit log (/var/lib/postern)\n"
 	"  --run DIR         socket, status (/run/postern)\n"
 	"  --policy FILE     (/etc/postern/policy.json)\n"
@@ -33,6 +35,7 @@ static const char usage[] =
 	"  --group NAME      group that may connect to the socket (everyone; the policy decides what they may do)\n"
 	"  --log FILE        messages of all programs (standard error)\n"
 	"  --daemon          go to the background\n"
+	"  --single-id       map no subordinate ids, though there are some (users only)\n"
 	"  --purge           end what runs and remove data, cgroups and status for good; do not start\n";
 
 static int parse_ranges(const char *text, struct config *c)
@@ -66,18 +69,22 @@ static int parse(int argc, char **argv, struct config *c)
 	static const struct option options[] = {
 		{ "data", 1, NULL, 'd' }, { "run", 1, NULL, 'r' }, { "policy", 1, NULL, 'p' }, { "bin", 1, NULL, 'b' },
 		{ "cgroup", 1, NULL, 'c' }, { "ids", 1, NULL, 'i' }, { "ranges", 1, NULL, 'R' }, { "group", 1, NULL, 'g' },
-		{ "log", 1, NULL, 'l' }, { "daemon", 0, NULL, 'D' }, { "purge", 0, NULL, 'P' }, { "help", 0, NULL, 'h' },
+		{ "log", 1, NULL, 'l' }, { "daemon", 0, NULL, 'D' }, { "purge", 0, NULL, 'P' }, { "single-id", 0, NULL, 's' }, { "help", 0, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	uint64_t number;
 	int o, r = 0;
 
-	text_copy(c->data, sizeof(c->data), "/var/lib/postern");
-	text_copy(c->run, sizeof(c->run), "/run/postern");
-	text_copy(c->policy, sizeof(c->policy), "/etc/postern/policy.json");
 	text_copy(c->cgroup, sizeof(c->cgroup), "postern");
 	c->ids_base = IDS_DEFAULT_BASE;
 	default_bin(c);
+	if (geteuid() != 0) {
+		r = user_defaults(c);
+	} else {
+		text_copy(c->data, sizeof(c->data), "/var/lib/postern");
+		text_copy(c->run, sizeof(c->run), "/run/postern");
+		text_copy(c->policy, sizeof(c->policy), "/etc/postern/policy.json");
+	}
 	while (r == 0 && (o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (o) {
 		case 'd': r = text_copy(c->data, sizeof(c->data), optarg); break;
@@ -93,6 +100,7 @@ static int parse(int argc, char **argv, struct config *c)
 			c->ids_base = (uint32_t)number;
 			break;
 		case 'D': c->daemon = true; break;
+		case 's': c->single_id = true; break;
 		case 'P': c->purge = true; break;
 		case 'h': fputs(usage, stdout); exit(0);
 		default: r = -EINVAL;
@@ -116,22 +124,34 @@ static int pair(int sockets[2])
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0 ? -errno : 0;
 }
 
+/* Its part of the policy. In the range namespace the engine's ids may have other numbers. */
+static int policy_memfd(struct launcher *l, const struct row *row)
+{
+	size_t size = 0;
+	struct policy_common *part = (struct policy_common *)policy_part(&l->policy, row->id, &size);
+
+	if (!part)
+		return -EBADF;
+	part->ids_base = row->userns == USERNS_RANGE ? engine_id_in_range(l, 0) : engine_id(l, 0);
+	return memfd_sealed("policy", part, size);
+}
+
 /* What every program is given beside its own: policy part, keep, socket to audit. */
 static int children_prepare(struct launcher *l)
 {
 	for (unsigned i = 0; i < HELPER_COUNT; i++) {
 		l->children[i].audit = l->children[i].audit_peer = l->children[i].controller_end = -EBADF;
-		l->children[i].keep = l->children[i].policy = -EBADF;
+		l->children[i].keep = l->children[i].policy = l->children[i].program = -EBADF;
 	}
 	for (unsigned i = 0; i < nrows; i++) {
 		struct child *c = &l->children[rows[i].id];
-		size_t size = 0;
-		const void *part = policy_part(&l->policy, rows[i].id, &size);
 		int sockets[2], r;
 
+		if (l->absent & 1u << rows[i].id)
+			continue;
 		c->row = &rows[i];
-		c->policy = part ? memfd_sealed("policy", part, size) : -EBADF;
-		if (part && c->policy < 0)
+		c->policy = policy_memfd(l, &rows[i]);
+		if (c->policy < 0 && c->policy != -EBADF)
 			return c->policy;
 		if (rows[i].id == HELPER_CONTROLLER) {
 			c->audit = l->listening;
@@ -205,7 +225,9 @@ static int prepare(struct launcher *l)
 	int r;
 
 	raise_own_limits();
-	STEP("cgroups", cgroups_create(l));
+	STEP("directories", dirs_resolve(l));
+	if (!(l->absent & 1u << HELPER_CGROUP))
+		STEP("cgroups", cgroups_create(l));
 	STEP("policy", policy_load(l));
 	STEP("directories", dirs_create(l));
 	STEP("namespaces", namespaces_create(l));
@@ -227,9 +249,13 @@ static int run(struct launcher *l)
 
 	STEP("another launcher", dirs_lock(l));
 	if (l->config.purge) {
+		if (l->ids.user)
+			monitors_kill(l);
 		cgroups_remove(l, /* containers= */ true);
 		return dirs_purge(l);
 	}
+	if (l->ids.user)
+		STEP("user namespace", user_record(l));
 	r = prepare(l);
 	if (r == 0)
 		r = supervise(l);
@@ -249,9 +275,12 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
+	l.ids = (struct ids){ .count = IDS_PER_ENGINE, .store_first = FOREIGN_FIRST, .nmap = 1,
+			      .map = { { 0, MAP_SIZE } } };
 	if (geteuid() != 0) {
-		log_error("only root can start the system engine");
-		return 1;
+		user_policy(&l.config);
+		if (user_enter(&l) < 0)
+			return 1;
 	}
 	r = fd_devs_read(&l.devs);
 	if (r < 0)

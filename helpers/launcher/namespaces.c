@@ -119,11 +119,12 @@ static int range_above(pid_t pid)
 
 static int range_recover(struct launcher *l)
 {
-	DIR *d = fd_opendir(l->cgroups.all[V2].dir);
+	bool monitors = l->absent & 1u << HELPER_CGROUP;
+	DIR *d = monitors ? NULL : fd_opendir(l->cgroups.all[V2].dir);
 	int found = -ENOENT;
 
 	if (!d)
-		return -errno;
+		return monitors ? monitors_each(l->monitors_dir, range_above) : -errno;
 	for (struct dirent *e; found < 0 && (e = fd_readdir(d));) {
 		char path[300], *text, *save = NULL;
 		_cleanup_close_ int procs = -EBADF;
@@ -149,10 +150,16 @@ static int range_recover(struct launcher *l)
 /* The container ids, and single ids of the engine's own as they are. */
 static void write_map(const struct launcher *l, const uint32_t *offsets, size_t n, char *map, size_t size)
 {
-	uint32_t first = l->policy.controller.range_first, last = l->policy.controller.range_last;
-	size_t at = (size_t)snprintf(map, size, "%u %u %u\n", first, first, last - first + 1);
+	const struct policy_common *p = &l->policy.controller;
+	uint32_t first = p->range_first;
+	size_t at;
 
-	for (size_t i = 0; i < n; i++)
+	/* A user's engine has one range, which lies elsewhere inside (user.c). */
+	if (p->ids_shared)
+		at = policy_map_format(p, first, 0, map);
+	else
+		at = (size_t)snprintf(map, size, "%u %u %u\n", first, first, p->range_last - first + 1);
+	for (size_t i = 0; i < n && l->ids.count; i++)
 		at += (size_t)snprintf(map + at, size - at, "%u %u 1\n", engine_id(l, offsets[i]), engine_id(l, offsets[i]));
 }
 
@@ -160,7 +167,7 @@ static int range_create(struct launcher *l)
 {
 	static const uint32_t uids[] = { HELPER_IDMAP, HELPER_NETNS, HELPER_SPAWN, IDS_OWNER };
 	static const uint32_t gids[] = { HELPER_IDMAP, HELPER_NETNS, HELPER_SPAWN, IDS_OWNER, IDS_CGROUP_GID };
-	char uid_map[512], gid_map[512];
+	char uid_map[POLICY_MAP_TEXT + 256], gid_map[POLICY_MAP_TEXT + 256];
 	int found = range_recover(l);
 
 	if (found >= 0) {
@@ -213,6 +220,9 @@ static int files_create(struct launcher *l, int *fds)
 			r = bind_into(root, policy->paths[i].path, policy->paths[i].path, /* recursive= */ true);
 	if (r == 0 && policy->ndevices)
 		r = bind_into(root, "/dev", "/dev", /* recursive= */ false);
+	/* What is mounted below may not be taken off in a user's namespace: mount_namespaces(7). */
+	if (r == -EINVAL)
+		r = bind_into(root, "/dev", "/dev", /* recursive= */ true);
 	if (r == 0)
 		r = bind_into(root, store, "/.store", /* recursive= */ false);
 	if (r < 0)
@@ -241,13 +251,13 @@ static int spawn_create(struct launcher *l, int *fds)
 
 int namespaces_create(struct launcher *l)
 {
-	char map[64];
+	char map[POLICY_MAP_TEXT];
 	int fds[4] = { -EBADF, -EBADF }, r;
 
 	l->range_ns = range_create(l);
 	if (l->range_ns < 0)
 		return l->range_ns;
-	snprintf(map, sizeof(map), "0 %u %u\n", FOREIGN_FIRST, MAP_SIZE);
+	policy_map_format(&l->policy.controller, 0, l->ids.store_first, map);
 	l->store_ns = make_userns(map, map);
 	if (l->store_ns < 0)
 		return l->store_ns;

@@ -34,7 +34,15 @@ static int put_facts(const struct launcher *l, struct policy *p)
 	int r;
 
 	c->magic = POLICY_MAGIC;
+	c->absent = l->absent;
 	c->ids_base = l->config.ids_base;
+	c->ids_count = l->ids.count;
+	c->store_first = l->ids.store_first;
+	c->nmap = l->ids.nmap;
+	memcpy(c->map, l->ids.map, sizeof(c->map));
+	c->ids_shared = l->ids.user;
+	if (l->ids.user) /* whose files are bound is the kernel's to judge: nothing is shown otherwise than it is */
+		p->idmap.owner_uid_first = p->idmap.owner_gid_first = p->lookup.owner_uid_first = p->mount.owner_uid_first = 0;
 	c->devs = l->devs;
 	r = text_format(c->socket, sizeof(c->socket), "%s/postern.sock", l->config.run);
 	if (r < 0)
@@ -87,6 +95,8 @@ static const char *policy_flaw(const struct policy *p)
 		return "the container ids";
 	if (c->ids_base <= c->range_last && c->ids_base + IDS_PER_ENGINE > c->range_first)
 		return "container ids that are the engine's own";
+	if (c->ids_shared)
+		return NULL;
 	if (p->idmap.owner_uid_first < OWNER_FIRST || p->idmap.owner_gid_first < OWNER_FIRST ||
 	    p->lookup.owner_uid_first < OWNER_FIRST || p->mount.owner_uid_first < OWNER_FIRST)
 		return "the lowest owners";
@@ -99,6 +109,9 @@ static int open_files(struct launcher *l)
 	for (size_t i = 0; i < ARRAY_SIZE(l->policy_files); i++) {
 		const char *path = i == 0 ? l->config.policy : policy_etc_files[i - 1];
 
+		/* The names and ids there are the host's, not those of a user's namespace. */
+		if (i > 0 && l->ids.user)
+			break;
 		l->policy_files[i] = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 		if (l->policy_files[i] < 0 && (i == 0 || errno != ENOENT)) {
 			log_error("%s: cannot be opened: %s", path, strerror(errno));
@@ -110,7 +123,7 @@ static int open_files(struct launcher *l)
 
 static int run_compiler(struct launcher *l, struct policy_job *job, int memfd)
 {
-	struct child c = { .row = &compiler, .policy = memfd, .keep = -EBADF, .audit = -EBADF };
+	struct child c = { .row = &compiler, .policy = memfd, .keep = -EBADF, .audit = -EBADF, .program = -EBADF };
 	int status, r = child_start(l, &c);
 
 	if (r < 0)

@@ -22,7 +22,8 @@ const struct row rows[] = {
 	/* audit first: nobody acts before it listens */
 	{ HELPER_AUDIT, 0, USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true, .landlock = true,
 	  .fds = { GIVEN(audit_anchors), GIVEN(kmsg) } },
-	{ HELPER_SEAL, 0, USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true },
+	/* The id that it maps in its namespaces is 0 then, which takes SETFCAP of whoever makes them; in there it is gone. */
+	{ HELPER_SEAL, 0, USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true, .caps_one_id = CAP_BIT(CAP_SETFCAP) },
 	{ HELPER_MOUNT, CAP_BIT(CAP_SYS_ADMIN), USERNS_HOST, MNTNS_FILES, .no_new_privs = true, .seccomp = true, .landlock = true,
 	  .fds = { GIVEN(lookup_mount[1]), GIVEN(idmap_mount[1]), GIVEN(mount_seal[0]), GIVEN(store_in_files) } },
 	{ HELPER_LOOKUP, CAP_BIT(CAP_DAC_READ_SEARCH), USERNS_HOST, MNTNS_FILES, .no_new_privs = true, .seccomp = true,

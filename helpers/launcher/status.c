@@ -17,7 +17,7 @@ static void describe(FILE *f, const struct launcher *l, const struct child *c)
 	const struct row *row = c->row;
 
 	fprintf(f, ",\n  {\"name\":\"%s\",\"pid\":%d,\"restarts\":%u,\"row_uid\":%u,\"row_userns\":\"%s\",\"row_caps\":\"%llx\",",
-		helper_name(row->id), c->pid, c->restarts, row->userns == USERNS_STORE ? FOREIGN_FIRST : engine_id(l, row->id),
+		helper_name(row->id), c->pid, c->restarts, row->userns == USERNS_STORE ? l->ids.store_first : engine_id(l, row->id),
 		userns[row->userns], (unsigned long long)row->caps);
 	fprintf(f, "\"row_no_new_privs\":%s,\"row_seccomp\":%s,\"landlock\":%s}", word[row->no_new_privs], word[row->seccomp],
 		word[row->landlock]);

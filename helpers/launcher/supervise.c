@@ -121,7 +121,7 @@ static int start_due(struct launcher *l)
 	for (unsigned i = 0; i < nrows; i++) {
 		struct child *c = &l->children[rows[i].id];
 
-		if (c->pid > 0)
+		if (c->pid > 0 || !c->row)
 			continue;
 		if (c->failures > FAILURES_MAX) {
 			log_error("%s fails again and again: the engine is stopped", helper_name(c->row->id));

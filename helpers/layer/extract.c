@@ -191,12 +191,21 @@ static int enter_parent(struct extract *x, char *path, const char **ret_name)
 	return 0;
 }
 
+/* Where one id is all there is, everything is its; that is no more than a container could do there itself. */
 static int check_ids(struct extract *x, struct archive_entry *entry)
 {
+	const struct policy_common *p = &x->policy->common;
 	int64_t uid = archive_entry_uid(entry), gid = archive_entry_gid(entry);
 
 	if (uid < 0 || uid >= MAP_SIZE || gid < 0 || gid >= MAP_SIZE)
 		return fail(x, -EOVERFLOW, "owner outside 0..65535");
+	if (p->ids_count == 0) {
+		archive_entry_set_uid(entry, 0);
+		archive_entry_set_gid(entry, 0);
+		return 0;
+	}
+	if (!policy_maps(p, (uint32_t)uid) || !policy_maps(p, (uint32_t)gid))
+		return fail(x, -EOVERFLOW, "owner that containers have not");
 	return 0;
 }
 

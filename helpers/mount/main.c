@@ -76,24 +76,27 @@ static int seal(struct request *r, const struct batch *b, int *ret)
 	return 0;
 }
 
-/* One entry of the store: on disk a foreign id, in the clone the container's. */
+/* One entry of the store: on disk an id of the store's, in the clone the container's. */
 static int clone_store(struct request *r, const char *path, const struct ticket *mapping, uint64_t attrs, struct batch *b)
 {
 	const struct clone_options options = { .userns = mapping->fd, .attrs = attrs };
+	const uint32_t store_first = ((const struct policy_mount *)r->helper->policy)->common.store_first;
 	_cleanup_close_ int object = store_open(FD_STORE, path), fd = -EBADF;
 	struct fd_id disk, shown;
+	uint32_t wanted;
 	int e;
 
 	if (object < 0)
 		return request_fail(r, object, "store");
 	e = fd_identify(object, &disk);
-	if (e < 0 || disk.uid < FOREIGN_FIRST || disk.uid - FOREIGN_FIRST >= MAP_SIZE)
+	if (e < 0 || disk.uid < store_first || disk.uid - store_first >= MAP_SIZE)
 		return request_fail(r, e < 0 ? e : -EPERM, "owner");
 	fd = clone_object(object, &options);
 	if (fd < 0)
 		return request_fail(r, fd, "clone");
+	wanted = mapping->fd >= 0 ? mapping->base + (disk.uid - store_first) : disk.uid;
 	e = fd_identify(fd, &shown);
-	if (e < 0 || shown.dev != disk.dev || shown.ino != disk.ino || shown.uid != mapping->base + (disk.uid - FOREIGN_FIRST))
+	if (e < 0 || shown.dev != disk.dev || shown.ino != disk.ino || shown.uid != wanted)
 		return request_fail(r, e < 0 ? e : -EPERM, "mapping");
 	b->fd[b->n++] = TAKE_FD(fd);
 	return 0;
@@ -210,6 +213,7 @@ static int clone_bind(struct request *r, const struct ticket *s, struct batch *b
 {
 	const struct req_mount_bind *req = r->req;
 	const struct ticket *m = NULL;
+	bool mapped;
 	struct clone_options options = { .userns = -EBADF, .attrs = MOUNT_ATTR_NODEV, .recursive = s->submounts };
 	_cleanup_close_ int fd = -EBADF;
 	struct fd_id shown;
@@ -221,13 +225,14 @@ static int clone_bind(struct request *r, const struct ticket *s, struct batch *b
 	if (e < 0)
 		return e;
 	options.attrs |= (s->suid ? 0 : MOUNT_ATTR_NOSUID) | (req->readonly ? MOUNT_ATTR_RDONLY : 0);
-	if (m)
+	mapped = m && m->fd >= 0;
+	if (mapped)
 		options.userns = m->fd;
 	fd = clone_object(s->fd, &options);
 	if (fd < 0)
 		return request_fail(r, fd, "clone");
 	e = fd_identify(fd, &shown);
-	if (e < 0 || shown.dev != s->id.dev || shown.ino != s->id.ino || shown.uid != (m ? m->base + m->run_uid : s->id.uid))
+	if (e < 0 || shown.dev != s->id.dev || shown.ino != s->id.ino || shown.uid != (mapped ? m->base + m->run_uid : s->id.uid))
 		return request_fail(r, e < 0 ? e : -EPERM, "mapping");
 	b->fd[b->n++] = TAKE_FD(fd);
 	return 0;
@@ -350,7 +355,10 @@ static int run_mapping(struct request *r)
 		.run_uid = req->run_uid,
 		.owner_uid = req->owner_uid,
 	};
+	const struct policy_mount *policy = r->helper->policy;
 
+	if ((req->userns >= 0) == policy->common.ids_shared)
+		return request_fail(r, -EINVAL, "mapping");
 	return add_ticket(r, &t, &req->userns);
 }
 

@@ -48,6 +48,9 @@ static int compile(const char *path)
 	job = map;
 	for (int i = 0; i < POLICY_ETC_COUNT; i++)
 		input.etc[i] = fcntl(FD_OWN + 1 + i, F_GETFD) < 0 ? -ENOENT : FD_OWN + 1 + i;
+	/* The host's root, as the namespace of a user's engine shows it. */
+	if (job->policy.controller.ids_shared)
+		input.owner = OVERFLOW_ID;
 	r = lock_down();
 	if (r == 0)
 		r = policy_compile(&input, &job->policy, job->error, sizeof(job->error));

@@ -11,7 +11,6 @@
 #include "call.h"
 #include "server.h"
 
-enum { OVERFLOW_UID = 65534 }; /* /proc/sys/kernel/overflowuid of every distribution */
 enum { BODY_MAX = 8192 }; /* as ops.h bounds the body */
 
 void json_begin(struct json_text *j, char *buf, size_t size)
@@ -122,6 +121,7 @@ static void channel_sequence(struct json_text *j, struct helper *h)
 
 int audit_intent(int audit, struct request *r, uint64_t *ret_sequence)
 {
+	const struct policy_common *common = r->helper->policy;
 	struct req_audit_intent req = { .release = r->op->class == CLASS_RELEASE, .client = r->client_fd };
 	struct call_options options = { .id = ++r->helper->audit_id, .client = -1 };
 	struct rep_audit_intent rep;
@@ -138,8 +138,8 @@ int audit_intent(int audit, struct request *r, uint64_t *ret_sequence)
 	if (e < 0)
 		return e;
 	*ret_sequence = rep.sequence;
-	/* Inside the range namespace the kernel shows us no uid outside it. */
-	if (r->client_fd >= 0 && r->client.uid == OVERFLOW_UID) {
+	/* Inside the range namespace the kernel shows us no uid outside it, and the ones that it has may have other numbers there. */
+	if (r->client_fd >= 0 && (r->client.uid == OVERFLOW_ID || r->client.uid - common->range_first <= common->range_last - common->range_first)) {
 		r->client_rights = rep.rights;
 		r->client.uid = rep.uid;
 		r->client.gid = rep.gid;

@@ -136,7 +136,7 @@ enum { MAPPING_STORE = 0, MAPPING_OWNER = 1 };
 	F(S, U32, base, 0, UINT32_MAX) /* first id of the container's range */                                   \
 	F(S, U32, run_uid, 0, MAP_SIZE - 1)                                                                      \
 	F(S, U32, owner_uid, 0, UINT32_MAX) /* OWNER: id on disk that is shown as base + run_uid */              \
-	F(S, FD, userns, FDK_USERNS, REQUIRED)
+	F(S, FD, userns, FDK_USERNS, OPTIONAL) /* none: ids on disk are what containers see (ids_shared) */
 #define REP_mount_mapping(F, S)
 
 /* --- seal (its only peer is mount) --------------------------------------------------------------------------- */
@@ -223,7 +223,7 @@ enum { DEVICE_MKNOD = 1, DEVICE_READ = 2, DEVICE_WRITE = 4 }; /* BPF_DEVCG_ACC_*
 	F(S, FD, seccomp, FDK_MEMFD, OPTIONAL) /* array of struct sock_filter */                                 \
 	F(S, FD, userns, FDK_USERNS, REQUIRED)                                                                   \
 	F(S, FD, netns, FDK_NETNS, REQUIRED)                                                                     \
-	F(S, FD, cgroup, FDK_CGROUP2, REQUIRED)                                                                  \
+	F(S, FD, cgroup, FDK_CGROUP2, OPTIONAL) /* none where the engine has no cgroups */                       \
 	F(S, FDS, cgroup_v1, FDK_CGROUP1, CGROUP_V1_MAX)                                                         \
 	F(S, FDS, layers, FDK_PATH, LAYERS_MAX)                                                                  \
 	F(S, FD, upper, FDK_PATH, REQUIRED)                                                                      \

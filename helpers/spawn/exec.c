@@ -106,6 +106,15 @@ static int set_caps(const struct plan *p)
 	return 0;
 }
 
+/* Where one id is all there is, groups can be neither taken nor left; its own a program has in any case. */
+static bool own_group_only(const struct plan *p)
+{
+	for (size_t i = 0; i < p->ngroups; i++)
+		if (p->groups[i] != p->gid)
+			return false;
+	return true;
+}
+
 static int become_user(struct init *in)
 {
 	const struct plan *p = in->plan;
@@ -113,7 +122,7 @@ static int become_user(struct init *in)
 
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return init_fail(in, -errno, "capabilities");
-	if ((setgroups(p->ngroups, p->groups) < 0 && (errno != EPERM || p->ngroups)) ||
+	if ((setgroups(p->ngroups, p->groups) < 0 && (errno != EPERM || !own_group_only(p))) ||
 	    setresgid(p->gid, p->gid, p->gid) < 0 || setresuid(p->uid, p->uid, p->uid) < 0)
 		return init_fail(in, -errno, "user");
 	e = set_caps(p);

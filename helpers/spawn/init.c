@@ -59,7 +59,7 @@ static int join_cgroups(struct init *in)
 {
 	int e = 0;
 
-	if (!in->in_cgroup)
+	if (!in->in_cgroup && in->req->cgroup >= 0)
 		e = file_write_at(in->req->cgroup, "cgroup.procs", "0");
 	for (unsigned i = 0; i < in->req->cgroup_v1.n && e == 0; i++)
 		e = file_write_at(in->req->cgroup_v1.fd[i], "tasks", "0"); /* unlike cgroup.procs, no grace period */

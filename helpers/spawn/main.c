@@ -38,7 +38,10 @@ static int prove(struct request *r, const struct req_spawn_create *q)
 	e = netns_prove(q->netns, q->userns);
 	if (e < 0)
 		return request_fail(r, e, "netns");
-	e = cgroup_prove(t, q->cgroup, q->container, /* v2= */ true);
+	if (policy_absent(r->helper->policy, HELPER_CGROUP))
+		return q->cgroup >= 0 || q->cgroup_v1.n ? request_fail(r, -EINVAL, "cgroup") : 0;
+	/* Without one it would be free of limits and of the device filter. */
+	e = q->cgroup < 0 ? -EPERM : cgroup_prove(t, q->cgroup, q->container, /* v2= */ true);
 	for (unsigned i = 0; i < q->cgroup_v1.n && e == 0; i++)
 		e = cgroup_prove(t, q->cgroup_v1.fd[i], q->container, /* v2= */ false);
 	return e < 0 ? request_fail(r, e, "cgroup") : 0;

@@ -200,14 +200,17 @@ static int read_inputs(struct monitor *m, const struct launch *l, struct inputs 
 static int clone_init(struct monitor *m, const struct launch *l, const struct inputs *inputs)
 {
 	struct clone_args args = {
-		.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | CLONE_INTO_CGROUP,
+		.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t)&m->pidfd,
 		.exit_signal = SIGCHLD,
-		.cgroup = (uint64_t)l->req->cgroup,
 	};
 	int pair[2];
 	pid_t pid;
 
+	if (l->req->cgroup >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)l->req->cgroup;
+	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return failed(m, -errno, "socketpair");
 	pid = sys_clone3(&args);

@@ -19,14 +19,14 @@ before() { # FILE FIRST SECOND: the line with FIRST stands before the one with S
 
 # --- receipts
 source=$POSTERN_BASE/source receipt=$POSTERN_BASE/receipt
-mkdir "$source" && chown 1000:1000 "$source"
+mkdir "$source" && chown "${POSTERN_UID:-1000}" "$source"
 postern run --name plain busybox true 2>/dev/null
 id=$(postern inspect -f '{{.Id}}' plain)
 ok "verify tells records, anchors and the head" bash -c "'$bin/postern' audit verify | grep -qE '^audit log is whole: [0-9]+ records, [0-9]+ anchors, head [0-9a-f]{64}'"
 ok "its end comes on file" until_true 100 bash -c "'$bin/postern' audit receipt '$id' | grep -q 'idmap.RELEASE:.* -> done'"
 ok "a receipt" bash -c "'$bin/postern' audit receipt '$id' >'$receipt'"
-for act in netns.CREATE idmap.MAP layer.CREATE cgroup.CREATE mount.ROOTFS device.ATTACH spawn.CREATE spawn.START mount.DROP \
-	cgroup.REMOVE idmap.RELEASE; do
+privileged="cgroup.CREATE device.ATTACH cgroup.REMOVE"; is_users && privileged=
+for act in netns.CREATE idmap.MAP layer.CREATE mount.ROOTFS spawn.CREATE spawn.START mount.DROP idmap.RELEASE $privileged; do
 	is "the receipt has $act once" 1 grep -c " $act:.* -> done" "$receipt"
 done
 fails "it has no bind" 1 grep -E 'mount.BIND|idmap.OWNER' "$receipt"
@@ -48,11 +48,13 @@ refused=$(jq -r 'select(.op == "OPEN" and .decision == "denied") | .container' "
 like "what was denied is shown as such" "lookup.OPEN:.* path=/etc -> denied EPERM at path by rule" postern audit receipt "$refused"
 postern rm plain plain2 >/dev/null
 ok "one that was removed still has its receipt, by id" bash -c "'$bin/postern' audit receipt '$id' | grep -q 'layer.REMOVE:.* -> done'"
-like "and by name" "^container $id \(plain\): " postern audit receipt plain
+is_users && skip "and by name" "the name stands in device's record" || like "and by name" "^container $id \(plain\): " postern audit receipt plain
 fails "one that never was has none" 1 postern audit receipt nobody
 
 # --- denied devices
-if [ "$(stat -c '%a %t %T' /dev/kmsg 2>/dev/null)" = "644 1 b" ]; then
+if is_users; then
+	skip "a denied device" "the kernel gives users no device filter"
+elif [ "$(stat -c '%a %t %T' /dev/kmsg 2>/dev/null)" = "644 1 b" ]; then
 	postern run --name snooper --device /dev/kmsg:/dev/kmsg:w busybox sh -c 'cat /dev/kmsg' >/dev/null 2>&1
 	seen() { postern audit list --denied | grep -qE 'device.denied event [0-9a-f]{12}.* container snooper was denied read of the character device 1:11'; }
 	ok "a denied device is listed with name, numbers and access" until_true 40 seen
@@ -77,12 +79,12 @@ fails "it is gone" 1 kill -0 "$follower"
 postern rm followed >/dev/null
 
 # --- verify
-fails "root cannot cut the file" 1 bash -c ": > '$log'"
+is_users && skip "root cannot cut the file" "the kernel gives users no append-only flag" || fails "root cannot cut the file" 1 bash -c ": > '$log'"
 ok "a log that is being written verifies" bash -c "for i in 1 2 3 4 5 6 7 8; do '$bin/postern' audit verify || exit 1; '$bin/postern' run --rm busybox true; done"
 # copies that were tampered with; the last anchor is made when it gets quiet
 ok "anchors follow when it gets quiet" until_true 100 bash -c "tail -n 1 '$POSTERN_DATA/audit/anchors' | grep -q \"\$(tail -n 1 '$log' | jq -r .hash)\""
 dir=$POSTERN_BASE/copy
-copy() { rm -rf "$dir"; mkdir "$dir"; cp "$POSTERN_DATA"/audit/* "$dir/"; }
+copy() { rm -rf "$dir"; mkdir "$dir"; cp "$POSTERN_DATA"/audit/* "$dir/"; chmod a+r "$dir"/*; }
 tampered() { # NAME PATTERN
 	like "verify finds $1" "$2" postern audit verify --dir "$dir"
 	fails "and says so by its status" 1 postern audit verify --dir "$dir"
@@ -90,10 +92,10 @@ tampered() { # NAME PATTERN
 copy; ok "a faithful copy verifies" postern audit verify --dir "$dir"
 sed -i '5s/"mono":[0-9]*/"mono":7/' "$dir/audit.log"; tampered "an edited record" "line 5: its hash does not fit"
 copy; sed -i '6d' "$dir/audit.log"; tampered "a dropped record" "line 6: records 6 to 6 are missing: dropped"
-copy; awk 'NR==5{h=$0;next} NR==6{print;print h;next} {print}' "$dir/audit.log" >"$dir/x" && mv "$dir/x" "$dir/audit.log"
+copy; awk 'NR==5{h=$0;next} NR==6{print;print h;next} {print}' "$dir/audit.log" >"$dir/x" && chmod a+r "$dir/x"; mv "$dir/x" "$dir/audit.log"
 tampered "reordered records" "line 5: record 6 stands before record 5: reordered"
 copy; sed -i '7s/^/x/' "$dir/audit.log"; tampered "a line that is no record" "line 7: "
-copy; head -n 5 "$dir/audit.log" >"$dir/x"; mv "$dir/x" "$dir/audit.log"; tampered "a truncated file" "ends at record 5, but .* truncated"
+copy; head -n 5 "$dir/audit.log" >"$dir/x"; chmod a+r "$dir/x"; mv "$dir/x" "$dir/audit.log"; tampered "a truncated file" "ends at record 5, but .* truncated"
 
 # Somebody who can write the file and knows the format (helpers/audit/README.md): another act in line 5, or line 5 left
 # out, and everything behind it with fresh numbers and hashes. Only the anchors tell.

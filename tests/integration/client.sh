@@ -6,7 +6,8 @@
 image=$top/build/images/busybox.tar
 clients=()
 [ -x "$(command -v docker)" ] && clients+=("$(command -v docker)") || skip "docker from PATH" "there is none"
-[ -x "$top/build/debs/usr/bin/docker" ] && clients+=("$top/build/debs/usr/bin/docker") || skip "docker.io 20.10" "the package cannot be had"
+debian=$(command -v docker-debian || echo "$top/build/debs/usr/bin/docker")
+[ -x "$debian" ] && clients+=("$debian") || skip "docker.io 20.10" "the package cannot be had"
 
 for docker in "${clients[@]}"; do
 	v=$("$docker" --version | sed 's/Docker version \([0-9.]*\).*/\1/')

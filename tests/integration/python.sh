@@ -2,7 +2,7 @@
 # python3-docker runs containers against the socket.
 . "$(dirname "$0")/../lib.sh"
 [ -n "${POSTERN_SOCKET:-}" ] || exec "$top/tests/with-engine" bash "$0" "$@"
-/usr/bin/python3 - <<'P'
+$(command -v python3-debian || echo /usr/bin/python3) - <<'P'
 import docker, io
 c = docker.from_env(timeout=30)
 def check(name, good): print(("ok - " if good else "not ok - ") + "docker-py: " + name)

@@ -15,44 +15,60 @@ netns 2 20 0 0 1 2 range
 cgroup 8 8 0 0 1 2 host
 device 9 9 1000 8000001000 1 2 host
 spawn 10 20 0 0 0 0 range"
+one=; setfcap=0
+if is_users; then
+	# Of the host's view: ids are the user's subordinate ones (helpers/launcher/user.c), or all the user's own.
+	skip "rows of cgroup and device" "the kernel gives users neither cgroups that are not delegated nor BPF"
+	rows=$(grep -Ev '^(cgroup|device) ' <<<"$rows")
+	POSTERN_IDS=$((POSTERN_SUBS + 65512))
+	[ "$engine" = rootless ] || one=$POSTERN_UID
+fi
+id_of() { echo "${one:-$((POSTERN_IDS + $1))}"; }
+gid_of() { if [ -n "$one" ]; then id -g "$POSTERN_USER"; else id_of "$1"; fi; }
 field() { awk -v k="$2:" -v n="${3:-2}" '$1 == k {print $n}' "/proc/$1/status"; }
 hex() { sed 's/^0*//; s/^$/0/'; }
-host=$(readlink /proc/self/ns/user)
+host=$(readlink "/proc/$(jq -r '.launcher' "$POSTERN_RUN/helpers.json")/ns/user")
+is_users || is "the launcher is in the host's user namespace" "$(readlink /proc/self/ns/user)" echo "$host"
 while read -r name uid euid caps bound nnp seccomp userns; do
 	pid=$(jq -r ".helpers[] | select(.name == \"$name\") | .pid" "$POSTERN_RUN/helpers.json")
-	is "$name: uid" "$((POSTERN_IDS + uid)) $((POSTERN_IDS + euid))" echo "$(field $pid Uid 2) $(field $pid Uid 3)"
-	is "$name: saved uid" "$((POSTERN_IDS + uid))" field $pid Uid 4
-	is "$name: gid" "$((POSTERN_IDS + uid))" field $pid Gid
-	is "$name: groups" "$([ $name = spawn ] || [ $name = cgroup ] && echo $((POSTERN_IDS + 21)))" field $pid Groups
+	is "$name: uid" "$(id_of $uid) $(id_of $euid)" echo "$(field $pid Uid 2) $(field $pid Uid 3)"
+	is "$name: saved uid" "$(id_of $uid)" field $pid Uid 4
+	is "$name: gid" "$(gid_of $uid)" field $pid Gid
+	is "$name: groups" "$([ -z "$one" ] && { [ $name = spawn ] || [ $name = cgroup ]; } && id_of 21)" field $pid Groups
 	is "$name: permitted capabilities" "$caps" bash -c "awk '\$1 == \"CapPrm:\" {print \$2}' /proc/$pid/status | sed 's/^0*//; s/^\$/0/'"
 	is "$name: effective capabilities" "$caps" bash -c "awk '\$1 == \"CapEff:\" {print \$2}' /proc/$pid/status | sed 's/^0*//; s/^\$/0/'"
 	is "$name: inheritable, ambient" "0000000000000000 0000000000000000" echo "$(field $pid CapInh) $(field $pid CapAmb)"
 	[ "$bound" = any ] || is "$name: bounding set" "$bound" bash -c "awk '\$1 == \"CapBnd:\" {print \$2}' /proc/$pid/status | sed 's/^0*//; s/^\$/0/'"
 	is "$name: no_new_privs" "$nnp" field $pid NoNewPrivs
 	is "$name: seccomp" "$seccomp" field $pid Seccomp
-	is "$name: not dumpable" 0 stat -c %u "/proc/$pid/environ"
+	# Its files in /proc are root's then: of the user namespace that it was executed in.
+	owner=0; is_users && owner=$POSTERN_UID; [ "$userns$engine" = rangerootless ] && owner=0
+	[ -n "$one" ] || is "$name: not dumpable" "$owner" stat -c %u "/proc/$pid/environ"
 	is "$name: empty environment" "" bash -c "tr -d '\\0' < /proc/$pid/environ"
 	ns=$(readlink "/proc/$pid/ns/user")
 	case $userns in
 	host) is "$name: user namespace" "$host" echo "$ns" ;;
 	*) [ "$ns" != "$host" ] && pass "$name: a user namespace of its own" || fail "$name: a user namespace of its own" "$ns" ;;
 	esac
-	case $name in
+	is_users || case $name in
 	spawn) like "$name: cgroup" "/$POSTERN_CGROUP/containers/spawn$" grep '^0::' "/proc/$pid/cgroup" ;;
 	*) like "$name: cgroup is beside the delegated root" "^0::/$POSTERN_CGROUP/helpers$" grep '^0::' "/proc/$pid/cgroup" ;;
 	esac
 done <<<"$rows"
 pid=$(jq -r '.helpers[] | select(.name == "layer") | .pid' "$POSTERN_RUN/helpers.json")
-is "layer: uid is of the foreign range" 2147352576 field $pid Uid
-is "layer: maps the foreign range only" "0 2147352576 65536" bash -c "awk '{print \$1, \$2, \$3}' /proc/$pid/uid_map"
+store=2147352576 map="0 2147352576 65536" # and what a user's store has: the ids that containers see
+[ "$engine" != rootless ] || { store=$POSTERN_UID; map=$(printf '0 %s 1\n1 %s 65511\n65534 %s 1' "$POSTERN_UID" "$POSTERN_SUBS" $((POSTERN_SUBS + 65511))); }
+[ "$engine" != single ] || { store=$POSTERN_UID; map="0 $POSTERN_UID 1"; }
+is "layer: uid is the store's" "$store" field $pid Uid
+is "layer: maps the store's range only" "$map" bash -c "awk '{print \$1, \$2, \$3}' /proc/$pid/uid_map"
 is "layer: seccomp, no_new_privs" "2 1" echo "$(field $pid Seccomp) $(field $pid NoNewPrivs)"
 for name in idmap netns spawn; do
 	pid=$(jq -r ".helpers[] | select(.name == \"$name\") | .pid" "$POSTERN_RUN/helpers.json")
-	is "$name: its namespace maps no host user" "" bash -c "awk '\$2 < 60000' /proc/$pid/uid_map"
+	is "$name: its namespace maps no host user" "" bash -c "awk -v user=${POSTERN_UID:-0} '\$2 < 60000 && \$2 != user' /proc/$pid/uid_map"
 done
 for name in mount lookup; do
 	pid=$(jq -r ".helpers[] | select(.name == \"$name\") | .pid" "$POSTERN_RUN/helpers.json")
 	fails "$name: there is no /etc in its mount namespace" 2 ls "/proc/$pid/root/etc"
 done
-like "postern helpers shows the same" "controller .*${POSTERN_IDS}" "$bin/postern" helpers
+like "postern helpers shows the same" "controller .*$(id_of 0)" "$bin/postern" helpers
 finish

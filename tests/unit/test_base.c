@@ -107,7 +107,7 @@ static void proofs_of_fds(void)
 
 static void rights_by_policy(void)
 {
-	struct policy_common p = { .ids_base = 60706, .nusers = 3, .users = {
+	struct policy_common p = { .ids_base = 60706, .ids_count = IDS_PER_ENGINE, .nusers = 3, .users = {
 		{ POLICY_UID, 0, 4, "root" }, { POLICY_GID, 50, 2, "staff" }, { POLICY_ANY, 0, 1, "all" } } };
 	struct peer root = { .uid = 0 }, staff = { .uid = 1000, .ngroups = 2, .groups = { 1, 50 } }, other = { .uid = 1001, .gid = 7 };
 	struct peer ours = { .uid = 60706, .gid = 50 }, last = { .uid = 60706 + IDS_PER_ENGINE };
@@ -121,6 +121,29 @@ static void rights_by_policy(void)
 	CU_ASSERT_EQUAL(policy_rights(&p, &last, &rule), 1);
 	p.nusers = 0;
 	CU_ASSERT_EQUAL(policy_rights(&p, &root, &rule), 0);
+}
+
+static void ids_by_policy(void)
+{
+	struct policy_common all = { .ids_base = 60706, .ids_count = IDS_PER_ENGINE, .nmap = 1, .map = { { 0, MAP_SIZE } } };
+	struct policy_common parts = { .ids_base = MAP_SIZE, .ids_count = IDS_PER_ENGINE, .ids_shared = 1, .nmap = 3,
+				       .map = { { 0, 1 }, { 1, 65511 }, { OVERFLOW_ID, 1 } } };
+	struct policy_common one = { .ids_base = 5, .ids_shared = 1, .nmap = 1, .map = { { 0, 1 } } };
+	char text[POLICY_MAP_TEXT];
+
+	CU_ASSERT(policy_maps(&all, 0) && policy_maps(&all, 65535) && !policy_maps(&all, 65536));
+	CU_ASSERT(policy_maps(&parts, 0) && policy_maps(&parts, 65511) && !policy_maps(&parts, 65512));
+	CU_ASSERT(policy_maps(&parts, 65534) && !policy_maps(&parts, 65535) && !policy_maps(&parts, 65533));
+	CU_ASSERT(policy_maps(&one, 0) && !policy_maps(&one, 1) && !policy_maps(&one, UINT32_MAX));
+	CU_ASSERT_EQUAL(policy_map_format(&parts, 0, 100, text), strlen(text));
+	CU_ASSERT_STRING_EQUAL(text, "0 100 1\n1 101 65511\n65534 65634 1\n");
+	/* Where one id is all there is, it is every program's, and its client is no program. */
+	CU_ASSERT(policy_id(&all, IDS_OWNER) == 60726 && policy_id(&one, IDS_OWNER) == 5);
+	CU_ASSERT(policy_own_id(&all, 60706) && policy_own_id(&all, 60729) && !policy_own_id(&all, 60730) && !policy_own_id(&one, 5));
+	/* With ids_shared nothing is shown otherwise than it is; the engine's own stays out all the same. */
+	CU_ASSERT(!policy_owner_ordinary(&all, 0, 1000) && !policy_owner_ordinary(&all, OVERFLOW_ID, 1000));
+	CU_ASSERT(policy_owner_ordinary(&parts, 0, 0) && policy_owner_ordinary(&parts, OVERFLOW_ID, 0));
+	CU_ASSERT(!policy_owner_ordinary(&parts, MAP_SIZE, 0) && !policy_owner_ordinary(&parts, UINT32_MAX, 0));
 }
 
 static void reading_whole_files(void)
@@ -208,6 +231,7 @@ int main(void)
 	CU_add_test(s, "numbers and hex", numbers_and_hex);
 	CU_add_test(s, "proofs of fds", proofs_of_fds);
 	CU_add_test(s, "rights by policy", rights_by_policy);
+	CU_add_test(s, "ids by policy", ids_by_policy);
 	CU_add_test(s, "reading whole files", reading_whole_files);
 	CU_add_test(s, "prefixes of paths", prefixes);
 	CU_add_test(s, "passing fds", passing_fds);

@@ -234,7 +234,8 @@ static void test_logs(void)
 }
 
 /* --- the client of helpers ------------------------------------------------------------------------------- */
-static struct engine engine;
+static const struct policy_common policy = { .nmap = 1, .map = { { 0, MAP_SIZE } } };
+static struct engine engine = { .policy = &policy };
 static int control, helper; /* our ends: the launcher's and the helper's */
 
 /* As the launcher does. */

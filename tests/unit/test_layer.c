@@ -17,7 +17,8 @@
 #include "../../helpers/layer/user.c"
 
 static int base = -1; /* an empty directory of ours */
-static struct policy_layer policy = { .max_bytes = 64 << 20, .max_entries = 2000, .max_ratio = 200 };
+static struct policy_layer policy = { .max_bytes = 64 << 20, .max_entries = 2000, .max_ratio = 200,
+				      .common = { .ids_count = 1, .nmap = 1, .map = { { 0, MAP_SIZE } } } };
 
 /* --- archives ---------------------------------------------------------------------------------------------------- */
 struct tar {

@@ -1,0 +1,67 @@
+#!/bin/bash
+# Engines of ordinary users: on demand, beside each other and beside root's, and which set-id programs they run.
+. "$(dirname "$0")/../lib.sh"
+if [ -n "${POSTERN_ENGINE:-}" ] && is_users; then skip "users" "brings its own"; finish; fi
+[ -n "${POSTERN_SOCKET:-}" ] || exec "$top/tests/with-engine" bash "$0" "$@"
+
+home=$(mktemp -d /var/tmp/postern-users.XXXXXX); chmod 755 "$home"
+image=$top/build/images/busybox.tar
+end() {
+	for u in ptesta ptestb; do
+		as $u "$bin/postern-launcher" --purge 2>/dev/null
+		userdel $u 2>/dev/null
+	done
+	rm -rf "$home"
+}
+trap end EXIT
+as() { # USER COMMAND...: as a fresh user's login would have it, without a runtime directory for b
+	local u=$1; shift
+	local runtime=(); [ $u = ptestb ] || runtime=(XDG_RUNTIME_DIR="$home/$u/run")
+	unshare --net setpriv --reuid $u --regid "$(id -g $u)" --clear-groups env -i PATH="$PATH" HOME="$home/$u" "${runtime[@]}" "$@"
+}
+exec 8>/run/postern-tests/passwd; flock 8
+useradd -r -M -U -u 1560 ptesta 2>/dev/null; usermod -v 310000000-310065535 -w 310000000-310065535 ptesta
+useradd -r -M -U -u 1561 ptestb 2>/dev/null
+exec 8>&-
+for u in ptesta ptestb; do install -d -m 700 -o $u -g $u "$home/$u" "$home/$u/run"; done
+
+for u in ptesta ptestb; do
+	like "$u: a command starts the engine, and says so" "starting yours.*Loaded image" bash -c "$(declare -f as); home=$home; as $u '$bin/postern' load -q -i '$image' 2>&1 | tr '\n' ' '"
+	is "$u: run" hi as $u "$bin/postern" run --rm busybox echo hi
+	is "$u: root inside is the user" "0" as $u "$bin/postern" run --rm busybox id -u
+	as $u "$bin/postern" run -d --name keeps busybox sleep 1000 >/dev/null 2>&1
+	pid=$(as $u "$bin/postern" inspect -f '{{.State.Pid}}' keeps)
+	is "$u: on the host it is the user's process" "$(id -u $u)" stat -c %u "/proc/$pid"
+	is "$u: and in no group of the host but its own" "" bash -c "awk -v g=$(id -g $u) '\$1 == \"Groups:\" {for (i = 2; i <= NF; i++) if (\$i != g) print \$i}' /proc/$pid/status"
+	ok "$u: system stop" as $u "$bin/postern" system stop
+	ok "$u: its container goes on" kill -0 "$pid"
+	like "$u: and is known to the next engine" "keeps" bash -c "$(declare -f as); home=$home; as $u '$bin/postern' ps 2>&1"
+	ok "$u: the audit log verifies" as $u "$bin/postern" audit verify
+done
+is "root's engine runs beside them" hi "$bin/postern" run --rm busybox echo hi
+is "and knows nothing of theirs" "" "$bin/postern" ps -q
+fails "one user cannot reach the other's engine" 1 as ptestb "$bin/postern" -H "$home/ptesta/run/postern/postern.sock" ps
+fails "nor root's store" 2 as ptesta ls "$POSTERN_DATA/store"
+is "two users' containers have no id in common but none" "" bash -c "comm -12 <(ps -eo uid= | awk '\$1 >= 310000000 && \$1 < 310065536' | sort -u) <(echo 1561)"
+like "doctor: what a user without ids lacks" "less +subordinate ids.*usermod --add-subuids" bash -c "$(declare -f as); home=$home; as ptestb '$bin/postern' doctor | tr '\n' ' '"
+like "doctor: and what one with ids has" "good +subordinate ids: 65536" as ptesta "$bin/postern" doctor
+
+# set-id programs: strace as root keeps them set-id
+for u in ptesta ptestb; do
+	as $u "$bin/postern" rm -f keeps >/dev/null 2>&1; as $u "$bin/postern" system stop
+	run=$home/$u/run/postern; [ $u = ptesta ] || run=/tmp/postern-1561
+	rm -f "$run/userns" # else it may go into the namespace of the one before, which takes no map
+	unshare --net strace -f -qq -u $u -e trace=execve -o "$home/trace-$u" env -i PATH="$PATH" HOME="$home/$u" "$bin/postern-launcher" \
+		--run "$run" >/dev/null 2>&1 &
+	until_true 200 as $u "$bin/postern" -H "$run/postern.sock" version
+	as $u "$bin/postern" -H "$run/postern.sock" run --rm busybox true >/dev/null 2>&1
+	as $u "$bin/postern" -H "$run/postern.sock" system stop
+	wait $!
+	ran=$(grep -o 'execve("/[^"]*"' "$home/trace-$u" | cut -d'"' -f2 | sort -u | while read -r f; do
+		[ -e "$f" ] || continue
+		{ [ -u "$f" ] || [ -g "$f" ] || [ -n "$(getcap "$f" 2>/dev/null)" ]; } && basename "$f"
+	done | tr '\n' ' ')
+	[ $u = ptesta ] && want="newgidmap newuidmap " || want=
+	is "$u: runs no set-id program but: ${want:-none}" "$want" printf %s "$ran"
+done
+finish
