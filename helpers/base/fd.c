@@ -109,6 +109,14 @@ static bool socket_is(int fd, int type)
 	return domain == AF_UNIX && actual == type && !listening;
 }
 
+static bool socket_is_inet(int fd)
+{
+	int domain;
+	socklen_t n = sizeof(int);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) == 0 && (domain == AF_INET || domain == AF_INET6);
+}
+
 static bool is_cgroup1(uint64_t dev)
 {
 	for (size_t i = 0; i < CGROUP_V1_MAX && known.cgroup1[i]; i++)
@@ -157,6 +165,8 @@ static bool kind_matches(int fd, enum fd_kind kind, const struct fd_id *id, int 
 		return S_ISSOCK(id->mode) && socket_is(fd, SOCK_SEQPACKET);
 	case FDK_CLIENT:
 		return S_ISSOCK(id->mode) && socket_is(fd, SOCK_STREAM);
+	case FDK_INET:
+		return S_ISSOCK(id->mode) && socket_is_inet(fd);
 	case FDK_PIDFD:
 		/* EBADF for all that is no pidfd or /proc directory: pidfd_send_signal(2) */
 		return !S_ISDIR(id->mode) && sys_pidfd_send_signal(fd, 0) != -EBADF;

@@ -27,6 +27,7 @@
 	K(STREAM, "stream")     /* pipe or FIFO end */                                        \
 	K(CHANNEL, "channel")   /* AF_UNIX SOCK_SEQPACKET socket */                           \
 	K(CLIENT, "client")     /* AF_UNIX SOCK_STREAM socket: an accepted API connection */  \
+	K(INET, "inet")         /* AF_INET or AF_INET6 socket */                             \
 	K(PIDFD, "pidfd")
 
 enum fd_kind {

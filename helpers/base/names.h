@@ -23,7 +23,9 @@
 	H(LAYER, "layer")            \
 	H(AUDIT, "audit")            \
 	H(MONITOR, "monitor")        \
-	H(POLICY, "policy")
+	H(POLICY, "policy")          \
+	H(RESOLVER, "resolver")      \
+	H(FORWARD, "forward")
 
 enum helper_id {
 #define HELPER_ENUM(upper, lower) HELPER_##upper,

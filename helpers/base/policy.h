@@ -59,6 +59,48 @@ struct policy_netns {
 	uint32_t max; /* namespaces that wait at once */
 };
 
+/* Addresses that networks may have, version 4 ones as ::ffff:a.b.c.d with 96 more bits. */
+enum { POLICY_SUBNETS_MAX = 32, POLICY_PORTS_MAX = 32 };
+struct policy_subnet {
+	uint8_t address[16];
+	uint32_t bits;
+	char rule[RULE_MAX];
+};
+
+/* In the engine's network namespace: the host's, or a user's engine's own. What is this engine's there: links of the group (IFLA_GROUP)
+ * policy_link_group, and the nftables of that number. */
+struct policy_veth {
+	struct policy_common common;
+	char prefix[8]; /* of every bridge's name; host ends of veths are "v" and a number */
+	uint32_t max_bridges, max_veths;
+	uint32_t nsubnets;
+	struct policy_subnet subnets[POLICY_SUBNETS_MAX];
+};
+
+struct policy_port {
+	uint32_t protocol; /* IPPROTO_*; 0: any of TCP, UDP, SCTP */
+	uint32_t first, last;
+	struct policy_subnet address; /* of the host's, within which the port may be published */
+	char rule[RULE_MAX];
+};
+
+struct policy_firewall {
+	struct policy_common common;
+	char prefix[8];
+	uint32_t max_networks, max_endpoints, max_ports;
+	uint32_t nsubnets, nports;
+	struct policy_subnet subnets[POLICY_SUBNETS_MAX]; /* of networks; containers' addresses are within */
+	struct policy_port ports[POLICY_PORTS_MAX];
+};
+
+struct policy_resolver {
+	struct policy_common common;
+};
+
+struct policy_forward {
+	struct policy_common common;
+};
+
 struct policy_path {
 	char path[256]; /* canonical; the rule covers it and all below */
 	uint32_t writable, suid, submounts;
@@ -134,6 +176,8 @@ struct policy {
 	struct policy_common controller;
 	struct policy_idmap idmap;
 	struct policy_netns netns;
+	struct policy_veth veth;
+	struct policy_firewall firewall;
 	struct policy_lookup lookup;
 	struct policy_mount mount;
 	struct policy_seal seal;
@@ -142,6 +186,8 @@ struct policy {
 	struct policy_spawn spawn;
 	struct policy_layer layer;
 	struct policy_audit audit;
+	struct policy_resolver resolver;
+	struct policy_forward forward;
 };
 
 /* What the launcher and the compiler share, in a memfd (FD_POLICY of the compiler). In: what the engine knows and the file does
@@ -178,6 +224,11 @@ static inline bool policy_own_id(const struct policy_common *p, uint32_t id)
 static inline bool policy_absent(const struct policy_common *p, enum helper_id id)
 {
 	return p->absent & 1u << id;
+}
+
+static inline uint32_t policy_link_group(const struct policy_common *p)
+{
+	return 0x50000000 | p->ids_base;
 }
 
 /* Is it an id that containers have? */

@@ -13,9 +13,6 @@
 #include "../protocol/message.h"
 #include "read.h"
 
-#define WHY(s) { "why", PT_TEXT, PF_REQUIRED, offsetof(s, why), 1, POLICY_WHY_MAX }
-#define NAME(s) { "name", PT_NAME, PF_REQUIRED, offsetof(s, name), 1, RULE_MAX - 1 }
-#define FIELD(s, member, type, flags, min, max) { #member, type, flags, offsetof(s, member), min, max }
 /* One place in the JSON value, for errors: "binds[3]". */
 #define WHERE_MAX 64
 
@@ -54,6 +51,13 @@ static const struct policy_field layer_fields[] = {
 	S("layer_ratio", layer.max_ratio, PT_SIZE, 0, 2, 1 << 20),
 	S("layer_workers", layer.max_workers, PT_U32, 0, 1, 64),
 };
+static const struct policy_field network_fields[] = {
+	SECTION_WHY,
+	S("max", veth.max_bridges, PT_U32, 0, 0, 4096),
+	S("endpoints", veth.max_veths, PT_U32, 0, 0, CONTAINERS_MAX),
+	S("published_ports", firewall.max_ports, PT_U32, 0, 0, 1 << 20),
+	{ "bridge_prefix", PT_LABEL, PF_REQUIRED, offsetof(struct policy, veth.prefix), 2, sizeof(((struct policy_veth *)0)->prefix) - 1 },
+};
 static const struct policy_field audit_fields[] = {
 	SECTION_WHY,
 	S("max_bytes", audit.max_bytes, PT_SIZE, 0, 1 << 20, INT64_MAX),
@@ -71,11 +75,11 @@ struct user_rule {
 	uint32_t uid, gid, any, optional;
 };
 static const struct policy_field user_fields[] = {
-	NAME(struct user_rule), WHY(struct user_rule),
-	FIELD(struct user_rule, uid, PT_U32, 0, 0, UINT32_MAX - 1), FIELD(struct user_rule, gid, PT_U32, 0, 0, UINT32_MAX - 1),
-	FIELD(struct user_rule, user, PT_TEXT, 0, 1, 64), FIELD(struct user_rule, group, PT_TEXT, 0, 1, 64),
-	FIELD(struct user_rule, any, PT_BOOL, 0, 0, 1), FIELD(struct user_rule, optional, PT_BOOL, 0, 0, 1),
-	FIELD(struct user_rule, rights, PT_TEXT, PF_REQUIRED, 1, 16),
+	POLICY_NAME(struct user_rule), POLICY_WHY(struct user_rule),
+	POLICY_FIELD(struct user_rule, uid, PT_U32, 0, 0, UINT32_MAX - 1), POLICY_FIELD(struct user_rule, gid, PT_U32, 0, 0, UINT32_MAX - 1),
+	POLICY_FIELD(struct user_rule, user, PT_TEXT, 0, 1, 64), POLICY_FIELD(struct user_rule, group, PT_TEXT, 0, 1, 64),
+	POLICY_FIELD(struct user_rule, any, PT_BOOL, 0, 0, 1), POLICY_FIELD(struct user_rule, optional, PT_BOOL, 0, 0, 1),
+	POLICY_FIELD(struct user_rule, rights, PT_TEXT, PF_REQUIRED, 1, 16),
 };
 
 static int read_user(struct policy_ctx *c, const cJSON *v, const char *where)
@@ -124,10 +128,10 @@ struct bind_rule {
 	uint32_t writable, suid, submounts, any_owner;
 };
 static const struct policy_field bind_fields[] = {
-	NAME(struct bind_rule), WHY(struct bind_rule),
-	FIELD(struct bind_rule, path, PT_PATH, PF_REQUIRED, 1, sizeof(((struct policy_path *)0)->path) - 1),
-	FIELD(struct bind_rule, writable, PT_BOOL, PF_REQUIRED, 0, 1), FIELD(struct bind_rule, suid, PT_BOOL, 0, 0, 1),
-	FIELD(struct bind_rule, submounts, PT_BOOL, 0, 0, 1), FIELD(struct bind_rule, any_owner, PT_BOOL, 0, 0, 1),
+	POLICY_NAME(struct bind_rule), POLICY_WHY(struct bind_rule),
+	POLICY_FIELD(struct bind_rule, path, PT_PATH, PF_REQUIRED, 1, sizeof(((struct policy_path *)0)->path) - 1),
+	POLICY_FIELD(struct bind_rule, writable, PT_BOOL, PF_REQUIRED, 0, 1), POLICY_FIELD(struct bind_rule, suid, PT_BOOL, 0, 0, 1),
+	POLICY_FIELD(struct bind_rule, submounts, PT_BOOL, 0, 0, 1), POLICY_FIELD(struct bind_rule, any_owner, PT_BOOL, 0, 0, 1),
 };
 
 /* The system itself: never as a whole; below them read-only at most, and nothing of the kernel's file systems. */
@@ -192,10 +196,10 @@ struct device_rule {
 	uint32_t major, minor;
 };
 static const struct policy_field device_fields[] = {
-	NAME(struct device_rule), WHY(struct device_rule),
-	FIELD(struct device_rule, path, PT_PATH, PF_REQUIRED, 6, sizeof(((struct policy_device *)0)->path) - 1),
-	FIELD(struct device_rule, type, PT_TEXT, PF_REQUIRED, 4, 5), FIELD(struct device_rule, access, PT_TEXT, PF_REQUIRED, 1, 3),
-	FIELD(struct device_rule, major, PT_U32, PF_REQUIRED, 0, 4095), FIELD(struct device_rule, minor, PT_U32, PF_REQUIRED, 0, 1048575),
+	POLICY_NAME(struct device_rule), POLICY_WHY(struct device_rule),
+	POLICY_FIELD(struct device_rule, path, PT_PATH, PF_REQUIRED, 6, sizeof(((struct policy_device *)0)->path) - 1),
+	POLICY_FIELD(struct device_rule, type, PT_TEXT, PF_REQUIRED, 4, 5), POLICY_FIELD(struct device_rule, access, PT_TEXT, PF_REQUIRED, 1, 3),
+	POLICY_FIELD(struct device_rule, major, PT_U32, PF_REQUIRED, 0, 4095), POLICY_FIELD(struct device_rule, minor, PT_U32, PF_REQUIRED, 0, 1048575),
 };
 
 static int read_device(struct policy_ctx *c, const cJSON *v, const char *where)
@@ -239,7 +243,7 @@ struct caps_rule {
 	const cJSON *caps;
 };
 static const struct policy_field caps_fields[] = {
-	NAME(struct caps_rule), WHY(struct caps_rule), FIELD(struct caps_rule, caps, PT_ARRAY, PF_REQUIRED, 0, 0),
+	POLICY_NAME(struct caps_rule), POLICY_WHY(struct caps_rule), POLICY_FIELD(struct caps_rule, caps, PT_ARRAY, PF_REQUIRED, 0, 0),
 };
 
 static int read_caps(struct policy_ctx *c, const cJSON *v, const char *where)
@@ -273,6 +277,8 @@ static const struct rule_list {
 	{ "binds", POLICY_PATHS_MAX, read_bind },
 	{ "devices", POLICY_DEVICES_MAX, read_device },
 	{ "capabilities", 64, read_caps },
+	{ "subnets", POLICY_SUBNETS_MAX, policy_read_subnet },
+	{ "ports", POLICY_PORTS_MAX, policy_read_port },
 };
 
 static const struct section {
@@ -284,6 +290,7 @@ static const struct section {
 	{ "containers", container_fields, ARRAY_SIZE(container_fields) },
 	{ "security", security_fields, ARRAY_SIZE(security_fields) },
 	{ "layers", layer_fields, ARRAY_SIZE(layer_fields) },
+	{ "networks", network_fields, ARRAY_SIZE(network_fields) },
 	{ "audit", audit_fields, ARRAY_SIZE(audit_fields) },
 };
 
@@ -366,6 +373,11 @@ static void spread(struct policy *p)
 	p->cgroup.max_containers = p->spawn.max_containers;
 	p->device.ndevices = p->lookup.ndevices;
 	memcpy(p->device.devices, p->lookup.devices, sizeof(p->device.devices));
+	memcpy(p->firewall.prefix, p->veth.prefix, sizeof(p->firewall.prefix));
+	p->firewall.max_networks = p->veth.max_bridges;
+	p->firewall.max_endpoints = p->veth.max_veths;
+	p->firewall.nsubnets = p->veth.nsubnets;
+	memcpy(p->firewall.subnets, p->veth.subnets, sizeof(p->firewall.subnets));
 }
 
 int policy_compile(const struct policy_input *input, struct policy *policy, char *error, size_t error_size)

@@ -161,6 +161,8 @@ static int read_text(struct policy_ctx *c, const cJSON *v, const char *where, co
 		return policy_error(c, where, "has control characters");
 	if (f->type == PT_PATH && !path_valid(s, n))
 		return policy_error(c, where, "\"%s\" is not canonical; write it absolute, without '.', '..', '//' or a final '/'", s);
+	if (f->type == PT_LABEL && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789") != n)
+		return policy_error(c, where, "must be small letters and digits only");
 	return f->type == PT_NAME ? read_name(c, v, where) : 0;
 }
 
@@ -170,6 +172,9 @@ static int read_field(struct policy_ctx *c, const cJSON *v, const char *where, c
 	int r;
 
 	switch (f->type) {
+	case PT_LABEL:
+		r = read_text(c, v, where, f);
+		return r < 0 ? r : text_copy((char *)to + f->offset, f->max + 1, v->valuestring);
 	case PT_NAME:
 	case PT_TEXT:
 	case PT_PATH:

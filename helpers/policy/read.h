@@ -22,6 +22,7 @@ struct policy_ctx {
 enum policy_type {
 	PT_NAME,   /* const char *: name of a rule, unique in the file */
 	PT_TEXT,   /* const char *: min..max bytes, no control characters */
+	PT_LABEL,  /* char[max + 1]: letters and digits, min..max of them, copied */
 	PT_PATH,   /* const char *: canonical, at most max bytes */
 	PT_BOOL,   /* uint32_t */
 	PT_U32,    /* uint32_t, min..max */
@@ -40,6 +41,11 @@ struct policy_field {
 	uint64_t min, max;
 };
 
+/* Members that every rule has, and one of a rule of type s. */
+#define POLICY_WHY(s) { "why", PT_TEXT, PF_REQUIRED, offsetof(s, why), 1, POLICY_WHY_MAX }
+#define POLICY_NAME(s) { "name", PT_NAME, PF_REQUIRED, offsetof(s, name), 1, RULE_MAX - 1 }
+#define POLICY_FIELD(s, member, type, flags, min, max) { #member, type, flags, offsetof(s, member), min, max }
+
 /* -EINVAL with "file: where: ..." in the error. */
 int policy_error(struct policy_ctx *c, const char *where, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
@@ -50,6 +56,10 @@ int policy_object(struct policy_ctx *c, const cJSON *object, const char *where, 
 
 /* The whole file as one value, bounded, no duplicate members. The caller owns it. */
 int policy_parse(struct policy_ctx *c, cJSON **ret);
+
+/* --- networks (networks.c): one rule of "subnets" and of "ports" --- */
+int policy_read_subnet(struct policy_ctx *c, const cJSON *v, const char *where);
+int policy_read_port(struct policy_ctx *c, const cJSON *v, const char *where);
 
 /* --- ids of the host (ids.c) --- */
 /* 0, -ENOENT when there is no such user (or group), or -errno. */

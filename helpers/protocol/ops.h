@@ -23,6 +23,7 @@
 
 #include "../base/fd.h"
 #include "../base/limits.h"
+#include "ops_net.h"
 
 #define UNSET UINT64_MAX /* a limit that is not to be set */
 
@@ -342,6 +343,9 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 	OPS_BASE(OP)     \
 	OPS_IDMAP(OP)    \
 	OPS_NETNS(OP)    \
+	OPS_NETNS_NET(OP) \
+	OPS_VETH(OP)     \
+	OPS_FIREWALL(OP) \
 	OPS_LOOKUP(OP)   \
 	OPS_MOUNT(OP)    \
 	OPS_SEAL(OP)     \
@@ -350,6 +354,8 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 	OPS_SPAWN(OP)    \
 	OPS_MONITOR(OP)  \
 	OPS_LAYER(OP)    \
+	OPS_RESOLVER(OP) \
+	OPS_FORWARD(OP)  \
 	OPS_AUDIT(OP)
 
 #endif

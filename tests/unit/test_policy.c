@@ -2,6 +2,7 @@
  * And the launcher's check of what comes from it: nothing that it acts on as root is believed. */
 #include "../../helpers/policy/compile.c"
 #include "../../helpers/policy/ids.c"
+#include "../../helpers/policy/networks.c"
 #include "../../helpers/policy/read.c"
 #include "../../helpers/launcher/policy.c"
 
@@ -236,6 +237,15 @@ static void test_strict(void)
 	expect("audit", -1, "max_bytes", "\"99999999999 TiB\"", "audit.max_bytes");
 	expect("audit", -1, "reserve_bytes", "\"512 MiB\"", "audit.reserve_bytes");
 	expect("audit", -1, "anchor_records", "\"auto\"", "audit.anchor_records");
+	expect("networks", -1, "bridge_prefix", "\"no-\"", "small letters and digits");
+	expect("networks", -1, "bridge_prefix", "\"muchtoolong\"", "networks.bridge_prefix: has 11 bytes");
+	expect("subnets", 0, "subnet", "\"172.16.0.0\"", "is no subnet");
+	expect("subnets", 0, "subnet", "\"172.16.1.0/12\"", "bits set behind");
+	expect("subnets", 0, "subnet", "\"10.0.0.0/8\"", "same subnet");
+	expect("ports", 0, "protocol", "\"icmp\"", "\"protocol\" must be");
+	expect("ports", 0, "first", "65535000", "ports[0].first");
+	expect("ports", 2, "last", "79", "below \"first\"");
+	expect("ports", 0, "address", "\"::/129\"", "is no subnet");
 	expect("containers", -1, "pids_default", "100000", "above pids_max");
 	expect("containers", -1, "max", "100000", "containers.max: is 100000");
 	expect("security", -1, "seccomp_custom", "\"yes\"", "security.seccomp_custom");

@@ -1,0 +1,150 @@
+/* ops_net.h - the part of the op table that is about networks: see ops.h, which includes this.
+ *
+ * Addresses are numbers in host byte order: version 4 in one, version 6 in two (hi: the first 8 bytes). A prefix of 0 bits
+ * with address 0 means none. MAC addresses are the low 48 bits. */
+#ifndef POSTERN_PROTOCOL_OPS_NET_H
+#define POSTERN_PROTOCOL_OPS_NET_H
+
+enum { IFNAME_MAX = 15, MTU_MAX = 65535, PORTS_PER_CALL = 64, ROUTES_MAX = 8 };
+
+#define ADDRESS4(F, S, name) F(S, U32, name, 0, UINT32_MAX) F(S, U32, name##_bits, 0, 32)
+#define ADDRESS6(F, S, name) \
+	F(S, U64, name##_hi, 0, UINT64_MAX) F(S, U64, name##_lo, 0, UINT64_MAX) F(S, U32, name##_bits, 0, 128)
+
+/* --- veth ---------------------------------------------------------------------------------------------------- */
+#define OPS_VETH(OP)                                                                                             \
+	OP(veth, VETH, bridge, BRIDGE, ACQUIRE, RUN,                                                             \
+	   "makes a bridge of the engine's, or gives one the addresses and MTU that it should have")             \
+	OP(veth, VETH, unbridge, UNBRIDGE, RELEASE, NONE, "removes a bridge of the engine's")                    \
+	OP(veth, VETH, attach, ATTACH, ACQUIRE, NONE,                                                            \
+	   "joins a container's network namespace to a bridge by a veth pair, locked to one MAC address")        \
+	OP(veth, VETH, detach, DETACH, RELEASE, NONE, "removes a veth pair of the engine's")
+#define REQ_veth_bridge(F, S)                                                                                    \
+	F(S, NAME, bridge, 1, IFNAME_MAX)                                                                        \
+	F(S, U32, mtu, 0, MTU_MAX) /* 0: as the kernel does */                                                   \
+	ADDRESS4(F, S, gateway4) /* the bridge's own address and its subnet */                                   \
+	ADDRESS6(F, S, gateway6)
+#define REP_veth_bridge(F, S)
+#define REQ_veth_unbridge(F, S) F(S, NAME, bridge, 1, IFNAME_MAX)
+#define REP_veth_unbridge(F, S)
+#define REQ_veth_attach(F, S)                                                                                    \
+	F(S, NAME, bridge, 1, IFNAME_MAX)                                                                        \
+	F(S, NAME, name, 1, IFNAME_MAX) /* inside: "eth0" */                                                     \
+	F(S, U64, mac, 1, 0xffffffffffff)                                                                        \
+	F(S, U32, mtu, 0, MTU_MAX)                                                                               \
+	F(S, U32, isolated, 0, 1) /* reaches the bridge's own addresses and what lies behind, not its neighbours */ \
+	F(S, FD, userns, FDK_USERNS, REQUIRED) /* owner of the next, and itself made by netns: both proven */    \
+	F(S, FD, netns, FDK_NETNS, REQUIRED)
+#define REP_veth_attach(F, S) F(S, NAME, host, 1, IFNAME_MAX) /* the bridge's end */
+#define REQ_veth_detach(F, S) F(S, NAME, host, 1, IFNAME_MAX)
+#define REP_veth_detach(F, S)
+
+/* --- firewall ------------------------------------------------------------------------------------------------ */
+enum { NET_MASQUERADE4 = 1, NET_MASQUERADE6 = 2, NET_INTERNAL = 4, NET_FLAGS = 7 };
+#define OPS_FIREWALL(OP)                                                                                         \
+	OP(firewall, FIREWALL, network, NETWORK, ACQUIRE, RUN,                                                   \
+	   "lets a bridge's subnets out and keeps other networks away from it")                                  \
+	OP(firewall, FIREWALL, unnetwork, UNNETWORK, RELEASE, NONE, "forgets a bridge and all its endpoints")    \
+	OP(firewall, FIREWALL, endpoint, ENDPOINT, ACQUIRE, NONE,                                                \
+	   "lets one veth send with its own MAC and addresses only")                                             \
+	OP(firewall, FIREWALL, unendpoint, UNENDPOINT, RELEASE, NONE, "forgets an endpoint")                     \
+	OP(firewall, FIREWALL, publish, PUBLISH, ACQUIRE, RUN, "forwards ports of the host to a container's, all or none") \
+	OP(firewall, FIREWALL, unpublish, UNPUBLISH, RELEASE, NONE, "stops forwarding ports")                    \
+	OP(firewall, FIREWALL, list, LIST, QUERY, NONE, "ports that are forwarded")                              \
+	OP(firewall, FIREWALL, endpoints, ENDPOINTS, QUERY, NONE, "veths that have their addresses pinned")
+#define REQ_firewall_network(F, S)                                                                               \
+	F(S, NAME, bridge, 1, IFNAME_MAX)                                                                        \
+	F(S, U32, flags, 0, NET_FLAGS)                                                                           \
+	ADDRESS4(F, S, subnet4)                                                                                  \
+	ADDRESS6(F, S, subnet6)
+#define REP_firewall_network(F, S)
+#define REQ_firewall_unnetwork(F, S) F(S, NAME, bridge, 1, IFNAME_MAX)
+#define REP_firewall_unnetwork(F, S)
+#define REQ_firewall_endpoint(F, S)                                                                              \
+	F(S, NAME, host, 1, IFNAME_MAX) /* as veth ATTACH answered */                                            \
+	F(S, U64, mac, 1, 0xffffffffffff)                                                                        \
+	F(S, U32S, addresses4, 0, 8)                                                                             \
+	F(S, U64S, addresses6, 0, 16) /* two numbers each; link-local ones by MAC need not be told */
+#define REP_firewall_endpoint(F, S)
+#define REQ_firewall_unendpoint(F, S) F(S, NAME, host, 1, IFNAME_MAX)
+#define REP_firewall_unendpoint(F, S)
+/* A port is five numbers: protocol << 32 | host port << 16 | container port; host address hi, lo; container address hi, lo.
+ * Version 4 addresses as ::ffff:a.b.c.d; host address :: and ::ffff:0.0.0.0 are every address of the host of that version. */
+enum { PORT_NUMBERS = 5 };
+#define REQ_firewall_publish(F, S) F(S, U64S, ports, PORT_NUMBERS, PORT_NUMBERS *PORTS_PER_CALL)
+#define REP_firewall_publish(F, S)
+#define REQ_firewall_unpublish(F, S) F(S, U64S, ports, PORT_NUMBERS, PORT_NUMBERS *PORTS_PER_CALL)
+#define REP_firewall_unpublish(F, S)
+#define REQ_firewall_list(F, S) F(S, U32, skip, 0, UINT32_MAX)
+#define REP_firewall_list(F, S) F(S, U64S, ports, 0, PORT_NUMBERS *PORTS_PER_CALL)
+#define REQ_firewall_endpoints(F, S) F(S, U32, skip, 0, UINT32_MAX)
+#define REP_firewall_endpoints(F, S) F(S, TEXT, hosts, 0, 2048) /* separated by blanks */
+
+/* --- netns, beside CREATE ------------------------------------------------------------------------------------ */
+#define OPS_NETNS_NET(OP)                                                                                        \
+	OP(netns, NETNS, configure, CONFIGURE, ACQUIRE, NONE,                                                    \
+	   "gives an interface inside a container its addresses and routes and sets it up")                      \
+	OP(netns, NETNS, resolver, RESOLVER, ACQUIRE, NONE,                                                      \
+	   "makes sockets at 127.0.0.11 inside a container, to which its port 53 leads")
+#define REQ_netns_configure(F, S)                                                                                \
+	F(S, NAME, name, 1, IFNAME_MAX)                                                                          \
+	ADDRESS4(F, S, address4)                                                                                 \
+	ADDRESS6(F, S, address6)                                                                                 \
+	F(S, U32S, linklocal4, 0, 8) /* further addresses, /32 */                                                \
+	F(S, U32, gateway4, 0, UINT32_MAX) /* of the default route; 0: none through this interface */            \
+	F(S, U64, gateway6_hi, 0, UINT64_MAX)                                                                    \
+	F(S, U64, gateway6_lo, 0, UINT64_MAX)                                                                    \
+	F(S, U32, down, 0, 1) /* take its default routes away instead */                                         \
+	F(S, FD, userns, FDK_USERNS, REQUIRED)                                                                   \
+	F(S, FD, netns, FDK_NETNS, REQUIRED)
+#define REP_netns_configure(F, S)
+#define REQ_netns_resolver(F, S) F(S, FD, userns, FDK_USERNS, REQUIRED) F(S, FD, netns, FDK_NETNS, REQUIRED)
+#define REP_netns_resolver(F, S) F(S, FD, udp, FDK_INET, REQUIRED) F(S, FD, tcp, FDK_INET, REQUIRED)
+
+/* --- resolver: without any privilege; the controller tells it who is called what ----------------------------- */
+#define OPS_RESOLVER(OP)                                                                                         \
+	OP(resolver, RESOLVER, serve, SERVE, PRIVATE, NONE, "answers on a container's sockets for its networks") \
+	OP(resolver, RESOLVER, unserve, UNSERVE, PRIVATE, NONE, "closes them")                                   \
+	OP(resolver, RESOLVER, names, NAMES, PRIVATE, NONE, "the names of one endpoint in one network, replacing earlier ones") \
+	OP(resolver, RESOLVER, unname, UNNAME, PRIVATE, NONE, "forgets an endpoint")                             \
+	OP(resolver, RESOLVER, counts, COUNTS, PRIVATE, NONE, "questions answered, forwarded and refused")
+#define REQ_resolver_serve(F, S)                                                                                 \
+	F(S, ID, container, 0, 0)                                                                                \
+	F(S, IDS, networks, 1, 32) /* in which it looks, and in which it is */                                   \
+	F(S, TEXT, upstream, 0, 512) /* addresses to forward to, separated by blanks; "": not forwarded */       \
+	F(S, TEXT, search, 0, 1024) /* domains under which names are ours as well */                             \
+	F(S, TEXT, links, 0, 4096) /* names of its own: "alias=target" separated by blanks */                    \
+	F(S, FD, udp, FDK_INET, OPTIONAL) /* none: keep those that it has */                                     \
+	F(S, FD, tcp, FDK_INET, OPTIONAL)
+#define REP_resolver_serve(F, S)
+#define REQ_resolver_unserve(F, S) F(S, ID, container, 0, 0)
+#define REP_resolver_unserve(F, S)
+#define REQ_resolver_names(F, S)                                                                                 \
+	F(S, ID, network, 0, 0)                                                                                  \
+	F(S, ID, container, 0, 0)                                                                                \
+	F(S, TEXT, network_name, 1, 256)                                                                         \
+	F(S, TEXT, names, 0, 4096) /* name, aliases, short id, separated by blanks; the first is for reverse answers */ \
+	F(S, U32S, addresses4, 0, 8)                                                                             \
+	F(S, U64S, addresses6, 0, 16)
+#define REP_resolver_names(F, S)
+#define REQ_resolver_unname(F, S) F(S, ID, network, 0, 0) F(S, ID, container, 0, 0)
+#define REP_resolver_unname(F, S)
+#define REQ_resolver_counts(F, S)
+#define REP_resolver_counts(F, S)                                                                                \
+	F(S, U64, answered, 0, UINT64_MAX) F(S, U64, forwarded, 0, UINT64_MAX) F(S, U64, refused, 0, UINT64_MAX)
+
+/* --- forward: without any privilege, in the engine's network namespace; passes bytes where the kernel cannot -------- */
+#define OPS_FORWARD(OP)                                                                                          \
+	OP(forward, FORWARD, serve, SERVE, PRIVATE, NONE, "passes what comes to a socket on to an address")       \
+	OP(forward, FORWARD, unserve, UNSERVE, PRIVATE, NONE, "closes it and its connections")
+#define REQ_forward_serve(F, S)                                                                                  \
+	F(S, U64, id, 1, UINT64_MAX)                                                                             \
+	F(S, U64, address_hi, 0, UINT64_MAX) /* of the container, as in PUBLISH */                               \
+	F(S, U64, address_lo, 0, UINT64_MAX)                                                                     \
+	F(S, U32, port, 1, 65535)                                                                                \
+	F(S, FD, socket, FDK_INET, REQUIRED) /* listening, or bound if a datagram one */
+#define REP_forward_serve(F, S)
+#define REQ_forward_unserve(F, S) F(S, U64, id, 1, UINT64_MAX)
+#define REP_forward_unserve(F, S)
+
+#endif
