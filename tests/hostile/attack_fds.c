@@ -43,7 +43,7 @@ static void wrong_kinds(void)
 
 		for (unsigned i = 0; i < d->req.nfields; i++)
 			takes = takes || (d->req.fields[i].type == FIELD_FD && d->req.fields[i].max == REQUIRED);
-		if (!takes || d->class == CLASS_PRIVATE)
+		if (!takes || d->class == CLASS_PRIVATE || !has_channel(d->helper))
 			continue;
 		for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 			struct reply_header why = { 0 };

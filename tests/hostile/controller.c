@@ -81,6 +81,13 @@ int channel(enum helper_id id)
 	exit(1);
 }
 
+bool has_channel(enum helper_id id)
+{
+	while (take_channel(0))
+		;
+	return channels[id] >= 0;
+}
+
 int derived(enum helper_id id)
 {
 	struct req_base_derive req = { .mask = UINT64_MAX };

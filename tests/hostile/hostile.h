@@ -20,6 +20,8 @@ void result(bool good, const char *format, ...) __attribute__((format(printf, 2,
 
 /* The present primary channel of a helper; waits for a new one after it ended. */
 int channel(enum helper_id id);
+/* False for a helper that this engine runs without. */
+bool has_channel(enum helper_id id);
 /* A channel derived from it: may be ended without ending the helper. The caller closes it. */
 int derived(enum helper_id id);
 /* True when the peer has ended the channel (within two seconds). */
