@@ -101,7 +101,8 @@ unit: $(UNIT)
 # --- what is installed by name when it is missing ---------------------------------------------------------------
 DEPS_BUILD := gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libuv1-dev libhttp-parser-dev libsqlite3-dev \
 	libarchive-dev libseccomp-dev libcjson-dev nettle-dev linux-libc-dev
-DEPS_CHECK := libcunit1-dev libclang-rt-14-dev busybox-static jq curl strace procps iproute2 util-linux e2fsprogs python3-docker
+DEPS_CHECK := libcunit1-dev libclang-rt-14-dev busybox-static jq curl strace procps iproute2 util-linux e2fsprogs python3-docker \
+	uidmap libcap2-bin
 DEPS_LINT := clang-tidy cppcheck
 # Docker's client of Debian, unpacked below build/ only: installing it would start its daemon.
 DEBS := docker.io containerd runc crun

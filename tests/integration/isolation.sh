@@ -1,7 +1,9 @@
 #!/bin/bash
 # What the host sees of many runs: no mount, no foreign file, no shared id, nothing left.
 . "$(dirname "$0")/../lib.sh"
-[ -n "${POSTERN_SOCKET:-}" ] || exec "$top/tests/with-engine" bash "$0" "$@"
+# A mount namespace that is the host's for this engine, and that no other test mounts into.
+[ -n "${POSTERN_SOCKET:-}" ] || exec unshare --mount --propagation private bash -c 'mount --make-rshared / && exec "$@"' _ \
+	"$top/tests/with-engine" bash "$0" "$@"
 
 before=$(sort /proc/self/mountinfo; ls /sys/class/net)
 watch() { while [ ! -e "$POSTERN_BASE/stop" ]; do sort /proc/self/mountinfo; ls /sys/class/net; echo; done | sort -u >"$POSTERN_BASE/seen"; }
@@ -37,7 +39,8 @@ strangers() { find "$POSTERN_DATA" "$POSTERN_RUN" -printf '%U %p\n' | awk -v r="
 is "every file belongs to the store's range or to the engine's ids" "" strangers
 is "no cgroup of a container is left" "" bash -c "find /sys/fs/cgroup -path '*$POSTERN_CGROUP/containers/*' -maxdepth 6 -type d ! -name spawn"
 is "no directory of a container is left" "" bash -c "ls '$POSTERN_DATA'/store/tree/containers"
-is "no process has an id of the engine's ranges" "" bash -c 'ps -eo uid,args | awk "\$1 >= 700000000 && \$1 < 1800000000"'
+is_users && POSTERN_RANGES=$POSTERN_SUBS-$((POSTERN_SUBS + 65511)) # the engine's own are above
+is "no process has an id of the containers'" "" bash -c 'ps -eo uid,args | awk -v f=${POSTERN_RANGES%-*} -v l=${POSTERN_RANGES#*-} "\$1 >= f && \$1 <= l"'
 
 # a set-id program in the store is reached by no path
 docker create --name ss busybox true >/dev/null

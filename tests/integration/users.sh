@@ -1,7 +1,7 @@
 #!/bin/bash
 # Engines of ordinary users: on demand, beside each other and beside root's, and which set-id programs they run.
+# Engines: system
 . "$(dirname "$0")/../lib.sh"
-if [ -n "${POSTERN_ENGINE:-}" ] && is_users; then skip "users" "brings its own"; finish; fi
 [ -n "${POSTERN_SOCKET:-}" ] || exec "$top/tests/with-engine" bash "$0" "$@"
 
 home=$(mktemp -d /var/tmp/postern-users.XXXXXX); chmod 755 "$home"
@@ -9,7 +9,7 @@ image=$top/build/images/busybox.tar
 end() {
 	for u in ptesta ptestb; do
 		as $u "$bin/postern-launcher" --purge 2>/dev/null
-		userdel $u 2>/dev/null
+		userdel -f $u 2>/dev/null
 	done
 	rm -rf "$home"
 }
