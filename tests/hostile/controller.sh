@@ -1,5 +1,6 @@
 #!/bin/bash
 # A controller that was taken over asks the helpers for what they must refuse (controller.c).
+# Engines: system
 . "$(dirname "$0")/../lib.sh"
 [ -n "${POSTERN_SOCKET:-}" ] || exec unshare --mount --propagation private "$top/tests/with-engine" bash "$0" "$@"
 

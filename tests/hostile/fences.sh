@@ -1,5 +1,6 @@
 #!/bin/bash
 # Fences that hold a single helper that was taken over, and the log when audit is attacked.
+# Engines: system
 . "$(dirname "$0")/../lib.sh"
 [ -n "${POSTERN_SOCKET:-}" ] || exec "$top/tests/with-engine" bash "$0" "$@"
 pid_of() { jq -r ".helpers[] | select(.name == \"$1\") | .pid" "$POSTERN_RUN/helpers.json"; }

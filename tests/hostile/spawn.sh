@@ -1,5 +1,6 @@
 #!/bin/bash
 # A spawn that was taken over (spawn/main.c): layers stay as they are, no other id, no other process.
+# Engines: system
 . "$(dirname "$0")/../lib.sh"
 [ -n "${POSTERN_SOCKET:-}" ] || POSTERN_BIN=$top/build/hostile-spawn exec "$top/tests/with-engine" bash "$0" "$@"
 before=$(find "$POSTERN_DATA/store/tree/layers" -printf '%p %U %m %s %T@\n' | sort)
