@@ -68,7 +68,7 @@ int engine_start(const char *socket)
 	if (geteuid() == 0 || engine_user_run(run, sizeof(run)) < 0 ||
 	    text_format(own, sizeof(own), "%s/postern.sock", run) < 0 || strcmp(socket, own) != 0)
 		return -ENOENT;
-	if (engine_program("postern-launcher", program, sizeof(program)) < 0)
+	if (engine_program("postern-user", program, sizeof(program)) < 0)
 		return -ENOENT;
 	fprintf(stderr, "postern: no engine runs; starting yours (`postern system stop` ends it)\n");
 	/* The launcher refuses a directory there that is another's. */

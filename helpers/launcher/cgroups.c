@@ -1,8 +1,9 @@
-/* cgroups.c - R/helpers (root's) beside R/containers (the delegated root), in version 2 and in each version 1 hierarchy.
+/* cgroups.c - R/helpers (root's) beside R/containers (the delegated root), in version 2 and in each version 1
+ * hierarchy.
  *
  * The owner of a subtree can kill and freeze anything in it, so no program of ours but spawn is below R/containers
- * (cgroups(7), Documentation/admin-guide/cgroup-v2.rst "Delegation"). R may be "a/b": of the directories above the last one,
- * those that we made carry a mark (trusted.*, which only root of the host can set) and are removed with it. */
+ * (cgroups(7), Documentation/admin-guide/cgroup-v2.rst "Delegation"). R may be "a/b": of the directories above the last
+ * one, those that we made carry a mark (trusted.*, which only root of the host can set) and are removed with it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -109,7 +110,8 @@ static void inherit_cpuset(int parent, int dir)
 	}
 }
 
-/* On a pure version 2 host: hand the controllers down, from above before the directory is used. What is not there is not there. */
+/* On a pure version 2 host: hand the controllers down, from above before the directory is used. What is not there is
+ * not there. */
 static void enable_controllers(int dir)
 {
 	static const char *const all[] = { "+memory", "+pids", "+cpu", "+cpuset", "+io", "+hugetlb" };
@@ -126,8 +128,10 @@ static int make_below(const struct hierarchy *h, int parent, const char *path)
 
 	for (size_t at = 0; path_prefix(path, &at, part, sizeof(part));) {
 		bool made = mkdirat(parent, part, 0755) == 0;
-		int dir = made || errno == EEXIST ? openat(parent, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+		int dir = -1;
 
+		if (made || errno == EEXIST)
+			dir = openat(parent, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (dir < 0)
 			return -errno;
 		if (made)
@@ -200,8 +204,8 @@ int cgroups_create(struct launcher *l)
 
 	for (unsigned i = 0; i < l->cgroups.n && r == 0; i++)
 		r = hierarchy_create(l, &l->cgroups.all[i]);
-	/* A spawn of an earlier launcher must not live beside the new one; its monitors, in the same cgroup, must go on:
-	 * it ends with its channel. All other helpers are killed here. */
+	/* A spawn of an earlier launcher must not live beside the new one; its monitors, in the same cgroup, must go
+	 * on: it ends with its channel. All other helpers are killed here. */
 	return r < 0 ? r : kill_all(l->cgroups.helpers);
 }
 

@@ -1,7 +1,7 @@
 /* child.c - one program, started with exactly its row.
  *
- * Between fork and exec, in this order because each step needs what a later one gives up: cgroup, mount namespace,
- * user namespace, fds, bounding set, ids, capabilities, exec of an fd that was opened before (in the files namespace there
+ * Between fork and exec, in this order because each step needs what a later one gives up: cgroup, mount namespace, user
+ * namespace, fds, bounding set, ids, capabilities, exec of an fd that was opened before (in the files namespace there
  * is no program to find). */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +28,8 @@
 #include "../protocol/server.h"
 #include "launcher.h"
 
-enum { HIGH_FD = 1000 /* above all that a plan places */, FDS_MAX = 48, ARGS_MAX = 32, ARG_SIZE = 4200, PROGRAM_MAX = 256 << 20 };
+enum { HIGH_FD = 1000 /* above all that a plan places */, FDS_MAX = 48, ARGS_MAX = 32, ARG_SIZE = 4200 };
+enum { PROGRAM_MAX = 256 << 20 };
 
 struct plan {
 	int fds[FDS_MAX]; /* what becomes fd 3, 4, ... (-EBADF: closed) */
@@ -63,7 +64,8 @@ static void add_special(struct launcher *l, const struct row *row, struct plan *
 	case HELPER_AUDIT:
 		for (unsigned i = 0; i < HELPER_COUNT; i++)
 			if (l->children[i].audit_peer >= 0)
-				add_arg(p, "--channel=%s:%u", helper_name((enum helper_id)i), add_fd(p, l->children[i].audit_peer));
+				add_arg(p, "--channel=%s:%u", helper_name((enum helper_id)i),
+					add_fd(p, l->children[i].audit_peer));
 		break;
 	case HELPER_CONTROLLER:
 		add_arg(p, "--socket=%s", l->policy.controller.socket);
@@ -128,16 +130,18 @@ static int become(struct launcher *l, const struct row *row)
 	uid_t uid = row->userns == USERNS_STORE ? 0 : in_range ? engine_id_in_range(l, row->id) : engine_id(l, row->id);
 	uid_t euid = row->owner_euid ? engine_id_in_range(l, IDS_OWNER) : uid;
 	gid_t shared = engine_id(l, IDS_CGROUP_GID);
-	bool joins = row->in_spawn_cgroup || row->id == HELPER_CGROUP; /* the owner may only give files to a group it is in */
+	/* The owner may only give files to a group that it is in. */
+	bool joins = row->in_spawn_cgroup || row->id == HELPER_CGROUP;
 	uint64_t caps = row->caps | (l->ids.count ? 0 : row->caps_one_id);
-	/* A process that enters a container's user namespace gets that namespace's full set anew (user_namespaces(7)). */
+	/* A process that enters a container's user namespace gets that namespace's full set anew (user_namespaces(7)).
+	 */
 	int r = sandbox_bounding_set(caps);
 
 	if (r < 0)
 		return r;
 	/* With one id there is no group to join, and none that could be left. */
-	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || (l->ids.count && setgroups(joins ? 1 : 0, &shared) < 0) || setresgid(uid, uid, uid) < 0 ||
-	    setresuid(uid, euid, uid) < 0)
+	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || (l->ids.count && setgroups(joins ? 1 : 0, &shared) < 0) ||
+	    setresgid(uid, uid, uid) < 0 || setresuid(uid, euid, uid) < 0)
 		return -errno;
 	r = sandbox_caps_pass(caps);
 	if (r < 0)
@@ -164,7 +168,8 @@ static int enter(struct launcher *l, const struct row *row)
 	return 0;
 }
 
-static void __attribute__((noreturn)) run_child(struct launcher *l, struct child *c, struct plan *p, int program, pid_t parent)
+static void __attribute__((noreturn))
+run_child(struct launcher *l, struct child *c, struct plan *p, int program, pid_t parent)
 {
 	char *argv[ARGS_MAX + 1] = { 0 }, *envp[] = { NULL };
 	sigset_t none;
@@ -234,7 +239,8 @@ static int program_open(struct launcher *l, struct child *c, const char *name)
 	return c->program >= 0 ? fcntl(c->program, F_DUPFD_CLOEXEC, FD_CHANNEL) : TAKE_FD(fd);
 }
 
-/* A helper's channel to the controller is new with each start: the old one's end tells the controller that calls are lost. */
+/* A helper's channel to the controller is new with each start: the old one's end tells the controller that calls are
+ * lost. */
 static int new_channel(struct launcher *l, struct child *c, int *ret)
 {
 	enum helper_id id = c->row->id;

@@ -1,7 +1,8 @@
 /* dirs.c - what the engine has on disk, and who owns it.
  *
- * DATA/store 0700 root: nobody reaches a set-id file of an image by path; its tree (ids of images, the foreign range) is
- * handed out as an fd. DATA/state is the controller's, DATA/audit root's and append-only. RUN: socket, monitors, status. */
+ * DATA/store 0700 root: nobody reaches a set-id file of an image by path; its tree (ids of images, the foreign range)
+ * is handed out as an fd. DATA/state is the controller's, DATA/audit root's and append-only. RUN: socket, monitors,
+ * status. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -70,7 +71,7 @@ static int open_log(int dir, const char *name, gid_t gid)
 		return -errno;
 	r = set_append_only(fd, true);
 	if (r < 0 && !warned++)
-		log_warn("%s: this file system has no append-only flag (%s): the log is protected by ownership alone", name,
+		log_warn("%s: this file system has no append-only flag (%s): only ownership protects the log", name,
 			 strerror(-r));
 	return TAKE_FD(fd);
 }
@@ -177,8 +178,10 @@ int dirs_listen(struct launcher *l)
 		return -ENAMETOOLONG;
 	if (unlink(address.sun_path) < 0 && errno != ENOENT)
 		return -errno;
-	/* Being able to connect is not a right: the policy's users are. With a group, others do not even get that far. */
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(address.sun_path, group ? 0660 : 0666) < 0 ||
+	/* Being able to connect is not a right: the policy's users are. With a group, others do not even get that far.
+	 */
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    chmod(address.sun_path, group ? 0660 : 0666) < 0 ||
 	    (group && chown(address.sun_path, 0, group->gr_gid) < 0) || listen(fd, 512) < 0)
 		return -errno;
 	l->listening = TAKE_FD(fd);

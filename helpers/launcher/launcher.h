@@ -20,10 +20,10 @@ struct config {
 	char cgroup[256]; /* directory below the root of each hierarchy */
 	char group[64]; /* of the socket; "" for root only by mode, policy decides all the same */
 	uint32_t ids_base, range_first, range_last;
-	bool daemon, purge, single_id;
+	bool daemon, purge;
 };
 
-/* Which ids there are: in the host's user namespace for root's engine, in one of its own for a user's (user.c). */
+/* Which ids there are: in the host's user namespace for root's engine, in one of its own for a user's (--user-map). */
 struct ids {
 	bool user; /* it is a user's */
 	uint32_t count; /* of the engine's own, from config.ids_base on; 0: all programs have that one */
@@ -87,7 +87,8 @@ struct launcher {
 	int policy_files[1 + POLICY_ETC_COUNT]; /* for the compiler */
 	struct fd_devs devs;
 	struct cgroups cgroups;
-	int range_ns, store_ns, files_mntns, spawn_mntns; /* namespaces */
+	/* Namespaces; that of the range is given (--range-ns) when containers of an earlier launcher are in it. */
+	int range_ns, store_ns, files_mntns, spawn_mntns;
 	int store_dir; /* host's view */
 	int store_in_files; /* opened in files_mntns */
 	int proc; /* O_PATH of /proc: lookup reads its own mountinfo at start, where it has none */
@@ -117,19 +118,6 @@ int namespaces_create(struct launcher *l);
 
 /* policy.c: l->policy; the reason is logged. */
 int policy_load(struct launcher *l);
-
-/* user.c: where an ordinary user's engine lives and which policy it has, unless options say otherwise. */
-int user_defaults(struct config *c);
-/* What root wrote for users' engines is theirs whatever they say. */
-void user_policy(struct config *c);
-/* Enters a user and mount namespace as its root; l->ids and l->absent. The reason of a failure is logged. */
-int user_enter(struct launcher *l);
-/* Leaves word of that namespace for the next launcher, which must be in the same one while containers live there. */
-int user_record(struct launcher *l);
-
-/* monitors.c: each(pid) for every living monitor until one call returns something else than -ENOENT, which is returned. */
-int monitors_each(int dir, int (*each)(pid_t monitor));
-void monitors_kill(struct launcher *l); /* all containers, then their monitors */
 
 /* child.c */
 int child_start(struct launcher *l, struct child *c);

@@ -23,8 +23,7 @@
 static const char usage[] =
 	"Usage: postern-launcher [options]\n"
 	"Starts the engine: reads root's policy, makes what the helpers need, runs and supervises them.\n"
-	"An ordinary user's engine has its own places: $XDG_DATA_HOME/postern, $XDG_RUNTIME_DIR/postern, and\n"
-	"/etc/postern/user.json as policy when root has written one, else the one that comes with the programs.\n"
+	"Only root starts it like this: an ordinary user starts postern-user.\n"
 	"  --data DIR        images, containers, state, audit log (/var/lib/postern)\n"
 	"  --run DIR         socket, status (/run/postern)\n"
 	"  --policy FILE     (/etc/postern/policy.json)\n"
@@ -35,8 +34,11 @@ static const char usage[] =
 	"  --group NAME      group that may connect to the socket (everyone; the policy decides what they may do)\n"
 	"  --log FILE        messages of all programs (standard error)\n"
 	"  --daemon          go to the background\n"
-	"  --single-id       map no subordinate ids, though there are some (users only)\n"
-	"  --purge           end what runs and remove data, cgroups and status for good; do not start\n";
+	"  --purge           end what runs and remove data, cgroups and status for good; do not start\n"
+	"By postern-user only, in the namespace of an ordinary user's engine:\n"
+	"  --user-map MAP    the ids of its containers, FIRST:COUNT,...\n"
+	"  --absent NAMES    programs that cannot be had there\n"
+	"  --range-ns FD     the range namespace of containers that run already\n";
 
 static int parse_ranges(const char *text, struct config *c)
 {
@@ -64,27 +66,66 @@ static void default_bin(struct config *c)
 		*slash = '\0';
 }
 
-static int parse(int argc, char **argv, struct config *c)
+/* "0:65512,65534:1": ascending, from 0 on. With more ids than that one the engine has its own beside them. */
+static int parse_map(const char *text, struct ids *ids)
+{
+	char copy[POLICY_MAP_TEXT], *rest = copy, *count;
+	uint64_t next = 0, first, n;
+
+	*ids = (struct ids){ .user = true };
+	if (text_copy(copy, sizeof(copy), text) < 0)
+		return -EINVAL;
+	while ((count = strsep(&rest, ","))) {
+		const char *number = strsep(&count, ":");
+
+		if (!count || ids->nmap == POLICY_EXTENTS_MAX || text_u64(number, MAP_SIZE - 1, &first) < 0 ||
+		    text_u64(count, MAP_SIZE - first, &n) < 0 || first < next || n == 0)
+			return -EINVAL;
+		ids->map[ids->nmap++] = (struct policy_extent){ (uint32_t)first, (uint32_t)n };
+		next = first + n;
+	}
+	ids->count = next > 1 ? IDS_PER_ENGINE : 0;
+	return ids->map[0].first == 0 ? 0 : -EINVAL;
+}
+
+/* "cgroup,device": the only ones that an engine can do without. */
+static int parse_absent(char *text, uint32_t *ret)
+{
+	for (char *name; (name = strsep(&text, ","));) {
+		if (strcmp(name, "cgroup") != 0 && strcmp(name, "device") != 0)
+			return -EINVAL;
+		*ret |= 1u << (*name == 'c' ? HELPER_CGROUP : HELPER_DEVICE);
+	}
+	return 0;
+}
+
+/* In the first one the container ids of a user's engine would be those of the host's own users. */
+static bool in_first_userns(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/user", &st) < 0 || st.st_ino == 0xeffffffdu /* PROC_USER_INIT_INO */;
+}
+
+static int parse(int argc, char **argv, struct launcher *l)
 {
 	static const struct option options[] = {
 		{ "data", 1, NULL, 'd' }, { "run", 1, NULL, 'r' }, { "policy", 1, NULL, 'p' }, { "bin", 1, NULL, 'b' },
-		{ "cgroup", 1, NULL, 'c' }, { "ids", 1, NULL, 'i' }, { "ranges", 1, NULL, 'R' }, { "group", 1, NULL, 'g' },
-		{ "log", 1, NULL, 'l' }, { "daemon", 0, NULL, 'D' }, { "purge", 0, NULL, 'P' }, { "single-id", 0, NULL, 's' }, { "help", 0, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{ "cgroup", 1, NULL, 'c' }, { "ids", 1, NULL, 'i' }, { "ranges", 1, NULL, 'R' },
+		{ "group", 1, NULL, 'g' }, { "log", 1, NULL, 'l' }, { "daemon", 0, NULL, 'D' },
+		{ "purge", 0, NULL, 'P' }, { "user-map", 1, NULL, 'u' }, { "absent", 1, NULL, 'a' },
+		{ "range-ns", 1, NULL, 'n' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 },
 	};
+	struct config *c = &l->config;
 	uint64_t number;
 	int o, r = 0;
 
 	text_copy(c->cgroup, sizeof(c->cgroup), "postern");
 	c->ids_base = IDS_DEFAULT_BASE;
 	default_bin(c);
-	if (geteuid() != 0) {
-		r = user_defaults(c);
-	} else {
-		text_copy(c->data, sizeof(c->data), "/var/lib/postern");
-		text_copy(c->run, sizeof(c->run), "/run/postern");
-		text_copy(c->policy, sizeof(c->policy), "/etc/postern/policy.json");
-	}
+	text_copy(c->data, sizeof(c->data), "/var/lib/postern");
+	text_copy(c->run, sizeof(c->run), "/run/postern");
+	text_copy(c->policy, sizeof(c->policy), "/etc/postern/policy.json");
 	while (r == 0 && (o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (o) {
 		case 'd': r = text_copy(c->data, sizeof(c->data), optarg); break;
@@ -100,20 +141,27 @@ static int parse(int argc, char **argv, struct config *c)
 			c->ids_base = (uint32_t)number;
 			break;
 		case 'D': c->daemon = true; break;
-		case 's': c->single_id = true; break;
+		case 'u': r = in_first_userns() ? -EPERM : parse_map(optarg, &l->ids); break;
+		case 'a': r = parse_absent(optarg, &l->absent); break;
+		/* setns(2) takes it only when it is one below our own. */
+		case 'n':
+			r = text_u64(optarg, INT32_MAX, &number);
+			l->range_ns = (int)number;
+			break;
 		case 'P': c->purge = true; break;
 		case 'h': fputs(usage, stdout); exit(0);
 		default: r = -EINVAL;
 		}
 		if (r < 0 && o != '?')
-			fprintf(stderr, "postern-launcher: option %s: not a usable value: %s\n", argv[optind - 1], optarg);
+			log_error("option %s: not a usable value: %s", argv[optind - 1], optarg);
 	}
-	if (r == 0 && optind != argc)
+	if (r == 0 && (optind != argc || (!l->ids.user && (l->absent || l->range_ns >= 0))))
 		r = -EINVAL;
 	/* Two levels down are named below it: R/containers, R/helpers. */
-	if (r == 0 && (!path_valid(c->data, strlen(c->data)) || !path_valid(c->run, strlen(c->run)) || c->cgroup[0] == '/' ||
-		       strstr(c->cgroup, "..") || !strcmp(c->data, "/") || !strcmp(c->run, "/"))) {
-		fprintf(stderr, "postern-launcher: --data and --run are absolute paths, --cgroup a name without '..'\n");
+	if (r == 0 && (!path_valid(c->data, strlen(c->data)) || !path_valid(c->run, strlen(c->run)) ||
+		       c->cgroup[0] == '/' || strstr(c->cgroup, "..") || !strcmp(c->data, "/") ||
+		       !strcmp(c->run, "/"))) {
+		log_error("--data and --run are absolute paths, --cgroup a name without '..'");
 		r = -EINVAL;
 	}
 	return r;
@@ -174,8 +222,8 @@ static int children_prepare(struct launcher *l)
 	return 0;
 }
 
-/* Containers inherit what the launcher has: as many files as the kernel gives, and an out-of-memory score that spares the
- * engine first (both need CAP_SYS_RESOURCE to go beyond what we were given). */
+/* Containers inherit what the launcher has: as many files as the kernel gives, and an out-of-memory score that spares
+ * the engine first (both need CAP_SYS_RESOURCE to go beyond what we were given). */
 static void raise_own_limits(void)
 {
 	struct rlimit files = { 1048576, 1048576 }, old;
@@ -190,7 +238,8 @@ static void raise_own_limits(void)
 static int to_background(struct launcher *l)
 {
 	const char *log = l->config.log[0] ? l->config.log : "/dev/null";
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC), fd = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int fd = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 
 	if (null < 0 || fd < 0) {
 		log_error("%s: %s", log, strerror(errno));
@@ -218,10 +267,11 @@ static int to_background(struct launcher *l)
 static int prepare(struct launcher *l)
 {
 	/* What stays: restarting a child in its namespaces with its ids and capabilities, killing and cleaning up. */
-	const uint64_t kept = CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_SETPCAP) | CAP_BIT(CAP_SYS_ADMIN) |
-			      CAP_BIT(CAP_KILL) | CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_NET_ADMIN) |
-			      CAP_BIT(39 /* CAP_BPF */) | CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_SYS_CHROOT) | CAP_BIT(CAP_FOWNER) |
-			      CAP_BIT(CAP_MKNOD) | CAP_BIT(CAP_FSETID) | CAP_BIT(CAP_SETFCAP);
+	const uint64_t kept = CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_SETPCAP) |
+			      CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_KILL) | CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_DAC_READ_SEARCH) |
+			      CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(39 /* CAP_BPF */) | CAP_BIT(CAP_CHOWN) |
+			      CAP_BIT(CAP_SYS_CHROOT) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_MKNOD) | CAP_BIT(CAP_FSETID) |
+			      CAP_BIT(CAP_SETFCAP);
 	int r;
 
 	raise_own_limits();
@@ -249,13 +299,9 @@ static int run(struct launcher *l)
 
 	STEP("another launcher", dirs_lock(l));
 	if (l->config.purge) {
-		if (l->ids.user)
-			monitors_kill(l);
 		cgroups_remove(l, /* containers= */ true);
 		return dirs_purge(l);
 	}
-	if (l->ids.user)
-		STEP("user namespace", user_record(l));
 	r = prepare(l);
 	if (r == 0)
 		r = supervise(l);
@@ -267,20 +313,20 @@ static int run(struct launcher *l)
 
 int main(int argc, char **argv)
 {
-	static struct launcher l = { .control = { -EBADF, -EBADF }, .kmsg = -EBADF, .listening = -EBADF };
+	static struct launcher l = {
+		.ids = { .count = IDS_PER_ENGINE, .store_first = FOREIGN_FIRST, .nmap = 1, .map = { { 0, MAP_SIZE } } },
+		.range_ns = -EBADF, .control = { -EBADF, -EBADF }, .kmsg = -EBADF, .listening = -EBADF,
+	};
 	int r;
 
 	log_init("postern-launcher", LOG_LEVEL_INFO);
-	if (parse(argc, argv, &l.config) < 0) {
+	if (parse(argc, argv, &l) < 0) {
 		fputs(usage, stderr);
 		return 2;
 	}
-	l.ids = (struct ids){ .count = IDS_PER_ENGINE, .store_first = FOREIGN_FIRST, .nmap = 1,
-			      .map = { { 0, MAP_SIZE } } };
 	if (geteuid() != 0) {
-		user_policy(&l.config);
-		if (user_enter(&l) < 0)
-			return 1;
+		log_error("only root starts this; postern-user starts the engine of an ordinary user");
+		return 2;
 	}
 	r = fd_devs_read(&l.devs);
 	if (r < 0)

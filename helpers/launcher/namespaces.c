@@ -30,8 +30,8 @@
 #include "../base/text.h"
 #include "launcher.h"
 
-/* Runs make() in a child of ours and gives back the fds that it returns (at most 4, n of them). The child's own errors are
- * its log lines. */
+/* Runs make() in a child of ours and gives back the fds that it returns (at most 4, n of them). The child's own errors
+ * are its log lines. */
 static int in_child(struct launcher *l, int (*make)(struct launcher *l, int *fds), int *ret, size_t n)
 {
 	struct iovec byte = { &(char){ 0 }, 1 };
@@ -93,8 +93,8 @@ static int make_userns(const char *uid_map, const char *gid_map)
 	return r < 0 ? r : fd;
 }
 
-/* The range namespace above a process of a container that an earlier launcher of this engine started, so that the new helpers
- * keep their rights over it; -ENOENT when there is none. */
+/* The range namespace above a process of a container that an earlier launcher of this engine started, so that the new
+ * helpers keep their rights over it; -ENOENT when there is none. */
 static int range_above(pid_t pid)
 {
 	_cleanup_close_ int host = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC), ns = -EBADF;
@@ -119,13 +119,10 @@ static int range_above(pid_t pid)
 
 static int range_recover(struct launcher *l)
 {
-	bool monitors = l->absent & 1u << HELPER_CGROUP;
-	DIR *d = monitors ? NULL : fd_opendir(l->cgroups.all[V2].dir);
+	DIR *d = l->cgroups.n ? fd_opendir(l->cgroups.all[V2].dir) : NULL;
 	int found = -ENOENT;
 
-	if (!d)
-		return monitors ? monitors_each(l->monitors_dir, range_above) : -errno;
-	for (struct dirent *e; found < 0 && (e = fd_readdir(d));) {
+	for (struct dirent *e; d && found < 0 && (e = fd_readdir(d));) {
 		char path[300], *text, *save = NULL;
 		_cleanup_close_ int procs = -EBADF;
 
@@ -143,7 +140,8 @@ static int range_recover(struct launcher *l)
 		}
 		free(text);
 	}
-	closedir(d);
+	if (d)
+		closedir(d);
 	return found;
 }
 
@@ -154,13 +152,14 @@ static void write_map(const struct launcher *l, const uint32_t *offsets, size_t 
 	uint32_t first = p->range_first;
 	size_t at;
 
-	/* A user's engine has one range, which lies elsewhere inside (user.c). */
+	/* A user's engine has one range, which lies elsewhere inside (helpers/user). */
 	if (p->ids_shared)
 		at = policy_map_format(p, first, 0, map);
 	else
 		at = (size_t)snprintf(map, size, "%u %u %u\n", first, first, p->range_last - first + 1);
 	for (size_t i = 0; i < n && l->ids.count; i++)
-		at += (size_t)snprintf(map + at, size - at, "%u %u 1\n", engine_id(l, offsets[i]), engine_id(l, offsets[i]));
+		at += (size_t)snprintf(map + at, size - at, "%u %u 1\n", engine_id(l, offsets[i]),
+				       engine_id(l, offsets[i]));
 }
 
 static int range_create(struct launcher *l)
@@ -168,7 +167,7 @@ static int range_create(struct launcher *l)
 	static const uint32_t uids[] = { HELPER_IDMAP, HELPER_NETNS, HELPER_SPAWN, IDS_OWNER };
 	static const uint32_t gids[] = { HELPER_IDMAP, HELPER_NETNS, HELPER_SPAWN, IDS_OWNER, IDS_CGROUP_GID };
 	char uid_map[POLICY_MAP_TEXT + 256], gid_map[POLICY_MAP_TEXT + 256];
-	int found = range_recover(l);
+	int found = l->range_ns >= 0 ? l->range_ns : range_recover(l);
 
 	if (found >= 0) {
 		log_info("containers of an earlier launcher are running: their range namespace is used on");
@@ -196,7 +195,8 @@ static int bind_into(const char *root, const char *source, const char *path, boo
 static bool covered(const struct policy_lookup *p, uint32_t i)
 {
 	for (uint32_t k = 0; k < p->npaths; k++)
-		if (k != i && strcmp(p->paths[k].path, p->paths[i].path) != 0 && path_below(p->paths[i].path, p->paths[k].path))
+		if (k != i && strcmp(p->paths[k].path, p->paths[i].path) != 0 &&
+		    path_below(p->paths[i].path, p->paths[k].path))
 			return true;
 	return false;
 }
@@ -207,7 +207,8 @@ static int files_create(struct launcher *l, int *fds)
 	char root[PATH_SIZE + 16], store[PATH_SIZE + 16];
 	int r = 0, ns;
 
-	snprintf(root, sizeof(root), "%s/monitors", l->config.run); /* any directory that is there: hidden in this namespace only */
+	/* Any directory that is there: it is hidden in this namespace only. */
+	snprintf(root, sizeof(root), "%s/monitors", l->config.run);
 	snprintf(store, sizeof(store), "%s/store/tree", l->config.data);
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return -errno;

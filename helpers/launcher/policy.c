@@ -1,7 +1,8 @@
 /* policy.c - root's policy: opened and owned here, compiled by postern-policy without a privilege, checked, handed out.
  *
- * What comes back is one fixed struct. The engine's own facts in it are written again here, and the rest must be within the bounds
- * that nothing may leave whatever the file says: a flaw of the parser must not turn into a path or an id that root acts on. */
+ * What comes back is one fixed struct. The engine's own facts in it are written again here, and the rest must be within
+ * the bounds that nothing may leave whatever the file says: a flaw of the parser must not turn into a path or an id
+ * that root acts on. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -42,7 +43,8 @@ static int put_facts(const struct launcher *l, struct policy *p)
 	memcpy(c->map, l->ids.map, sizeof(c->map));
 	c->ids_shared = l->ids.user;
 	if (l->ids.user) /* whose files are bound is the kernel's to judge: nothing is shown otherwise than it is */
-		p->idmap.owner_uid_first = p->idmap.owner_gid_first = p->lookup.owner_uid_first = p->mount.owner_uid_first = 0;
+		p->idmap.owner_uid_first = p->idmap.owner_gid_first = p->lookup.owner_uid_first =
+			p->mount.owner_uid_first = 0;
 	c->devs = l->devs;
 	r = text_format(c->socket, sizeof(c->socket), "%s/postern.sock", l->config.run);
 	if (r < 0)
@@ -88,7 +90,8 @@ static const char *policy_flaw(const struct policy *p)
 	for (uint32_t i = 0; i < p->lookup.npaths; i++)
 		if (!path_sane(&p->lookup, &p->lookup.paths[i]))
 			return "a bind rule";
-	if (!devices_sane(p->lookup.devices, p->lookup.ndevices) || !devices_sane(p->device.devices, p->device.ndevices))
+	if (!devices_sane(p->lookup.devices, p->lookup.ndevices) ||
+	    !devices_sane(p->device.devices, p->device.ndevices))
 		return "a device rule";
 	if (c->range_first < MAP_SIZE || c->range_last >= FOREIGN_FIRST || c->range_last < c->range_first ||
 	    c->range_last - c->range_first < MAP_SIZE - 1)

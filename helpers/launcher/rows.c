@@ -22,9 +22,12 @@ const struct row rows[] = {
 	/* audit first: nobody acts before it listens */
 	{ HELPER_AUDIT, 0, USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true, .landlock = true,
 	  .fds = { GIVEN(audit_anchors), GIVEN(kmsg) } },
-	/* The id that it maps in its namespaces is 0 then, which takes SETFCAP of whoever makes them; in there it is gone. */
-	{ HELPER_SEAL, 0, USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true, .caps_one_id = CAP_BIT(CAP_SETFCAP) },
-	{ HELPER_MOUNT, CAP_BIT(CAP_SYS_ADMIN), USERNS_HOST, MNTNS_FILES, .no_new_privs = true, .seccomp = true, .landlock = true,
+	/* The id that it maps in its namespaces is 0 then, which takes SETFCAP of whoever makes them; in there it is
+	 * gone. */
+	{ HELPER_SEAL, 0, USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true,
+	  .caps_one_id = CAP_BIT(CAP_SETFCAP) },
+	{ HELPER_MOUNT, CAP_BIT(CAP_SYS_ADMIN), USERNS_HOST, MNTNS_FILES, .no_new_privs = true, .seccomp = true,
+	  .landlock = true,
 	  .fds = { GIVEN(lookup_mount[1]), GIVEN(idmap_mount[1]), GIVEN(mount_seal[0]), GIVEN(store_in_files) } },
 	{ HELPER_LOOKUP, CAP_BIT(CAP_DAC_READ_SEARCH), USERNS_HOST, MNTNS_FILES, .no_new_privs = true, .seccomp = true,
 	  .landlock = true, .fds = { GIVEN(lookup_mount[0]), GIVEN(proc) } },
@@ -35,7 +38,8 @@ const struct row rows[] = {
 	{ HELPER_CGROUP, 0, USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true, .landlock = true,
 	  .fds = { GIVEN(cgroups.all[V2].dir) } },
 	{ HELPER_DEVICE, CAP_BIT(CAP_BPF) | CAP_BIT(CAP_NET_ADMIN), USERNS_HOST, MNTNS_HOST, .no_new_privs = true,
-	  .seccomp = true, .landlock = true, .fds = { GIVEN(device_box[0]), GIVEN(device_box[1]), GIVEN(cgroups.all[V2].dir) } },
+	  .seccomp = true, .landlock = true,
+	  .fds = { GIVEN(device_box[0]), GIVEN(device_box[1]), GIVEN(cgroups.all[V2].dir) } },
 	{ HELPER_SPAWN, 0, USERNS_RANGE, MNTNS_SPAWN, .owner_euid = true, .in_spawn_cgroup = true,
 	  .fds = { GIVEN(monitors_dir), GIVEN(range_ns) } },
 	{ HELPER_LAYER, LAYER_CAPS, USERNS_STORE, MNTNS_HOST, .no_new_privs = true, .seccomp = true, .landlock = true,

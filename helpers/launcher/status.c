@@ -1,4 +1,5 @@
-/* status.c - RUN/helpers.json: which process is which, for `postern helpers`, which reads everything else from the kernel. */
+/* status.c - RUN/helpers.json: which process is which, for `postern helpers`, which reads everything else from the
+ * kernel. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,15 +13,16 @@
 /* Names and numbers of our own: nothing needs escaping. */
 static void describe(FILE *f, const struct launcher *l, const struct child *c)
 {
-	static const char *const userns[] = { [USERNS_HOST] = "host", [USERNS_RANGE] = "range", [USERNS_STORE] = "store" };
+	static const char *const userns[] = { "host", "range", "store" }; /* enum userns */
 	static const char *const word[] = { "false", "true" };
 	const struct row *row = c->row;
+	uint32_t uid = row->userns == USERNS_STORE ? l->ids.store_first : engine_id(l, row->id);
 
-	fprintf(f, ",\n  {\"name\":\"%s\",\"pid\":%d,\"restarts\":%u,\"row_uid\":%u,\"row_userns\":\"%s\",\"row_caps\":\"%llx\",",
-		helper_name(row->id), c->pid, c->restarts, row->userns == USERNS_STORE ? l->ids.store_first : engine_id(l, row->id),
-		userns[row->userns], (unsigned long long)row->caps);
-	fprintf(f, "\"row_no_new_privs\":%s,\"row_seccomp\":%s,\"landlock\":%s}", word[row->no_new_privs], word[row->seccomp],
-		word[row->landlock]);
+	fprintf(f, ",\n  {\"name\":\"%s\",\"pid\":%d,\"restarts\":%u,\"row_uid\":%u,", helper_name(row->id), c->pid,
+		c->restarts, uid);
+	fprintf(f, "\"row_userns\":\"%s\",\"row_caps\":\"%llx\",", userns[row->userns], (unsigned long long)row->caps);
+	fprintf(f, "\"row_no_new_privs\":%s,\"row_seccomp\":%s,\"landlock\":%s}", word[row->no_new_privs],
+		word[row->seccomp], word[row->landlock]);
 }
 
 static void write_all(FILE *f, const struct launcher *l)

@@ -1,8 +1,8 @@
 /* supervise.c - starts all, starts again what ends, stops all.
  *
- * A restart never amplifies: rights live in the keep memfds; failures back off and end the engine when they go on. When audit
- * ends, every helper is ended too: none acts unrecorded. When the controller ends its channels end, and with them the
- * helpers; containers and their monitors live on in any case. */
+ * A restart never amplifies: rights live in the keep memfds; failures back off and end the engine when they go on. When
+ * audit ends, every helper is ended too: none acts unrecorded. When the controller ends its channels end, and with them
+ * the helpers; containers and their monitors live on in any case. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -81,7 +81,8 @@ static void child_ended(struct launcher *l, struct child *c, int status)
 	if (l->stopping)
 		return;
 	c->restarts++;
-	/* That we ended it is not its failure; that the controller ended its channel counts, or it could do so for ever. */
+	/* That we ended it is not its failure; that the controller ended its channel counts, or it could do so for
+	 * ever. */
 	if (!c->excused)
 		note_failure(c, clock_ns());
 	c->excused = false;
@@ -89,7 +90,8 @@ static void child_ended(struct launcher *l, struct child *c, int status)
 		log_warn("%s was ended by signal %d: starting it again", name, WTERMSIG(status));
 	else if (WEXITSTATUS(status))
 		log_warn("%s exited with status %d: starting it again", name, WEXITSTATUS(status));
-	/* Nobody acts unrecorded. And a controller's channels are ended for certain: a copy of them may have been passed on. */
+	/* Nobody acts unrecorded. And a controller's channels are ended for certain: a copy of them may have been
+	 * passed on. */
 	if (c->row->id == HELPER_AUDIT)
 		log_warn("audit has ended: all helpers are ended with it");
 	for (unsigned i = 0; i < HELPER_COUNT; i++)
@@ -111,7 +113,8 @@ static void reap(struct launcher *l)
 				child_ended(l, &l->children[i], status);
 }
 
-/* Starts what is due, in the order of the rows. Returns ms to the next one that is not, or -1; -2: the engine has failed. */
+/* Starts what is due, in the order of the rows. Returns ms to the next one that is not, or -1; -2: the engine has
+ * failed. */
 static int start_due(struct launcher *l)
 {
 	uint64_t now = clock_ns();

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/../lib.sh"
 [ -n "${POSTERN_SOCKET:-}" ] || exec "$top/tests/with-engine" bash "$0" "$@"
 
-is_users && [ "$engine" = rootless ] && POSTERN_IDS=$((POSTERN_SUBS + 65512)) # user.c
+is_users && [ "$engine" = rootless ] && POSTERN_IDS=$((POSTERN_SUBS + 65512)) # helpers/user/ids.c
 export layer_uid=${POSTERN_UID:-2147352576}
 set_of() { ps -eo ruid,args | awk -v i="$POSTERN_IDS" -v l="$layer_uid" '(($1 >= i && $1 < i + 24) || $1 == l) && /postern/ && !/defunct/ && !/launcher/' | sort | uniq -c; }
 export -f set_of

@@ -9,11 +9,12 @@ base=$(mktemp -d /var/tmp/postern-test.XXXXXX) cgroup=postern-test-policy-$$/a/b
 trap 'rm -rf "$base"' EXIT
 real=${POSTERN_PROGRAMS:-$bin} root=0 files="7 8 9 10 11"
 compiler=$((ids + 14)) # and as it sees itself:
-own=$compiler
+own=$compiler launcher=postern-launcher
 if is_users; then
+	launcher=postern-user
 	chown "$POSTERN_USER:" "$base"
 	root=65534 files=7 # of the namespace: root of the host's; passwd and the like name ids of the host's
-	compiler=$((POSTERN_SUBS + 65512 + 14)) own=$((65536 + 14)) # user.c
+	compiler=$((POSTERN_SUBS + 65512 + 14)) own=$((65536 + 14)) # helpers/user/ids.c
 	[ "$engine" = rootless ] || own=0
 fi
 v2=$(awk '/ - cgroup2 /{print $5; exit}' /proc/self/mountinfo)
@@ -22,7 +23,7 @@ mkdir "$programs"
 for p in "$real"/*; do ln -s "$p" "$programs/"; done
 start() { # [OPTION]...
 	is_users && set -- "$@" --run "$POSTERN_BASE/home/run2" || set -- "$@" --run "$base/run" --cgroup "$cgroup" --ids $ids
-	timeout -s TERM "${seconds:-20}" "$bin/postern-launcher" --data "$base/data" --policy "$file" --bin "$programs" "$@"
+	timeout -s TERM "${seconds:-20}" "$bin/$launcher" --data "$base/data" --policy "$file" --bin "$programs" "$@"
 }
 as_compiler() { rm -f "$programs/postern-policy"; cp "$1" "$programs/postern-policy"; }
 

@@ -17,7 +17,7 @@ device 9 9 1000 8000001000 1 2 host
 spawn 10 20 0 0 0 0 range"
 one=; setfcap=0
 if is_users; then
-	# Of the host's view: ids are the user's subordinate ones (helpers/launcher/user.c), or all the user's own.
+	# Of the host's view: ids are the user's subordinate ones (helpers/user/ids.c), or all the user's own.
 	skip "rows of cgroup and device" "the kernel gives users neither cgroups that are not delegated nor BPF"
 	rows=$(grep -Ev '^(cgroup|device) ' <<<"$rows")
 	POSTERN_IDS=$((POSTERN_SUBS + 65512))

@@ -8,7 +8,7 @@ home=$(mktemp -d /var/tmp/postern-users.XXXXXX); chmod 755 "$home"
 image=$top/build/images/busybox.tar
 end() {
 	for u in ptesta ptestb; do
-		as $u "$bin/postern-launcher" --purge 2>/dev/null
+		as $u "$bin/postern-user" --purge 2>/dev/null
 		userdel -f $u 2>/dev/null
 	done
 	rm -rf "$home"
@@ -51,9 +51,9 @@ for u in ptesta ptestb; do
 	as $u "$bin/postern" rm -f keeps >/dev/null 2>&1; as $u "$bin/postern" system stop
 	run=$home/$u/run/postern; [ $u = ptesta ] || run=/tmp/postern-1561
 	rm -f "$run/userns" # else it may go into the namespace of the one before, which takes no map
-	unshare --net strace -f -qq -u $u -e trace=execve -o "$home/trace-$u" env -i PATH="$PATH" HOME="$home/$u" "$bin/postern-launcher" \
+	unshare --net strace -f -qq -u $u -e trace=execve -o "$home/trace-$u" env -i PATH="$PATH" HOME="$home/$u" "$bin/postern-user" \
 		--run "$run" >/dev/null 2>&1 &
-	until_true 200 as $u "$bin/postern" -H "$run/postern.sock" version
+	until_true 200 test -S "$run/postern.sock" # asking would start another
 	as $u "$bin/postern" -H "$run/postern.sock" run --rm busybox true >/dev/null 2>&1
 	as $u "$bin/postern" -H "$run/postern.sock" system stop
 	wait $!

@@ -1,13 +1,16 @@
-/* monitors.c - the containers of an engine without cgroups, found by the sockets of their monitors.
+/* monitors.c - the containers of a user's engine, found by the sockets of their monitors.
  *
- * Only spawn's uid can make a socket in that directory; the kernel says which process listens there (SO_PEERCRED, unix(7)). */
+ * Only spawn's uid can make a socket in that directory; the kernel says which process listens there (SO_PEERCRED,
+ * unix(7)). Cgroups, by which root's engine finds them, may not be there, or be others than they were. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -16,7 +19,7 @@
 #include "../base/fd.h"
 #include "../base/sys.h"
 #include "../base/text.h"
-#include "launcher.h"
+#include "user.h"
 
 /* The process behind a socket, 0 when there is none. */
 static pid_t listener(int dir, const char *name)
@@ -32,9 +35,11 @@ static pid_t listener(int dir, const char *name)
 	return cred.pid;
 }
 
-int monitors_each(int dir, int (*each)(pid_t monitor))
+/* each(pid) for every living monitor until one call returns something else than -ENOENT, which is returned. */
+static int monitors_each(int run_dir, int (*each)(pid_t monitor))
 {
-	DIR *d = fd_opendir(dir);
+	_cleanup_close_ int dir = openat(run_dir, "monitors", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = dir < 0 ? NULL : fd_opendir(dir);
 	int r = -ENOENT;
 
 	if (!d)
@@ -47,6 +52,32 @@ int monitors_each(int dir, int (*each)(pid_t monitor))
 	}
 	closedir(d);
 	return r;
+}
+
+/* The namespace right below ours that a monitor lives in or below. */
+static int range_above(pid_t pid)
+{
+	_cleanup_close_ int own = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC), ns = -EBADF;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	ns = open(path, O_RDONLY | O_CLOEXEC);
+	while (ns >= 0 && own >= 0) {
+		int up = ioctl(ns, NS_GET_PARENT);
+
+		if (up >= 0 && fd_same(up, own)) {
+			close_fd(up);
+			return TAKE_FD(ns);
+		}
+		close_fd(ns);
+		ns = up;
+	}
+	return -ENOENT;
+}
+
+int monitors_range(int run_dir)
+{
+	return monitors_each(run_dir, range_above);
 }
 
 /* By pidfd, and only while it still is the monitor's child: the number may be another's by now. */
@@ -88,13 +119,7 @@ static int kill_one(pid_t monitor)
 	return -ENOENT; /* the next */
 }
 
-void monitors_kill(struct launcher *l)
+void monitors_kill(int run_dir)
 {
-	char path[PATH_SIZE + 16];
-	_cleanup_close_ int dir = -EBADF;
-
-	snprintf(path, sizeof(path), "%s/monitors", l->config.run);
-	dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir >= 0)
-		monitors_each(dir, kill_one);
+	monitors_each(run_dir, kill_one);
 }

@@ -1,0 +1,180 @@
+/* main.c - postern-user: what an ordinary user starts. Works out where that user's engine lives, checks the places,
+ * enters a user namespace as its root and runs postern-launcher there, which then goes on as it does for root. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../base/cleanup.h"
+#include "../base/fd.h"
+#include "../base/log.h"
+#include "../base/text.h"
+#include "user.h"
+
+static const char usage[] =
+	"Usage: postern-user [options]\n"
+	"Starts the engine of an ordinary user. Nothing of it is installed by root or runs as root.\n"
+	"  --data DIR        images, containers, state, audit log ($XDG_DATA_HOME/postern, ~/.local/share/postern)\n"
+	"  --run DIR         socket, status ($XDG_RUNTIME_DIR/postern, /tmp/postern-UID)\n"
+	"  --policy FILE     ($XDG_CONFIG_HOME/postern/policy.json, or the one that comes with the programs;\n"
+	"                    /etc/postern/user.json takes the place of any when root has written it)\n"
+	"  --bin DIR         programs (the directory of this one)\n"
+	"  --log FILE        messages of all programs (standard error)\n"
+	"  --daemon          go to the background\n"
+	"  --single-id       map no subordinate ids, though there are some\n"
+	"  --purge           end what runs and remove data and status for good; do not start\n";
+
+enum { ARGS_MAX = 24, PROGRAM_MAX = 64 << 20 };
+enum { EXIT_USAGE = 2, EXIT_CANNOT = 3 /* an engine cannot be here; it said why */ };
+
+static int parse(int argc, char **argv, struct config *c)
+{
+	static const struct option options[] = {
+		{ "data", 1, NULL, 'd' }, { "run", 1, NULL, 'r' }, { "policy", 1, NULL, 'p' }, { "bin", 1, NULL, 'b' },
+		{ "log", 1, NULL, 'l' }, { "daemon", 0, NULL, 'D' }, { "purge", 0, NULL, 'P' },
+		{ "single-id", 0, NULL, 's' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 },
+	};
+	int o, r = 0;
+
+	while (r == 0 && (o = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (o) {
+		case 'd': r = text_copy(c->data, sizeof(c->data), optarg); break;
+		case 'r': r = text_copy(c->run, sizeof(c->run), optarg); break;
+		case 'p': r = text_copy(c->policy, sizeof(c->policy), optarg); break;
+		case 'b': r = text_copy(c->bin, sizeof(c->bin), optarg); break;
+		case 'l': r = text_copy(c->log, sizeof(c->log), optarg); break;
+		case 'D': c->daemon = true; break;
+		case 's': c->single_id = true; break;
+		case 'P': c->purge = true; break;
+		case 'h': fputs(usage, stdout); exit(0);
+		default: r = -EINVAL;
+		}
+	}
+	if (r == 0 && optind != argc)
+		r = -EINVAL;
+	if (r == 0 && (!path_valid(c->data, strlen(c->data)) || !path_valid(c->run, strlen(c->run)))) {
+		fprintf(stderr, "postern-user: --data and --run are absolute paths\n");
+		r = -EINVAL;
+	}
+	return r;
+}
+
+struct args {
+	unsigned n;
+	char *v[ARGS_MAX + 1];
+};
+
+static void __attribute__((format(printf, 2, 3))) add(struct args *a, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (a->n < ARGS_MAX && vasprintf(&a->v[a->n], format, args) > 0)
+		a->n++;
+	va_end(args);
+}
+
+/* All that the launcher would otherwise take from where root's engine lives. */
+static void make_args(const struct config *c, const struct ids *ids, int range_ns, struct args *a)
+{
+	char map[POLICY_MAP_TEXT] = "";
+	size_t at = 0;
+
+	for (unsigned i = 0; i < ids->nmap; i++)
+		at += (size_t)snprintf(map + at, sizeof(map) - at, "%s%u:%u", i ? "," : "", ids->map[i].first,
+				       ids->map[i].count);
+	add(a, "postern-launcher");
+	add(a, "--data=%s", c->data);
+	add(a, "--run=%s", c->run);
+	add(a, "--policy=%s", c->policy);
+	add(a, "--bin=%s", c->bin);
+	add(a, "--ids=%u", ids->single ? 0 : OWN_FIRST);
+	add(a, "--ranges=%u-%u", RANGE_FIRST, RANGE_FIRST + MAP_SIZE - 1);
+	add(a, "--user-map=%s", map);
+	add(a, "--absent=cgroup,device");
+	if (range_ns >= 0)
+		add(a, "--range-ns=%d", range_ns);
+	if (c->log[0])
+		add(a, "--log=%s", c->log);
+	if (c->daemon)
+		add(a, "--daemon");
+	if (c->purge)
+		add(a, "--purge");
+}
+
+/* The launcher, to be executed: root's file as it is, else a sealed copy, since its owner is the containers' root. */
+static int open_launcher(const struct config *c)
+{
+	_cleanup_close_ int file = -EBADF;
+	_cleanup_free_ char *text = NULL;
+	char path[PATH_SIZE + 32];
+	struct stat st;
+	size_t n;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/postern-launcher", c->bin);
+	file = open(path, O_RDONLY | O_CLOEXEC);
+	if (file < 0 || fstat(file, &st) < 0) {
+		r = -errno;
+		log_error("%s: %s", path, strerror(-r));
+		return r;
+	}
+	if (st.st_uid == 0 && !(st.st_mode & 022))
+		return TAKE_FD(file);
+	r = fd_read_all(file, PROGRAM_MAX, &text, &n);
+	return r < 0 ? r : memfd_sealed("postern-launcher", text, n);
+}
+
+/* Everything that needs the user's own rights on the host, then everything that needs those in the namespace. */
+static int run(struct config *c)
+{
+	_cleanup_close_ int launcher = -EBADF;
+	struct args args = { 0 };
+	struct ids ids;
+	int r, run_dir, range_ns;
+
+	if (c->purge && access(c->run, F_OK) < 0 && access(c->data, F_OK) < 0)
+		return 0;
+	places_policy(c);
+	r = places_take(c, &run_dir);
+	if (r == 0)
+		r = launcher = open_launcher(c);
+	if (r >= 0)
+		r = ids_find(c->single_id, &ids);
+	if (r == 0)
+		r = enter(&ids, run_dir);
+	if (r < 0)
+		return r;
+	if (c->purge)
+		monitors_kill(run_dir);
+	range_ns = monitors_range(run_dir);
+	if (range_ns >= 0)
+		fcntl(range_ns, F_SETFD, 0);
+	make_args(c, &ids, range_ns, &args);
+	fexecve(launcher, args.v, environ);
+	log_error("postern-launcher: %s", strerror(errno));
+	return -errno;
+}
+
+int main(int argc, char **argv)
+{
+	static struct config c;
+
+	log_init("postern-user", LOG_LEVEL_INFO);
+	if (geteuid() == 0) {
+		log_error("root starts postern-launcher; this is for ordinary users");
+		return EXIT_USAGE;
+	}
+	if (places_default(&c) < 0)
+		return EXIT_CANNOT;
+	if (parse(argc, argv, &c) < 0) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	return run(&c) < 0 ? EXIT_CANNOT : 0;
+}
