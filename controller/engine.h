@@ -27,6 +27,7 @@ struct engine {
 	const char *state_path; /* the same as a path, to be shown */
 	const char *data_root; /* DATA as shown in info */
 	const char *socket_path;
+	const char *policy_path; /* of root's file, to be shown */
 	uint64_t next_api_id;
 };
 

@@ -1,7 +1,7 @@
 /* main.c - posternd, the controller: API, state and the scheduling of helper calls, without any privilege.
  *
  * Fds: 3 control socket of the launcher (each helper's channel comes over it), 4 the listening socket of the API, 5
- * policy, 6 the state directory. One thread and one loop. After setup it cannot execute anything, open no socket, and
+ * policy, 6 the state directory, 7 and 8 the second and the read-only socket where there are. One thread and one loop. After setup it cannot execute anything, open no socket, and
  * no file but below its state directory (and a few that describe the host). Containers do not end with it. */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,6 +44,7 @@ struct posternd {
 	uv_signal_t term, interrupt;
 	int status;
 	bool ending;
+	bool listens[SOCKET_COUNT]; /* FD_OWN, ... are sockets that the engine has beside the main one */
 };
 
 /* Beside the base list of sandbox.c. No execve, no ptrace, no socket, no kill, no clone: the thread pool of libuv is
@@ -87,6 +88,8 @@ static int parse(int argc, char **argv, struct engine *e)
 			e->data_root = v;
 		else if ((v = option(argv[i], "--socket")))
 			e->socket_path = v;
+		else if ((v = option(argv[i], "--policy")))
+			e->policy_path = v;
 		else
 			return -EINVAL;
 	}
@@ -161,6 +164,16 @@ static void on_signal(uv_signal_t *s, int number)
 		uv_stop(p->e.loop);
 }
 
+static int listen_all(struct posternd *p)
+{
+	int r = http_listen(&p->e, FD_LISTEN);
+
+	for (int i = SOCKET_MAIN + 1; r == 0 && i < SOCKET_COUNT; i++)
+		if (p->listens[i])
+			r = http_listen(&p->e, FD_OWN + i - (SOCKET_MAIN + 1));
+	return r;
+}
+
 static void start_task(void *arg)
 {
 	struct posternd *p = arg;
@@ -174,7 +187,7 @@ static void start_task(void *arg)
 	if (r == 0 && !p->ending)
 		r = containers_recover(&p->e, &err);
 	if (r == 0 && !p->ending) {
-		r = http_listen(&p->e, FD_LISTEN);
+		r = listen_all(p);
 		if (r < 0)
 			err_set(&err, 500, "cannot listen: %s", strerror(-r));
 	}
@@ -244,9 +257,12 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (parse(argc, argv, &p.e) < 0) {
 		fprintf(stderr,
-			"usage (by postern-launcher only): posternd --state=PATH --data-root=PATH --socket=PATH\n");
+			"usage (by postern-launcher only): posternd --state=PATH --data-root=PATH --socket=PATH "
+			"--policy=PATH\n");
 		return 2;
 	}
+	for (int i = SOCKET_MAIN + 1; i < SOCKET_COUNT; i++)
+		p.listens[i] = fcntl(FD_OWN + i - (SOCKET_MAIN + 1), F_GETFD) >= 0;
 	raise_limits();
 	r = sandbox_start(/* keep_privs= */ false);
 	if (r < 0)

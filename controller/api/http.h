@@ -20,6 +20,7 @@ struct http_request;
 struct http_stream;
 
 /* --- serving ----------------------------------------------------------------------------------------------- */
+/* For each listening socket, SOCKET_COUNT at most. */
 int http_listen(struct engine *e, int listening_fd);
 void http_stop(struct engine *e);
 
@@ -88,7 +89,7 @@ struct route {
 };
 
 /* Each file of routes ends with an array; api/routes.c lists them all. */
-extern const struct route system_routes[], image_routes[], container_routes[], volume_routes[];
-extern const size_t n_system_routes, n_image_routes, n_container_routes, n_volume_routes;
+extern const struct route system_routes[], image_routes[], container_routes[], volume_routes[], df_routes[];
+extern const size_t n_system_routes, n_image_routes, n_container_routes, n_volume_routes, n_df_routes;
 
 #endif

@@ -44,7 +44,7 @@ static void on_sweep_closed(uv_handle_t *h)
 
 static void server_check(struct http_server *s)
 {
-	if (s->stopping && !s->listening && s->nconns == 0)
+	if (s->stopping && s->nlisteners == 0 && s->nconns == 0)
 		uv_close((uv_handle_t *)&s->sweep, on_sweep_closed);
 }
 
@@ -473,19 +473,23 @@ static struct http_server *server_create(struct engine *e)
 int http_listen(struct engine *e, int listening_fd)
 {
 	struct http_server *s = e->http ? e->http : server_create(e);
+	uv_pipe_t *p;
 	int r;
 
 	if (!s)
 		return -ENOMEM;
-	r = uv_pipe_init(e->loop, &s->listener, /* ipc= */ 0);
+	if (s->nlisteners == SOCKET_COUNT)
+		return -EMFILE;
+	p = &s->listeners[s->nlisteners];
+	r = uv_pipe_init(e->loop, p, /* ipc= */ 0);
 	if (r < 0)
 		return r;
-	s->listening = true;
-	s->listener.data = s;
-	r = uv_pipe_open(&s->listener, listening_fd);
+	s->nlisteners++;
+	p->data = s;
+	r = uv_pipe_open(p, listening_fd);
 	if (r < 0)
 		return r;
-	return uv_listen((uv_stream_t *)&s->listener, 512, on_connection);
+	return uv_listen((uv_stream_t *)p, 512, on_connection);
 }
 
 int http_serve(struct engine *e, int fd)
@@ -508,7 +512,7 @@ static void on_listener_closed(uv_handle_t *h)
 {
 	struct http_server *s = h->data;
 
-	s->listening = false;
+	s->nlisteners--;
 	server_check(s);
 }
 
@@ -527,8 +531,7 @@ void http_stop(struct engine *e)
 		else
 			conn_close(c);
 	}
-	if (s->listening)
-		uv_close((uv_handle_t *)&s->listener, on_listener_closed);
-	else
-		server_check(s);
+	for (unsigned i = 0; i < s->nlisteners; i++)
+		uv_close((uv_handle_t *)&s->listeners[i], on_listener_closed);
+	server_check(s);
 }

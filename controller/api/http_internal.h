@@ -12,6 +12,7 @@
 #include <time.h>
 #include <uv.h>
 
+#include "../../helpers/base/peer.h"
 #include "../engine.h"
 #include "../task.h"
 #include "http.h"
@@ -43,7 +44,7 @@ struct conn {
 	size_t queued; /* bytes that the socket has not taken yet */
 	size_t drained;
 	uint32_t rights; /* enum op_rights, once proven */
-	uid_t uid;
+	struct peer peer; /* once proven */
 	bool proven;
 	bool reading, eof; /* eof: the client has ended its output */
 	bool gone; /* nobody is there any more */
@@ -52,11 +53,11 @@ struct conn {
 
 struct http_server {
 	struct engine *e;
-	uv_pipe_t listener;
+	uv_pipe_t listeners[SOCKET_COUNT];
 	uv_timer_t sweep;
 	struct conn *conns;
 	unsigned nconns, nopen; /* nopen: those that are not being closed */
-	bool listening; /* listener is a handle */
+	unsigned nlisteners; /* those of them that are handles, from the first on */
 	bool stopping;
 	char *spare; /* one input buffer kept warm */
 	struct system_facts *facts; /* routes_system.c */

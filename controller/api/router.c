@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../helpers/base/peer.h"
 #include "../../helpers/base/policy.h"
 #include "http_internal.h"
 
@@ -140,28 +139,39 @@ static int check_version(struct http_request *r, struct err *err)
 	return 0;
 }
 
-static int check_rights(struct http_request *r, enum op_rights need, struct err *err)
+/* What is missing, and who can grant it. */
+static int lacks(const struct http_request *r, const struct route *route, struct err *err)
+{
+	const struct conn *c = r->conn;
+	const struct engine *e = c->server->e;
+
+	if (c->peer.socket == SOCKET_READ && route->rights > RIGHTS_READ && c->rights == RIGHTS_READ)
+		return err_set(err, 403,
+			       "permission denied: %s %s takes the right \"%s\", and whoever comes through this socket may read "
+			       "at most; the engine's other socket is %s", route->method, route->path,
+			       op_rights_name(route->rights), e->policy->sockets[SOCKET_MAIN]);
+	return err_set(err, 403,
+		       "permission denied: %s %s takes the right \"%s\", and user id %u has %s%s%s on this engine; %s can grant it "
+		       "in the section \"users\" of %s", route->method, route->path, op_rights_name(route->rights), c->peer.uid,
+		       c->rights ? "\"" : "", c->rights ? op_rights_name(c->rights) : "none", c->rights ? "\"" : "",
+		       e->policy->ids_shared ? "who runs this engine" : "root", e->policy_path ? e->policy_path : "the policy");
+}
+
+static int check_rights(struct http_request *r, const struct route *route, struct err *err)
 {
 	struct conn *c = r->conn;
 	struct engine *e = c->server->e;
-	struct peer peer;
 	uv_os_fd_t fd;
 
-	if (need == RIGHTS_NONE)
+	if (route->rights == RIGHTS_NONE)
 		return 0;
 	if (!c->proven) {
-		if (uv_fileno((const uv_handle_t *)&c->pipe, &fd) < 0 || peer_prove(fd, e->policy->socket, &peer) < 0)
+		if (uv_fileno((const uv_handle_t *)&c->pipe, &fd) < 0 || peer_prove(fd, e->policy->sockets, &c->peer) < 0)
 			return err_set(err, 403, "permission denied: the client of this connection cannot be proven");
-		c->rights = policy_rights(e->policy, &peer, NULL);
-		c->uid = peer.uid;
+		c->rights = policy_rights(e->policy, &c->peer, NULL);
 		c->proven = true;
 	}
-	if (c->rights >= need)
-		return 0;
-	return err_set(err, 403,
-		       "permission denied: user id %u lacks the right \"%s\" on this engine; root grants it in the "
-		       "\"users\" section of the policy",
-		       c->uid, op_rights_name(need));
+	return c->rights >= (uint32_t)route->rights ? 0 : lacks(r, route, err);
 }
 
 static void not_found(const struct http_request *r, struct err *err)
@@ -181,7 +191,7 @@ void router_run(struct http_request *r)
 
 	if (!find(r, &m))
 		not_found(r, &err);
-	else if (check_version(r, &err) == 0 && check_rights(r, m.route->rights, &err) == 0 && take_args(r, &m) < 0)
+	else if (check_version(r, &err) == 0 && check_rights(r, m.route, &err) == 0 && take_args(r, &m) < 0)
 		err_set(&err, 503, "out of memory");
 	if (!err.status && m.route)
 		m.route->run(r);

@@ -6,5 +6,6 @@ const struct route_table route_tables[] = {
 	{ container_routes, &n_container_routes },
 	{ image_routes, &n_image_routes },
 	{ volume_routes, &n_volume_routes },
+	{ df_routes, &n_df_routes },
 };
 const size_t n_route_tables = sizeof(route_tables) / sizeof(route_tables[0]);

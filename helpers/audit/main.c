@@ -176,7 +176,7 @@ static void prove_client(struct ctx *c, int fd, struct rep_audit_intent *rep, ch
 	rep->uid = rep->gid = UINT32_MAX;
 	if (fd < 0)
 		return;
-	e = peer_prove(fd, c->policy->common.socket, &peer);
+	e = peer_prove(fd, c->policy->common.sockets, &peer);
 	if (e < 0) {
 		(void)text_format(text, size, ",\"client\":{\"errno\":%d}", -e);
 		return;

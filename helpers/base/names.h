@@ -54,4 +54,7 @@ enum {
 /* Short name ("idmap") or NULL. */
 const char *helper_name(enum helper_id id);
 
+/* Rights of an API client; each includes those before it. */
+enum op_rights { RIGHTS_NONE, RIGHTS_READ, RIGHTS_RUN, RIGHTS_EXEC, RIGHTS_ADMIN };
+
 #endif

@@ -8,7 +8,7 @@
 
 #include "fd.h"
 
-int peer_prove(int fd, const char *socket_path, struct peer *ret)
+int peer_prove(int fd, const char sockets[SOCKET_COUNT][SOCKET_PATH_SIZE], struct peer *ret)
 {
 	struct pollfd end = { .fd = fd };
 	struct sockaddr_un local = { 0 };
@@ -21,10 +21,14 @@ int peer_prove(int fd, const char *socket_path, struct peer *ret)
 	if (r < 0)
 		return r;
 	/* Only the accepted side of a connection to the engine's socket has that name. Nobody but root can bind it: its
-	 * directory is root's, and no program of ours may make a mount namespace of its own (seccomp). */
+	 * directory is one of root's choice, and no program of ours may make a mount namespace of its own (seccomp). */
 	if (getsockname(fd, (struct sockaddr *)&local, &n) < 0)
 		return -errno;
-	if (local.sun_family != AF_UNIX || strncmp(local.sun_path, socket_path, sizeof(local.sun_path)) != 0)
+	if (local.sun_family != AF_UNIX || !local.sun_path[0])
+		return -EPERM;
+	while (peer.socket < SOCKET_COUNT && strncmp(local.sun_path, sockets[peer.socket], sizeof(local.sun_path)) != 0)
+		peer.socket++;
+	if (peer.socket == SOCKET_COUNT)
 		return -EPERM;
 	n = sizeof(cred);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)

@@ -91,6 +91,10 @@ uint32_t policy_rights(const struct policy_common *p, const struct peer *client,
 			rule = u->rule;
 		}
 	}
+	if (client->socket == SOCKET_READ && rights > RIGHTS_READ) {
+		rights = RIGHTS_READ;
+		rule = "read-only-socket";
+	}
 	if (ret_rule)
 		*ret_rule = rule;
 	return rights;

@@ -44,7 +44,7 @@ struct policy_common {
 	struct fd_devs devs; /* the kernel's own file systems, as the launcher found them */
 	uint32_t nusers;
 	struct policy_user users[POLICY_USERS_MAX]; /* the highest rights of all that match count */
-	char socket[108]; /* the engine's socket: clients are proven against it */
+	char sockets[SOCKET_COUNT][SOCKET_PATH_SIZE]; /* the engine's (peer.h): clients are proven against them; "": none */
 	char build[65]; /* build id of the engine, for records */
 };
 
@@ -207,7 +207,8 @@ void policy_spread_common(struct policy *p);
 
 /* Maps FD_POLICY and checks magic and size. -EINVAL when it is not a part of that size. */
 int policy_map(int fd, size_t size, const void **ret);
-/* enum op_rights of a proven client; *ret_rule (may be NULL) names the rule, "" when none matches. */
+/* enum op_rights of a proven client; *ret_rule (may be NULL) names the rule, "" when none matches, "read-only-socket" when that
+ * allows less. */
 uint32_t policy_rights(const struct policy_common *p, const struct peer *client, const char **ret_rule);
 
 /* An id of the engine's own: of a program (enum helper_id) or IDS_*. */

@@ -68,7 +68,8 @@ static void add_special(struct launcher *l, const struct row *row, struct plan *
 					add_fd(p, l->children[i].audit_peer));
 		break;
 	case HELPER_CONTROLLER:
-		add_arg(p, "--socket=%s", l->policy.controller.socket);
+		add_arg(p, "--socket=%s", l->policy.controller.sockets[SOCKET_MAIN]);
+		add_arg(p, "--policy=%s", l->config.policy);
 		add_arg(p, "--data-root=%s", l->config.data);
 		add_arg(p, "--state=%s/state", l->config.data);
 		break;

@@ -166,16 +166,23 @@ int dirs_lock(struct launcher *l)
 	return 0; /* held open, and so locked, to the end */
 }
 
-int dirs_listen(struct launcher *l)
+static int listen_at(const struct launcher *l, const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un address = { .sun_family = AF_UNIX }, passed = { 0 };
+	_cleanup_close_ int fd = path[0] ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) : -EBADF;
 	struct group *group = l->config.group[0] ? getgrnam(l->config.group) : NULL;
+	socklen_t n;
 
 	if (fd < 0)
-		return -errno;
-	if (text_copy(address.sun_path, sizeof(address.sun_path), l->policy.controller.socket) < 0)
+		return path[0] ? -errno : -EBADF;
+	for (int i = FD_CHANNEL; n = sizeof(passed), i < FD_CHANNEL + l->npassed; i++)
+		if (getsockname(i, (struct sockaddr *)&passed, &n) == 0 && strncmp(passed.sun_path, path, sizeof(passed.sun_path)) == 0)
+			return i;
+	if (text_copy(address.sun_path, sizeof(address.sun_path), path) < 0)
 		return -ENAMETOOLONG;
+	/* What another engine serves is not taken from it. */
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 || errno == EAGAIN)
+		return -EADDRINUSE;
 	if (unlink(address.sun_path) < 0 && errno != ENOENT)
 		return -errno;
 	/* Being able to connect is not a right: the policy's users are. With a group, others do not even get that far.
@@ -184,8 +191,16 @@ int dirs_listen(struct launcher *l)
 	    chmod(address.sun_path, group ? 0660 : 0666) < 0 ||
 	    (group && chown(address.sun_path, 0, group->gr_gid) < 0) || listen(fd, 512) < 0)
 		return -errno;
-	l->listening = TAKE_FD(fd);
-	return 0;
+	return TAKE_FD(fd);
+}
+
+int dirs_listen(struct launcher *l)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < SOCKET_COUNT && (r >= 0 || r == -EBADF); i++)
+		r = l->listening[i] = listen_at(l, l->policy.controller.sockets[i]);
+	return r == -EBADF ? 0 : r;
 }
 
 /* Removes everything below dir, which must not be one that others write to meanwhile. */

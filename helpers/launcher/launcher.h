@@ -18,7 +18,8 @@ enum { PATH_SIZE = 4096 };
 struct config {
 	char data[PATH_SIZE], run[PATH_SIZE], policy[PATH_SIZE], bin[PATH_SIZE], log[PATH_SIZE];
 	char cgroup[256]; /* directory below the root of each hierarchy */
-	char group[64]; /* of the socket; "" for root only by mode, policy decides all the same */
+	char group[64]; /* of the sockets; "" for everyone: policy decides all the same */
+	char sockets[SOCKET_COUNT][SOCKET_PATH_SIZE]; /* those beside the main one; "": none */
 	uint32_t ids_base, range_first, range_last;
 	bool daemon, purge;
 };
@@ -92,10 +93,11 @@ struct launcher {
 	int store_dir; /* host's view */
 	int store_in_files; /* opened in files_mntns */
 	int proc; /* O_PATH of /proc: lookup reads its own mountinfo at start, where it has none */
-	int state_dir, monitors_dir, audit_log, audit_anchors, kmsg, listening;
+	int state_dir, monitors_dir, audit_log, audit_anchors, kmsg, listening[SOCKET_COUNT];
 	int lookup_mount[2], idmap_mount[2], mount_seal[2], device_box[2];
 	int control[2]; /* launcher's end, controller's end */
 	struct child children[HELPER_COUNT];
+	int npassed; /* sockets given to us from FD_CHANNEL on (sd_listen_fds(3)): used when we would make theirs, never removed */
 	bool stopping;
 };
 

@@ -31,7 +31,8 @@ static const char usage[] =
 	"  --cgroup NAME     directory below each cgroup hierarchy (postern)\n"
 	"  --ids FIRST       first of the engine's own 24 uids and gids (60706)\n"
 	"  --ranges A-B      container ids (as the policy says)\n"
-	"  --group NAME      group that may connect to the socket (everyone; the policy decides what they may do)\n"
+	"  --also SOCKET     a second socket, such as /run/docker.sock; --read SOCKET: one that gives no right but to read\n"
+	"  --group NAME      group that may connect to the sockets (everyone; the policy decides what they may do)\n"
 	"  --log FILE        messages of all programs (standard error)\n"
 	"  --daemon          go to the background\n"
 	"  --purge           end what runs and remove data, cgroups and status for good; do not start\n"
@@ -112,7 +113,8 @@ static int parse(int argc, char **argv, struct launcher *l)
 	static const struct option options[] = {
 		{ "data", 1, NULL, 'd' }, { "run", 1, NULL, 'r' }, { "policy", 1, NULL, 'p' }, { "bin", 1, NULL, 'b' },
 		{ "cgroup", 1, NULL, 'c' }, { "ids", 1, NULL, 'i' }, { "ranges", 1, NULL, 'R' },
-		{ "group", 1, NULL, 'g' }, { "log", 1, NULL, 'l' }, { "daemon", 0, NULL, 'D' },
+		{ "group", 1, NULL, 'g' }, { "log", 1, NULL, 'l' },
+		{ "also", 1, NULL, 'A' }, { "read", 1, NULL, 'o' }, { "daemon", 0, NULL, 'D' },
 		{ "purge", 0, NULL, 'P' }, { "user-map", 1, NULL, 'u' }, { "absent", 1, NULL, 'a' },
 		{ "range-ns", 1, NULL, 'n' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 },
 	};
@@ -134,6 +136,8 @@ static int parse(int argc, char **argv, struct launcher *l)
 		case 'b': r = text_copy(c->bin, sizeof(c->bin), optarg); break;
 		case 'c': r = text_copy(c->cgroup, sizeof(c->cgroup), optarg); break;
 		case 'g': r = text_copy(c->group, sizeof(c->group), optarg); break;
+		case 'A': r = text_copy(c->sockets[SOCKET_ALSO], SOCKET_PATH_SIZE, optarg); break;
+		case 'o': r = text_copy(c->sockets[SOCKET_READ], SOCKET_PATH_SIZE, optarg); break;
 		case 'l': r = text_copy(c->log, sizeof(c->log), optarg); break;
 		case 'R': r = parse_ranges(optarg, c); break;
 		case 'i':
@@ -202,7 +206,7 @@ static int children_prepare(struct launcher *l)
 		if (c->policy < 0 && c->policy != -EBADF)
 			return c->policy;
 		if (rows[i].id == HELPER_CONTROLLER) {
-			c->audit = l->listening;
+			c->audit = l->listening[SOCKET_MAIN];
 			c->keep = l->state_dir;
 			continue;
 		}
@@ -305,8 +309,9 @@ static int run(struct launcher *l)
 	r = prepare(l);
 	if (r == 0)
 		r = supervise(l);
-	if (l->listening >= 0)
-		unlink(l->policy.controller.socket);
+	for (unsigned i = 0; i < SOCKET_COUNT; i++)
+		if (l->listening[i] >= FD_CHANNEL + l->npassed)
+			unlink(l->policy.controller.sockets[i]);
 	cgroups_remove(l, /* containers= */ false);
 	return r;
 }
@@ -315,11 +320,13 @@ int main(int argc, char **argv)
 {
 	static struct launcher l = {
 		.ids = { .count = IDS_PER_ENGINE, .store_first = FOREIGN_FIRST, .nmap = 1, .map = { { 0, MAP_SIZE } } },
-		.range_ns = -EBADF, .control = { -EBADF, -EBADF }, .kmsg = -EBADF, .listening = -EBADF,
+		.range_ns = -EBADF, .control = { -EBADF, -EBADF }, .kmsg = -EBADF, .listening = { -EBADF, -EBADF, -EBADF },
 	};
+	const char *for_whom = getenv("LISTEN_PID"), *passed = getenv("LISTEN_FDS");
 	int r;
 
 	log_init("postern-launcher", LOG_LEVEL_INFO);
+	l.npassed = for_whom && passed && atoi(for_whom) == getpid() ? atoi(passed) : 0;
 	if (parse(argc, argv, &l) < 0) {
 		fputs(usage, stderr);
 		return 2;

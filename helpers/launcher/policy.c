@@ -30,8 +30,9 @@ static const struct row compiler = { HELPER_POLICY, 0, USERNS_HOST, MNTNS_HOST, 
 /* What the engine knows and the file does not say. */
 static int put_facts(const struct launcher *l, struct policy *p)
 {
-	const char *denied[] = { l->config.data, l->config.run, "/etc/postern", "/run/docker.sock" };
 	struct policy_common *c = &p->controller;
+	const char *denied[] = { l->config.data, l->config.run, "/etc/postern", "/run/docker.sock", c->sockets[SOCKET_ALSO],
+				 c->sockets[SOCKET_READ] };
 	int r;
 
 	c->magic = POLICY_MAGIC;
@@ -46,14 +47,16 @@ static int put_facts(const struct launcher *l, struct policy *p)
 		p->idmap.owner_uid_first = p->idmap.owner_gid_first = p->lookup.owner_uid_first =
 			p->mount.owner_uid_first = 0;
 	c->devs = l->devs;
-	r = text_format(c->socket, sizeof(c->socket), "%s/postern.sock", l->config.run);
+	memcpy(c->sockets, l->config.sockets, sizeof(c->sockets));
+	r = text_format(c->sockets[SOCKET_MAIN], sizeof(c->sockets[SOCKET_MAIN]), "%s/postern.sock", l->config.run);
 	if (r < 0)
 		log_error("--run: the socket's path would be too long for a Unix socket (107 bytes)");
 	if (r == 0)
 		r = text_copy(c->build, sizeof(c->build), BUILD_ID);
-	p->lookup.ndenied = ARRAY_SIZE(denied);
+	p->lookup.ndenied = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(denied) && r == 0; i++)
-		r = text_copy(p->lookup.denied[i], sizeof(p->lookup.denied[i]), denied[i]);
+		if (denied[i][0])
+			r = text_copy(p->lookup.denied[p->lookup.ndenied++], sizeof(p->lookup.denied[i]), denied[i]);
 	return r;
 }
 

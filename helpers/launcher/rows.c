@@ -44,6 +44,7 @@ const struct row rows[] = {
 	  .fds = { GIVEN(monitors_dir), GIVEN(range_ns) } },
 	{ HELPER_LAYER, LAYER_CAPS, USERNS_STORE, MNTNS_HOST, .no_new_privs = true, .seccomp = true, .landlock = true,
 	  .fds = { GIVEN(store_dir) } },
-	{ HELPER_CONTROLLER, 0, USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true, .landlock = true },
+	{ HELPER_CONTROLLER, 0, USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true, .landlock = true,
+	  .fds = { GIVEN(listening[SOCKET_ALSO]), GIVEN(listening[SOCKET_READ]) } },
 };
 const unsigned nrows = ARRAY_SIZE(rows);

@@ -19,8 +19,6 @@ enum op {
 };
 
 enum op_class { CLASS_ACQUIRE, CLASS_RELEASE, CLASS_QUERY, CLASS_PRIVATE };
-/* Rights of an API client; each includes those before it. */
-enum op_rights { RIGHTS_NONE, RIGHTS_READ, RIGHTS_RUN, RIGHTS_EXEC, RIGHTS_ADMIN };
 enum { OPTIONAL = 0, REQUIRED = 1 };
 
 enum field_type {

@@ -175,7 +175,7 @@ static int prove_client(struct request *r)
 
 	if (!r->has_client)
 		return 0;
-	e = peer_prove(r->client_fd, policy->socket, &r->client);
+	e = peer_prove(r->client_fd, policy->sockets, &r->client);
 	if (e < 0) {
 		r->client_fd = -EBADF; /* an unproven client stands in no record */
 		return request_fail(r, e, "client");

@@ -24,6 +24,7 @@ static const char usage[] =
 	"  --policy FILE     ($XDG_CONFIG_HOME/postern/policy.json, or the one that comes with the programs;\n"
 	"                    /etc/postern/user.json takes the place of any when root has written it)\n"
 	"  --bin DIR         programs (the directory of this one)\n"
+	"  --also SOCKET     a second socket; --read SOCKET: one that gives no right but to read\n"
 	"  --log FILE        messages of all programs (standard error)\n"
 	"  --daemon          go to the background\n"
 	"  --single-id       map no subordinate ids, though there are some\n"
@@ -36,7 +37,7 @@ static int parse(int argc, char **argv, struct config *c)
 {
 	static const struct option options[] = {
 		{ "data", 1, NULL, 'd' }, { "run", 1, NULL, 'r' }, { "policy", 1, NULL, 'p' }, { "bin", 1, NULL, 'b' },
-		{ "log", 1, NULL, 'l' }, { "daemon", 0, NULL, 'D' }, { "purge", 0, NULL, 'P' },
+		{ "log", 1, NULL, 'l' }, { "also", 1, NULL, 'A' }, { "read", 1, NULL, 'o' }, { "daemon", 0, NULL, 'D' }, { "purge", 0, NULL, 'P' },
 		{ "single-id", 0, NULL, 's' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 },
 	};
 	int o, r = 0;
@@ -48,6 +49,8 @@ static int parse(int argc, char **argv, struct config *c)
 		case 'p': r = text_copy(c->policy, sizeof(c->policy), optarg); break;
 		case 'b': r = text_copy(c->bin, sizeof(c->bin), optarg); break;
 		case 'l': r = text_copy(c->log, sizeof(c->log), optarg); break;
+		case 'A': r = text_copy(c->sockets[SOCKET_ALSO], SOCKET_PATH_SIZE, optarg); break;
+		case 'o': r = text_copy(c->sockets[SOCKET_READ], SOCKET_PATH_SIZE, optarg); break;
 		case 'D': c->daemon = true; break;
 		case 's': c->single_id = true; break;
 		case 'P': c->purge = true; break;
@@ -99,6 +102,10 @@ static void make_args(const struct config *c, const struct ids *ids, int range_n
 	add(a, "--absent=cgroup,device");
 	if (range_ns >= 0)
 		add(a, "--range-ns=%d", range_ns);
+	if (c->sockets[SOCKET_ALSO][0])
+		add(a, "--also=%s", c->sockets[SOCKET_ALSO]);
+	if (c->sockets[SOCKET_READ][0])
+		add(a, "--read=%s", c->sockets[SOCKET_READ]);
 	if (c->log[0])
 		add(a, "--log=%s", c->log);
 	if (c->daemon)

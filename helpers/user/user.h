@@ -23,6 +23,7 @@ enum {
 
 struct config {
 	char data[PATH_SIZE], run[PATH_SIZE], policy[PATH_SIZE], bin[PATH_SIZE], log[PATH_SIZE], cgroup[PATH_SIZE];
+	char sockets[SOCKET_COUNT][SOCKET_PATH_SIZE]; /* passed on; "": none */
 	bool daemon, purge, single_id;
 };
 

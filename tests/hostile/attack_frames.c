@@ -202,6 +202,8 @@ static void forged_clients(void)
 	}
 	r = ask_as(fd, OP_LOOKUP_OPEN, &open_req, NULL, &why, user_client);
 	result(r == -EPERM, "9: a client without rights by policy is refused (%s, %s)", strerror(-r), why.rule);
+	r = ask_as(fd, OP_LOOKUP_OPEN, &open_req, NULL, &why, read_client);
+	result(r == -EPERM, "9: root through the read-only socket is refused what takes more than to read (%s, %s)", strerror(-r), why.rule);
 	close_fd(own);
 	close_fd(pair[0]);
 	close_fd(pair[1]);

@@ -21,9 +21,9 @@
 #include "../../helpers/protocol/control.h"
 #include "hostile.h"
 
-enum { FD_LISTEN = 4 };
+enum { FD_LISTEN = 4, FD_LISTEN_READ = FD_OWN + 1 };
 
-int root_client = -EBADF, user_client = -EBADF;
+int root_client = -EBADF, user_client = -EBADF, read_client = -EBADF;
 const char *base = "/";
 static int channels[HELPER_COUNT];
 static uint32_t next_id = 1000;
@@ -237,16 +237,16 @@ void sandbox_drop(struct sandbox *s)
 	ask(channel(HELPER_MOUNT), OP_MOUNT_DROP, &drop, NULL, NULL);
 }
 
-static int accept_client(uid_t want)
+static int accept_client(int listening, uid_t want)
 {
 	for (int i = 0; i < 200; i++) {
-		struct pollfd p = { .fd = FD_LISTEN, .events = POLLIN };
+		struct pollfd p = { .fd = listening, .events = POLLIN };
 		struct ucred cred;
 		socklen_t n = sizeof(cred);
 
 		if (poll(&p, 1, 100) <= 0)
 			continue;
-		int fd = accept4(FD_LISTEN, NULL, NULL, SOCK_CLOEXEC);
+		int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
 
 		if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0 && cred.uid == want)
 			return fd;
@@ -275,9 +275,10 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		channel(needed[i]);
 	dprintf(STDERR_FILENO, "HOSTILE ready\n");
-	root_client = accept_client(0);
-	user_client = accept_client(1000);
-	if (root_client < 0 || user_client < 0) {
+	root_client = accept_client(FD_LISTEN, 0);
+	user_client = accept_client(FD_LISTEN, 1000);
+	read_client = accept_client(FD_LISTEN_READ, 0);
+	if (root_client < 0 || user_client < 0 || read_client < 0) {
 		result(false, "the test's clients did not come");
 	} else {
 		run_all(frame_attacks, n_frame_attacks);

@@ -31,11 +31,12 @@ until_true 200 bash -c "! kill -0 $POSTERN_LAUNCHER"
 layer=$(ls "$POSTERN_DATA/store/tree/layers" | head -n 1)
 printf %s "$layer" >"$POSTERN_DATA/state/layer-id"; chmod 644 "$POSTERN_DATA/state/layer-id"
 # shellcheck disable=SC2086
-unshare --net "$hostile/postern-launcher" ${POSTERN_ARGS/--bin $bin/--bin $hostile} 2>"$log" &
+unshare --net "$hostile/postern-launcher" ${POSTERN_ARGS/--bin $bin/--bin $hostile} --read "$POSTERN_BASE/read.sock" 2>"$log" &
 launcher=$!; pids+=($launcher)
 if ! until_true 100 grep -q "HOSTILE ready" "$log"; then fail "the taken-over controller starts" "$(tail -n 5 "$log")"; finish; fi
 hold="import socket,sys,time; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); time.sleep(600)"
 /usr/bin/python3 -c "$hold" "$POSTERN_SOCKET" & pids+=($!)
+/usr/bin/python3 -c "$hold" "$POSTERN_BASE/read.sock" & pids+=($!)
 sleep 0.3
 setpriv --reuid 1000 --regid 1000 --clear-groups /usr/bin/python3 -c "$hold" "$POSTERN_SOCKET" & pids+=($!)
 

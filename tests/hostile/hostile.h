@@ -33,6 +33,7 @@ int ask_as(int fd, enum op op, const void *req, void *rep, struct reply_header *
 void fill_request(enum op op, void *req, int fd);
 
 extern int root_client, user_client; /* accepted connections of uid 0 and uid 1000 */
+extern int read_client; /* of uid 0 through the read-only socket */
 extern const char *base; /* directory of the test */
 
 /* A container's namespaces, range and cgroup, made properly: what an honest controller has before spawn CREATE. */

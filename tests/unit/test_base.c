@@ -111,6 +111,7 @@ static void rights_by_policy(void)
 		{ POLICY_UID, 0, 4, "root" }, { POLICY_GID, 50, 2, "staff" }, { POLICY_ANY, 0, 1, "all" } } };
 	struct peer root = { .uid = 0 }, staff = { .uid = 1000, .ngroups = 2, .groups = { 1, 50 } }, other = { .uid = 1001, .gid = 7 };
 	struct peer ours = { .uid = 60706, .gid = 50 }, last = { .uid = 60706 + IDS_PER_ENGINE };
+	struct peer reader = { .uid = 0, .socket = SOCKET_READ };
 	const char *rule;
 
 	CU_ASSERT_EQUAL(policy_rights(&p, &root, &rule), 4);
@@ -119,7 +120,10 @@ static void rights_by_policy(void)
 	CU_ASSERT_EQUAL(policy_rights(&p, &other, &rule), 1);
 	CU_ASSERT_EQUAL(policy_rights(&p, &ours, &rule), 0); /* a controller asks for nobody but its clients */
 	CU_ASSERT_EQUAL(policy_rights(&p, &last, &rule), 1);
+	CU_ASSERT_EQUAL(policy_rights(&p, &reader, &rule), 1); /* through that socket nobody is more */
+	CU_ASSERT_STRING_EQUAL(rule, "read-only-socket");
 	p.nusers = 0;
+	CU_ASSERT_EQUAL(policy_rights(&p, &reader, &rule), 0);
 	CU_ASSERT_EQUAL(policy_rights(&p, &root, &rule), 0);
 }
 

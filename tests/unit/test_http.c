@@ -228,7 +228,7 @@ static int start(const char *path)
 	setrlimit(RLIMIT_NOFILE, &files);
 	sem_init(&left, 0, 0);
 	policy.users[0] = (struct policy_user){ .match = POLICY_ANY, .rights = RIGHTS_ADMIN, .rule = "all" };
-	snprintf(policy.socket, sizeof(policy.socket), "%s", path);
+	snprintf(policy.sockets[SOCKET_MAIN], sizeof(policy.sockets[SOCKET_MAIN]), "%s", path);
 	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
 	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 || listen(fd, 1) < 0)
 		return -1;
@@ -259,7 +259,7 @@ static int tear_down(void)
 	pthread_join(thread, NULL);
 	snprintf(path, sizeof(path), "%s/engine-id", dir);
 	unlink(path);
-	unlink(policy.socket);
+	unlink(policy.sockets[SOCKET_MAIN]);
 	rmdir(dir);
 	return engine.http != NULL;
 }
@@ -271,7 +271,7 @@ static int dial(void)
 	struct timeval patience = { .tv_sec = PATIENCE_MS / 1000 };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s", policy.socket);
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", policy.sockets[SOCKET_MAIN]);
 	if (connect(fd, (struct sockaddr *)&name, sizeof(name)) < 0)
 		return close_fd(fd);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -717,7 +717,7 @@ static void test_rights(void)
 	policy.users[0].rights = RIGHTS_READ;
 	a = ask("POST /echo HTTP/1.1\r\nContent-Length: 1\r\n\r\nx");
 	CU_ASSERT(status_of(a) == 403 && has(a, "the right \\\"run\\\"") &&
-		  has(a, "\\\"users\\\" section of the policy"));
+		  has(a, "section \\\"users\\\" of the policy"));
 	CU_ASSERT_EQUAL(status_of(ask("GET /info HTTP/1.1\r\n\r\n")), 200);
 	policy.nusers = 0;
 	CU_ASSERT_EQUAL(status_of(ask("GET /info HTTP/1.1\r\n\r\n")), 403);

@@ -163,13 +163,13 @@ static void test_facts(void)
 {
 	static struct policy e;
 
-	e = (struct policy){ .controller = { .ids_base = 70000, .socket = "/run/x.sock", .build = "abc", .range_first = 1048576,
+	e = (struct policy){ .controller = { .ids_base = 70000, .sockets = { "/run/x.sock" }, .build = "abc", .range_first = 1048576,
 					     .range_last = 1048576 + 2 * MAP_SIZE - 1 },
 			     .lookup = { .ndenied = 1, .denied = { "/srv/engine" } } };
 	reset();
 	CU_ASSERT_EQUAL_FATAL(load(&e), 0);
 	CU_ASSERT_EQUAL(policy.spawn.common.ids_base, 70000);
-	CU_ASSERT_STRING_EQUAL(policy.lookup.common.socket, "/run/x.sock");
+	CU_ASSERT_STRING_EQUAL(policy.lookup.common.sockets[SOCKET_MAIN], "/run/x.sock");
 	CU_ASSERT_EQUAL(policy.lookup.ndenied, 1);
 	CU_ASSERT_EQUAL(policy.idmap.max_ranges, 2);
 	CU_ASSERT_EQUAL(policy.idmap.common.range_first, 1048576);
@@ -361,7 +361,7 @@ static void test_launcher(void)
 	reset();
 	CU_ASSERT_EQUAL_FATAL(put_facts(&l, &facts), 0);
 	CU_ASSERT_EQUAL_FATAL(load(&facts), 0);
-	CU_ASSERT_STRING_EQUAL(policy.mount.common.socket, "/run/engine/postern.sock");
+	CU_ASSERT_STRING_EQUAL(policy.mount.common.sockets[SOCKET_MAIN], "/run/engine/postern.sock");
 	CU_ASSERT_PTR_NULL(policy_flaw(&policy));
 	for (size_t i = 0; i < ARRAY_SIZE(breaks); i++) {
 		broken = policy;
@@ -374,7 +374,7 @@ static void test_launcher(void)
 	broken = policy;
 	broken.controller.ids_base = 0;
 	broken.lookup.ndenied = 0;
-	strcpy(broken.controller.socket, "/tmp/other");
+	strcpy(broken.controller.sockets[SOCKET_READ], "/tmp/other");
 	CU_ASSERT_EQUAL(put_facts(&l, &broken), 0);
 	policy_spread_common(&broken);
 	CU_ASSERT_EQUAL(memcmp(&broken, &policy, sizeof(policy)), 0);
