@@ -1,8 +1,8 @@
 /* dirs.c - what the engine has on disk, and who owns it.
  *
- * DATA/store 0700 root: nobody reaches a set-id file of an image by path; its tree (ids of images, the foreign range)
- * is handed out as an fd. DATA/state is the controller's, DATA/audit root's and append-only. RUN: socket, monitors,
- * status. */
+ * DATA/store 0700 root: nobody reaches a set-id file of an image by path (root of a user's engine is the user, and of its
+ * containers: there an id of the engine's that no container has keeps it); its tree (ids of images, the foreign range) is
+ * handed out as an fd. DATA/state is the controller's, DATA/audit root's and append-only. RUN: socket, monitors, status. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -79,7 +79,8 @@ static int open_log(int dir, const char *name, gid_t gid)
 static int store_create(struct launcher *l, int data)
 {
 	static const char *const parts[] = { "layers", "containers", "volumes" };
-	_cleanup_close_ int parent = dir_make(data, "store", 0700, 0, 0);
+	const uint32_t keeper = l->ids.user ? engine_id(l, HELPER_LAYER) : 0;
+	_cleanup_close_ int parent = dir_make(data, "store", 0700, keeper, keeper);
 
 	if (parent < 0)
 		return parent;

@@ -2,7 +2,7 @@
  *
  * range    maps only the container ranges and the ids of the helpers inside: idmap's CAP_SETUID reaches nothing else
  * store    0..65535 onto the foreign range: layer is root over files of images and nothing else
- * files    a mount namespace with the store and policy's bind roots: mount and lookup find no /etc
+ * files    a mount namespace with the store and policy's bind roots, less our own state: mount and lookup find no /etc
  * spawn    the host's mounts, all nosuid, changes on the host still arrive (rslave)
  * user_namespaces(7), mount_namespaces(7), pivot_root(2) "pivot_root(".", ".")". */
 #include <errno.h>
@@ -201,14 +201,32 @@ static bool covered(const struct policy_lookup *p, uint32_t i)
 	return false;
 }
 
+/* Our own state below a bind root is laid over with an empty directory, so that what holds it can be bound all the same. The
+ * cover goes into the container with it and is locked there like every mount from a greater user namespace
+ * (mount_namespaces(7)). Where none is laid, lookup gives nobody what holds that state. */
+static int cover(const char *root, const char *path)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC };
+	char target[2 * PATH_SIZE], empty[PATH_SIZE];
+	struct stat st;
+
+	snprintf(empty, sizeof(empty), "%s/.cover", root);
+	if (mkdir(empty, 0555) < 0 && errno != EEXIST)
+		return -errno;
+	if (text_format(target, sizeof(target), "%s%s", root, path) < 0 || lstat(target, &st) < 0 || !S_ISDIR(st.st_mode))
+		return 0;
+	if (mount(empty, target, NULL, MS_BIND, NULL) < 0)
+		return -errno;
+	return sys_mount_setattr(AT_FDCWD, target, 0, &attr);
+}
+
 static int files_create(struct launcher *l, int *fds)
 {
 	const struct policy_lookup *policy = &l->policy.lookup;
-	char root[PATH_SIZE + 16], store[PATH_SIZE + 16];
+	static const char root[] = "/proc"; /* a directory that no policy can bind: hidden in this namespace only */
+	char store[PATH_SIZE + 16];
 	int r = 0, ns;
 
-	/* Any directory that is there: it is hidden in this namespace only. */
-	snprintf(root, sizeof(root), "%s/monitors", l->config.run);
 	snprintf(store, sizeof(store), "%s/store/tree", l->config.data);
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return -errno;
@@ -224,6 +242,8 @@ static int files_create(struct launcher *l, int *fds)
 	/* What is mounted below may not be taken off in a user's namespace: mount_namespaces(7). */
 	if (r == -EINVAL)
 		r = bind_into(root, "/dev", "/dev", /* recursive= */ true);
+	for (uint32_t i = 0; i < policy->ndenied && r == 0; i++)
+		r = cover(root, policy->denied[i]);
 	if (r == 0)
 		r = bind_into(root, store, "/.store", /* recursive= */ false);
 	if (r < 0)

@@ -18,7 +18,7 @@ struct object {
 
 /* The rule for a bind source, or NULL: the longest that covers it. */
 const struct policy_path *rules_path(const struct policy_lookup *p, const char *path);
-/* Our own state, or something that holds it. */
+/* Our own state, or below it. */
 bool rules_denied(const struct policy_lookup *p, const char *path);
 bool rules_device_path(const struct policy_lookup *p, const char *path);
 /* The rule for a device node that was found, or NULL. */
@@ -36,8 +36,12 @@ struct walk {
 /* An O_PATH fd, or -errno: -ELOOP for a symbolic link anywhere, -ENOTDIR, -ENOENT. */
 int walk_open(int root, const char *path, struct walk *w, struct object *ret);
 
-enum { MOUNTS_BELOW = 1, MOUNTS_REMOTE = 2 /* the way leads into a file system that may never answer */ };
+enum {
+	MOUNTS_BELOW = 1,
+	MOUNTS_REMOTE = 2, /* the way leads into a file system that may never answer */
+	MOUNTS_COVERED = 4, /* below are mounts at or below our own state: its covers (main.c) are among them */
+};
 /* Flags for path, from the text of mountinfo (proc(5)); unescapes it in place. */
-unsigned mounts_check(char *mountinfo, const char *path);
+unsigned mounts_check(char *mountinfo, const char *path, const struct policy_lookup *policy);
 
 #endif

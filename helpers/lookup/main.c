@@ -20,6 +20,7 @@
 #include "../base/fd.h"
 #include "../base/log.h"
 #include "../base/sandbox.h"
+#include "../base/text.h"
 #include "../protocol/call.h"
 #include "../protocol/server.h"
 #include "lookup.h"
@@ -32,6 +33,7 @@ enum {
 
 struct ctx {
 	int root;
+	uint64_t root_dev;
 	int mountinfo; /* of our own mount namespace; reading it again shows it anew */
 	uint32_t call_id;
 };
@@ -64,13 +66,35 @@ static int check_mounts(struct request *r, const struct policy_path *rule, const
 
 	if (e < 0)
 		return request_fail(r, e, "mountinfo");
-	flags = mounts_check(text, path);
+	flags = mounts_check(text, path, r->helper->policy);
 	if (flags & MOUNTS_REMOTE)
 		return request_fail(r, -EOPNOTSUPP, "filesystem");
 	if ((flags & MOUNTS_BELOW) && !rule->submounts)
 		return deny(r, rule->rule, "submounts");
-	v->submounts = flags & MOUNTS_BELOW;
+	v->submounts = flags & (MOUNTS_BELOW | MOUNTS_COVERED);
 	return 0;
+}
+
+/* Our own state below a source lies under covers that the launcher laid there when it made this mount namespace: empty, and of
+ * the file system of our root, which nobody else can put anywhere. They go along into the container and are locked there. Where
+ * one is not on top (the state was renamed, or something mounted over it), what holds the state is nobody's. */
+static bool own_state_covered(struct request *r, const char *path)
+{
+	const struct policy_lookup *policy = r->helper->policy;
+	const struct ctx *c = r->helper->ctx;
+
+	for (uint32_t i = 0; i < policy->ndenied; i++) {
+		struct walk walk = { .client = &r->client };
+		_cleanup_close_ int fd = -EBADF;
+		struct object o;
+
+		if (!path_below(policy->denied[i], path))
+			continue;
+		fd = walk_open(c->root, policy->denied[i], &walk, &o);
+		if (fd < 0 || o.dev != c->root_dev)
+			return false;
+	}
+	return true;
 }
 
 /* A client's own source is shown as the container's own. Root's, the system's, ours and other containers' only as they are and
@@ -105,7 +129,7 @@ static int open_bind(struct request *r, struct object *o, struct verdict *v)
 	_cleanup_close_ int fd = -EBADF;
 	int e;
 
-	if (rules_denied(policy, req->path))
+	if (rules_denied(policy, req->path) || !own_state_covered(r, req->path))
 		return deny(r, "denied", "path");
 	if (!rule)
 		return deny(r, rule_none, "path");
@@ -118,6 +142,8 @@ static int open_bind(struct request *r, struct object *o, struct verdict *v)
 		return deny(r, rule->rule, "owner");
 	if (fd < 0)
 		return request_fail(r, fd, walk.stage);
+	if (o->dev == c->root_dev)
+		return deny(r, "denied", "path"); /* a cover, by another name */
 	e = check_owner(r, rule, o, v);
 	if (e < 0)
 		return e;
@@ -188,13 +214,15 @@ static int run_open(struct request *r)
 static int lookup_start(struct helper *h)
 {
 	struct ctx *c = h->ctx;
+	struct fd_id root;
 
 	if (getrandom(&c->call_id, sizeof(c->call_id), 0) != sizeof(c->call_id))
 		return -EIO;
 	c->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	c->mountinfo = openat(FD_PROC, "self/mountinfo", O_RDONLY | O_CLOEXEC);
-	if (c->root < 0 || c->mountinfo < 0)
+	if (c->root < 0 || c->mountinfo < 0 || fd_identify(c->root, &root) < 0)
 		return -errno;
+	c->root_dev = root.dev;
 	/* From here on no /proc, and nothing can be opened but by O_PATH (which Landlock leaves alone). */
 	close_fd(FD_PROC);
 	return sandbox_landlock(NULL, 0, NULL);

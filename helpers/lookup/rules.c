@@ -23,7 +23,7 @@ const struct policy_path *rules_path(const struct policy_lookup *p, const char *
 bool rules_denied(const struct policy_lookup *p, const char *path)
 {
 	for (uint32_t i = 0; i < p->ndenied; i++)
-		if (path_below(path, p->denied[i]) || path_below(p->denied[i], path))
+		if (path_below(path, p->denied[i]))
 			return true;
 	return false;
 }

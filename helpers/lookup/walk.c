@@ -117,7 +117,7 @@ static void unescape(char *s)
 	*to = '\0';
 }
 
-unsigned mounts_check(char *mountinfo, const char *path)
+unsigned mounts_check(char *mountinfo, const char *path, const struct policy_lookup *policy)
 {
 	unsigned flags = 0;
 	char *line;
@@ -136,7 +136,7 @@ unsigned mounts_check(char *mountinfo, const char *path)
 			return MOUNTS_BELOW | MOUNTS_REMOTE;
 		unescape(point);
 		if (strcmp(point, path) != 0 && path_below(point, path))
-			flags |= MOUNTS_BELOW;
+			flags |= rules_denied(policy, point) ? MOUNTS_COVERED : MOUNTS_BELOW;
 		if (path_below(path, point) && fs_remote(type))
 			flags |= MOUNTS_REMOTE;
 	}
