@@ -84,6 +84,7 @@ struct helpers {
 struct monitor_link {
 	struct remote peer;
 	void (*exited)(void *data, const struct req_monitor_exited *msg);
+	void (*rotated)(void *data); /* may be NULL */
 	void *data;
 };
 
@@ -648,10 +649,13 @@ static void monitor_request(struct remote *p, struct frame *f)
 	struct req_monitor_exited msg;
 	bool good = f->h.op == OP_MONITOR_EXITED && f->h.nfds == 0 &&
 		    message_decode(&op_desc(OP_MONITOR_EXITED)->req, f->body, f->h.length, NULL, 0, &msg) == 0;
+	bool rotated = f->h.op == OP_MONITOR_ROTATED;
 
 	frame_close_fds(f);
 	if (good)
 		monitor_report(m, &msg);
+	else if (rotated && m->rotated)
+		m->rotated(m->data);
 }
 
 static void monitor_ended(struct remote *p)
@@ -690,6 +694,11 @@ int monitor_link_create(struct engine *e, int channel, void (*exited)(void *data
 	return 0;
 }
 
+void monitor_link_on_rotated(struct monitor_link *m, void (*rotated)(void *data))
+{
+	m->rotated = rotated;
+}
+
 struct pending *monitor_submit(struct monitor_link *m, enum op op, const void *req)
 {
 	struct pending *call = submit(&m->peer, op, req, NULL, 0);
@@ -711,6 +720,7 @@ void monitor_link_destroy(struct monitor_link *m)
 	if (!m)
 		return;
 	m->exited = NULL;
+	m->rotated = NULL;
 	disconnect(&m->peer);
 	queue_clear(&m->peer);
 	free(m);

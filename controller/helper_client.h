@@ -50,6 +50,8 @@ int helper_call(struct engine *e, enum op op, const void *req, void *ret_rep, co
 struct monitor_link;
 int monitor_link_create(struct engine *e, int channel, void (*exited)(void *data, const struct req_monitor_exited *msg),
 			void *data, struct monitor_link **ret);
+/* From now on rotated() runs in the loop whenever the monitor has begun a new part of the log. */
+void monitor_link_on_rotated(struct monitor_link *m, void (*rotated)(void *data));
 /* As helper_submit; the answer comes from helper_wait. */
 struct pending *monitor_submit(struct monitor_link *m, enum op op, const void *req);
 int monitor_call(struct monitor_link *m, enum op op, const void *req, void *ret_rep, struct err *err);

@@ -217,9 +217,13 @@ int container_open_exit(const struct container *c, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-void container_log_path(const struct container *c, char *ret, size_t size)
+void container_log_path(const struct container *c, const cJSON *host, char *ret, size_t size)
 {
-	snprintf(ret, size, "%s/containers/%s-json.log", c->e->state_path, c->row.id);
+	const cJSON *log = json_get(host, "LogConfig");
+
+	ret[0] = '\0';
+	if (strcmp(json_text(log, "Type", "json-file", NULL), "json-file") == 0)
+		snprintf(ret, size, "%s/containers/%s-json.log", c->e->state_path, c->row.id);
 }
 
 void container_delete_files(struct engine *e, const char *id)

@@ -17,6 +17,7 @@
 #include "../json.h"
 #include "../volume/volume.h"
 #include "internal.h"
+#include "log_file.h"
 #include "start.h"
 
 static int check_name(struct engine *e, const char *name, struct err *err)
@@ -356,6 +357,7 @@ int container_remove(struct container *c, bool force, bool volumes, const struct
 		container_store(c);
 		return err_set(err, 500, "cannot remove container \"/%s\": %s", c->row.name, failure.message);
 	}
+	log_file_delete_archives(c);
 	container_delete_files(c->e, c->row.id);
 	state_container_delete(c->e->state, c->row.id);
 	c->gone = true;

@@ -186,7 +186,7 @@ static void add_sizes(struct container *c, cJSON *o)
 	json_add_int(o, "SizeRootFs", root + rw);
 }
 
-static void add_identity(struct container *c, cJSON *o, const cJSON *config)
+static void add_identity(struct container *c, cJSON *o, const cJSON *config, const cJSON *host)
 {
 	char text[4300], created[40];
 
@@ -201,7 +201,7 @@ static void add_identity(struct container *c, cJSON *o, const cJSON *config)
 	cJSON_AddStringToObject(o, "ResolvConfPath", "");
 	cJSON_AddStringToObject(o, "HostnamePath", "");
 	cJSON_AddStringToObject(o, "HostsPath", "");
-	container_log_path(c, text, sizeof(text));
+	container_log_path(c, host, text, sizeof(text));
 	cJSON_AddStringToObject(o, "LogPath", text);
 	snprintf(text, sizeof(text), "/%s", c->row.name);
 	cJSON_AddStringToObject(o, "Name", text);
@@ -218,7 +218,7 @@ cJSON *container_inspect(struct container *c, bool size, struct err *err)
 {
 	cJSON *merged = container_config(c), *o = cJSON_CreateObject();
 
-	add_identity(c, o, json_get(merged, "Config"));
+	add_identity(c, o, json_get(merged, "Config"), json_get(merged, "HostConfig"));
 	cJSON_AddItemToObject(o, "GraphDriver", graph_driver(c));
 	if (size)
 		add_sizes(c, o);

@@ -76,6 +76,7 @@ struct container {
 	bool exit_seen; /* the monitor told of the end of this run */
 	bool cleaning; /* ended; its cgroup and range are being given back */
 	bool keep; /* a restart is under way: AutoRemove waits */
+	bool archiving, archive_again; /* full parts of its log are being compressed; more of them since */
 	bool gone; /* removed; only references are left */
 	unsigned exits; /* runs that have ended since the controller started */
 	unsigned restarts;
@@ -101,7 +102,8 @@ int container_mounts(const cJSON *merged, struct spec_mounts *ret, struct err *e
 /* Files of a container in the state directory: containers/HEX (its exit line), containers/HEX-json.log. fd or -errno. */
 int container_open_log(const struct container *c, int flags);
 int container_open_exit(const struct container *c, int flags);
-void container_log_path(const struct container *c, char *ret, size_t size);
+/* As inspect shows it: "" for other drivers than json-file. */
+void container_log_path(const struct container *c, const cJSON *host, char *ret, size_t size);
 
 /* --- all containers -------------------------------------------------------------------------------------- */
 /* A ready, mapped pair of namespaces. */
@@ -166,6 +168,8 @@ void container_serve_attachers(struct container *c);
 void container_fail_attachers(struct container *c);
 
 /* --- inside ---------------------------------------------------------------------------------------------- */
+/* The channel of a monitor that watches this container; takes the fd. */
+int container_link_monitor(struct container *c, int channel);
 /* Called by the monitor link. */
 void container_exited(void *data, const struct req_monitor_exited *msg);
 /* After the end of a run: row, event, waiters, then cgroup and range back. */

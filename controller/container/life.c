@@ -16,6 +16,7 @@
 #include "../json.h"
 #include "../task.h"
 #include "internal.h"
+#include "log_file.h"
 
 /* --- signals --------------------------------------------------------------------------------------------- */
 static const struct {
@@ -234,6 +235,20 @@ void container_exited(void *data, const struct req_monitor_exited *msg)
 	container_ref(c);
 	if (task_spawn(exit_task, c) < 0)
 		container_put(c);
+}
+
+static void on_rotated(void *data)
+{
+	log_archive_begin(data);
+}
+
+int container_link_monitor(struct container *c, int channel)
+{
+	int r = monitor_link_create(c->e, channel, container_exited, c, &c->monitor);
+
+	if (r == 0)
+		monitor_link_on_rotated(c->monitor, on_rotated);
+	return r;
 }
 
 /* --- asking for an end ----------------------------------------------------------------------------------- */

@@ -1,8 +1,9 @@
-/* logs.c - docker logs: reads the json-file log that the monitor writes.
+/* logs.c - docker logs: reads the lines that the monitor writes (log_file.h says where they are).
  *
- * A line is {"log":"...","stream":"stdout","time":"..."}; the text inside is the container's: hostile, but the JSON
+ * A line is {"log":"...","stream":"stdout","attrs":{...},"time":"..."}, attrs only where there are some; the text inside is the container's: hostile, but the JSON
  * around it is our monitor's. A line that is not of that form is left out. Following: inotify (uv_fs_event) says when
  * the file has grown, the container's exit when it is complete. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,19 +17,20 @@
 #include "../task.h"
 #include "filters.h"
 #include "internal.h"
+#include "log_file.h"
 #include "stream.h"
 
 enum {
-	LINE_MAX_BYTES = 128 * 1024, /* 16 kB of output, each byte at worst \u00XX */
+	LINE_MAX_BYTES = 128 * 1024, /* 16 kB of output, each byte at worst \u00XX, and attributes */
 	OUT_BYTES = 32 * 1024, /* gathered before the client gets them */
-	TAIL_CHUNK = 32 * 1024,
+	TURN_BYTES = 4 << 20, /* read before others have their turn */
 };
 
 struct reader {
 	const struct log_options *o;
 	const struct sink *to;
-	int fd;
-	off_t at;
+	struct log_file file;
+	size_t turn; /* bytes read in it */
 	char *in, *out;
 	size_t in_len, out_len;
 	bool skipping; /* within a line that is too long */
@@ -100,6 +102,11 @@ static ssize_t unescape(char *s, char *end, char **ret_end)
 		if (c < 0)
 			return -1;
 		p += 6;
+		/* A byte that is no UTF-8, in a log that keeps such. No text has these: they would be no UTF-8 either. */
+		if (c >= 0xdc80 && c < 0xdd00) {
+			*to++ = (char)(c & 0xff);
+			continue;
+		}
 		low = c >= 0xd800 && c < 0xdc00 && end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2) : -1;
 		if (low >= 0xdc00 && low < 0xe000) {
 			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
@@ -124,12 +131,30 @@ struct line {
 	char *text;
 	size_t len;
 	int stream; /* 1 stdout, 2 stderr */
+	char *attrs; /* of attrs_len bytes of JSON; NULL: none */
+	size_t attrs_len;
 	char time[40];
 };
 
+/* Behind a JSON object of texts: to its closing brace. */
+static char *skip_object(char *p, const char *end)
+{
+	bool quoted = false;
+
+	for (; p < end; p++) {
+		if (*p == '\\')
+			p++;
+		else if (*p == '"')
+			quoted = !quoted;
+		else if (*p == '}' && !quoted)
+			return p + 1;
+	}
+	return NULL;
+}
+
 static int parse_line(char *p, char *end, struct line *ret)
 {
-	char *stream;
+	char *stream, *attrs;
 	ssize_t n;
 
 	p = expect(p, end, "{\"log\":\"");
@@ -144,7 +169,12 @@ static int parse_line(char *p, char *end, struct line *ret)
 	if (!p || end - p < 3)
 		return -1;
 	ret->stream = *stream == 'e' ? 2 : 1;
-	p = expect(p + 3, end, "\",\"time\":\"");
+	p = expect(p + 3, end, "\"");
+	attrs = expect(p, end, ",\"attrs\":");
+	ret->attrs = attrs;
+	if (attrs && (p = skip_object(attrs, end)))
+		ret->attrs_len = (size_t)(p - attrs);
+	p = expect(p, end, ",\"time\":\"");
 	if (!p)
 		return -1;
 	n = unescape(p, end, &end);
@@ -192,10 +222,50 @@ static int timestamp(const char *time, char *ret, size_t size)
 	return n < 0 || (size_t)n >= size ? 0 : n;
 }
 
+/* Docker's --details: "key=value,other=value ", each escaped as in a URL. */
+static char *details(const struct line *l)
+{
+	cJSON *attrs = l->attrs ? cJSON_ParseWithLength(l->attrs, l->attrs_len) : NULL;
+	const cJSON *a;
+	size_t size = 2, n = 0;
+	char *text;
+
+	cJSON_ArrayForEach(a, attrs)
+		if (cJSON_IsString(a))
+			size += 3 * (strlen(a->string) + strlen(a->valuestring)) + 2;
+	text = malloc(size);
+	cJSON_ArrayForEach(a, attrs) {
+		const char *const parts[] = { a->string, cJSON_IsString(a) ? a->valuestring : "" };
+
+		if (!text || !cJSON_IsString(a))
+			continue;
+		if (n)
+			text[n++] = ',';
+		for (int i = 0; i < 2; i++) {
+			for (const unsigned char *c = (const unsigned char *)parts[i]; *c; c++) {
+				if (isalnum(*c) || strchr("-_.~", *c))
+					text[n++] = (char)*c;
+				else if (*c == ' ')
+					text[n++] = '+';
+				else
+					n += (size_t)snprintf(text + n, size - n, "%%%02X", *c);
+			}
+			if (i == 0)
+				text[n++] = '=';
+		}
+	}
+	cJSON_Delete(attrs);
+	if (text)
+		memcpy(text + n, " ", 2);
+	return text;
+}
+
 static int send_line(struct reader *r, char *start, char *end)
 {
+	_cleanup_free_ char *extra = NULL;
+	struct line l = { 0 };
 	char stamp[64];
-	struct line l;
+	size_t nextra;
 	int n = 0;
 
 	if (parse_line(start, end, &l) < 0)
@@ -214,66 +284,65 @@ static int send_line(struct reader *r, char *start, char *end)
 		return 0;
 	if (r->o->timestamps)
 		n = timestamp(l.time, stamp, sizeof(stamp));
+	if (r->o->details)
+		extra = details(&l);
+	nextra = extra ? strlen(extra) : 0;
 	if (r->to->framed) {
-		uint32_t len = (uint32_t)(l.len + (size_t)n);
+		uint32_t len = (uint32_t)(l.len + (size_t)n + nextra);
 		const char head[8] = { (char)l.stream,	 0,	   0, 0, (char)(len >> 24), (char)(len >> 16),
 				       (char)(len >> 8), (char)len };
 
 		if (put(r, head, sizeof(head)) < 0)
 			return -1;
 	}
-	return put(r, stamp, (size_t)n) < 0 ? -1 : put(r, l.text, l.len);
+	return put(r, stamp, (size_t)n) < 0 || put(r, extra, nextra) < 0 ? -1 : put(r, l.text, l.len);
 }
 
 /* --- the file -------------------------------------------------------------------------------------------- */
-/* Sends every whole line from r->at on, until the end of the file. */
+/* Every whole line of what has come. */
+static int take_lines(struct reader *r)
+{
+	char *start = r->in, *end = r->in + r->in_len, *newline;
+
+	while (!r->past && (newline = memchr(start, '\n', (size_t)(end - start)))) {
+		if (!r->skipping && send_line(r, start, newline) < 0)
+			return -1;
+		r->skipping = false;
+		start = newline + 1;
+	}
+	r->in_len = (size_t)(end - start);
+	memmove(r->in, start, r->in_len);
+	if (r->in_len == LINE_MAX_BYTES) {
+		r->skipping = true;
+		r->in_len = 0;
+	}
+	return 0;
+}
+
+/* Sends what there is, until the end of the log. */
 static int read_lines(struct reader *r)
 {
-	while (!r->past) {
-		ssize_t n = pread(r->fd, r->in + r->in_len, LINE_MAX_BYTES - r->in_len, r->at);
-		char *start = r->in, *end, *newline;
+	while (!r->past && !r->to->gone(r->to->data)) {
+		ssize_t n = log_file_read(&r->file, r->in + r->in_len, LINE_MAX_BYTES - r->in_len);
 
+		if (r->file.jumped && r->in_len) { /* the rest of that line is gone */
+			memmove(r->in, r->in + r->in_len, (size_t)(n > 0 ? n : 0));
+			r->in_len = 0;
+		}
+		r->skipping &= !r->file.jumped;
+		r->file.jumped = false;
 		if (n <= 0)
 			return flush(r);
-		r->at += n;
 		r->in_len += (size_t)n;
-		end = r->in + r->in_len;
-		while (!r->past && (newline = memchr(start, '\n', (size_t)(end - start)))) {
-			if (!r->skipping && send_line(r, start, newline) < 0)
-				return -1;
-			r->skipping = false;
-			start = newline + 1;
-		}
-		r->in_len = (size_t)(end - start);
-		memmove(r->in, start, r->in_len);
-		if (r->in_len == LINE_MAX_BYTES) {
-			r->skipping = true;
-			r->in_len = 0;
+		if (take_lines(r) < 0)
+			return -1;
+		r->turn += (size_t)n;
+		if (r->turn >= TURN_BYTES && task_self()) {
+			r->turn = 0;
+			task_sleep_ms(0);
 		}
 	}
 	return flush(r);
-}
-
-/* Where the last `lines` lines begin. */
-static off_t find_tail(struct reader *r, int64_t lines)
-{
-	off_t end = lseek(r->fd, 0, SEEK_END);
-	int64_t found = 0;
-
-	if (lines == 0)
-		return end;
-	while (end > 0) {
-		size_t n = end < TAIL_CHUNK ? (size_t)end : TAIL_CHUNK;
-
-		end -= (off_t)n;
-		if (pread(r->fd, r->in, n, end) != (ssize_t)n)
-			return 0;
-		/* The newline that ends the last line begins none: lines + 1 newlines from the end. */
-		while (n-- > 0)
-			if (r->in[n] == '\n' && ++found > lines)
-				return end + (off_t)n + 1;
-	}
-	return 0;
 }
 
 struct growth {
@@ -335,21 +404,22 @@ static int follow(struct container *c, struct reader *r)
 
 int logs_send(struct container *c, const struct log_options *o, const struct sink *to)
 {
-	_cleanup_close_ int fd = container_open_log(c, O_RDONLY);
-	struct reader r = { .o = o, .to = to, .fd = fd };
-	int status;
+	struct reader r = { .o = o, .to = to };
+	int status = log_file_open(&r.file, c);
 
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : -1;
+	if (status < 0)
+		return status == -ENOENT ? 0 : -1;
 	r.in = malloc(LINE_MAX_BYTES + OUT_BYTES);
-	if (!r.in)
-		return -1;
-	r.out = r.in + LINE_MAX_BYTES;
-	if (o->tail >= 0)
-		r.at = find_tail(&r, o->tail);
-	status = read_lines(&r);
+	status = -1;
+	if (r.in) {
+		r.out = r.in + LINE_MAX_BYTES;
+		if (o->tail >= 0)
+			log_file_tail(&r.file, o->tail);
+		status = read_lines(&r);
+	}
 	if (status == 0 && o->follow && container_is_running(c))
 		status = follow(c, &r);
+	log_file_close(&r.file);
 	free(r.in);
 	return status;
 }
@@ -375,6 +445,7 @@ static int parse_options(struct http_request *r, struct log_options *ret, struct
 		.err = http_query_bool(r, "stderr", false),
 		.timestamps = http_query_bool(r, "timestamps", false),
 		.follow = http_query_bool(r, "follow", false),
+		.details = http_query_bool(r, "details", false),
 		.tail = -1,
 	};
 	if (!ret->out && !ret->err)

@@ -15,6 +15,7 @@
 #include "../../helpers/base/text.h"
 #include "../task.h"
 #include "internal.h"
+#include "log_file.h"
 
 enum { CONNECT_ATTEMPTS = 5, CONNECT_PAUSE_MS = 200, PAGES_MAX = 2 * CONTAINERS_MAX / 512 };
 
@@ -58,7 +59,7 @@ static void recover_running(struct container *c)
 	close_fd(rep.pidfd);
 	if (rep.pid)
 		c->row.pid = rep.pid;
-	if (monitor_link_create(c->e, rep.monitor, container_exited, c, &c->monitor) < 0)
+	if (container_link_monitor(c, rep.monitor) < 0)
 		return;
 	r = monitor_call(c->monitor, OP_MONITOR_STATE, &req, &state, NULL);
 	if (r == 0 && state.exited && !c->exit_seen && container_is_running(c)) {
@@ -69,6 +70,7 @@ static void recover_running(struct container *c)
 		container_finish_run(c);
 		return;
 	}
+	log_archive_begin(c);
 	log_info("container %.12s (%s) runs on", c->row.id, c->row.name);
 }
 

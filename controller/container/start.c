@@ -18,6 +18,7 @@
 #include "../json.h"
 #include "../task.h"
 #include "internal.h"
+#include "log_file.h"
 #include "start.h"
 
 static int plan_read(struct plan *p, struct err *err)
@@ -41,7 +42,7 @@ static int plan_read(struct plan *p, struct err *err)
 	if (spec_limits(p->merged, &p->limits, err) < 0)
 		return -1;
 	memcpy(p->limits.container, c->raw_id, ID_BYTES);
-	return 0;
+	return spec_log_parse(p->merged, &p->log_options, err);
 }
 
 /* --- first wave: what depends on nothing ----------------------------------------------------------------- */
@@ -111,6 +112,20 @@ static int make_seccomp(struct plan *p, struct err *err)
 	return p->seccomp < 0 ? err_set(err, 500, "seccomp filter: %s", strerror(-p->seccomp)) : 0;
 }
 
+static int add_log_attrs(struct plan *p, struct err *err)
+{
+	const struct container_row *row = &p->c->row;
+	const struct spec_log_info info = { row->id, row->name, row->image_id, row->image_ref };
+	char *text;
+
+	if (p->log_options.driver != SPEC_LOG_JSON_FILE || spec_log_attrs(p->merged, &info, &text, err) < 0)
+		return err->status ? -1 : 0;
+	if (text)
+		cJSON_AddStringToObject(cJSON_GetObjectItem(p->spec, "annotations"), "org.postern.log", text);
+	free(text);
+	return 0;
+}
+
 static int make_spec(struct plan *p, struct err *err)
 {
 	struct spec_input in = {
@@ -132,7 +147,7 @@ static int make_spec(struct plan *p, struct err *err)
 	p->spec = spec_build(&in, err);
 	if (!p->spec)
 		return -1;
-	if (make_seccomp(p, err) < 0)
+	if (make_seccomp(p, err) < 0 || add_log_attrs(p, err) < 0)
 		return -1;
 	text = cJSON_PrintUnformatted(p->spec);
 	if (!text)
@@ -144,11 +159,8 @@ static int make_spec(struct plan *p, struct err *err)
 
 static int open_files(struct plan *p, struct err *err)
 {
-	const cJSON *log = json_get(json_get(p->merged, "HostConfig"), "LogConfig");
-	const char *type = json_text(log, "Type", "json-file", NULL);
-
-	if (!type || strcmp(type, "none") != 0) {
-		p->log = container_open_log(p->c, O_RDWR | O_APPEND | O_CREAT);
+	if (p->log_options.driver != SPEC_LOG_NONE) {
+		p->log = log_file_create(p->c, &p->log_options);
 		if (p->log < 0)
 			return err_set(err, 500, "log file: %s", strerror(-p->log));
 	}
@@ -257,6 +269,9 @@ static int spawn_create(struct plan *p, struct err *err)
 	for (unsigned i = 0; i < p->nbinds; i++)
 		req.binds.fd[req.binds.n++] = p->binds[i].fd;
 	req.log = p->log;
+	req.log_size = p->log_options.size;
+	req.log_slots = p->log_options.slots;
+	req.log_binary = p->log_options.binary;
 	req.exit = p->exit_file;
 	p->created = true; /* or will be, if the answer does not come */
 	r = helper_wait(helper_submit(p->e, OP_SPAWN_CREATE, &req, &p->ctx, 0), &rep, &failure, stage);
@@ -268,7 +283,7 @@ static int spawn_create(struct plan *p, struct err *err)
 	}
 	p->pid = rep.pid;
 	close_fd(rep.pidfd);
-	r = monitor_link_create(p->e, rep.monitor, container_exited, p->c, &p->c->monitor);
+	r = container_link_monitor(p->c, rep.monitor);
 	return r < 0 ? err_set(err, 500, "monitor: %s", strerror(-r)) : 0;
 }
 

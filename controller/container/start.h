@@ -3,6 +3,7 @@
 #define POSTERN_CONTAINER_START_H
 
 #include "../image/image.h"
+#include "../spec/log.h"
 #include "internal.h"
 
 struct pending;
@@ -28,6 +29,7 @@ struct plan {
 	struct image image;
 	struct spec_mounts mounts;
 	struct req_cgroup_create limits;
+	struct spec_log log_options;
 	/* what is on its way */
 	struct pending *cgroup_call, *user_call, *rootfs_call, *device_call;
 	unsigned nbinds;

@@ -20,7 +20,7 @@ struct sink {
 };
 
 struct log_options {
-	bool out, err, timestamps, follow;
+	bool out, err, timestamps, follow, details;
 	int64_t tail; /* lines from the end; -1: all */
 	int64_t since_ns, until_ns; /* 0: no bound */
 };

@@ -12,6 +12,7 @@
 #include "../../helpers/base/limits.h"
 #include "../../helpers/base/text.h"
 #include "internal.h"
+#include "log.h"
 
 enum { HOSTNAME_MAX = 64, NANOSECONDS_MS = 1000000 };
 
@@ -239,25 +240,13 @@ static int check_names(const cJSON *host, cJSON *warnings, struct err *err)
 }
 
 /* --- logs, restarts, annotations --- */
-static int check_log(cJSON *host, cJSON *warnings, struct err *err)
+static int check_log(cJSON *host, struct err *err)
 {
 	cJSON *log = cJSON_GetObjectItemCaseSensitive(host, "LogConfig");
-	const char *type = get_text(log, "Type");
-	const cJSON *opt;
 
-	if (type[0] && !list_has("json-file,none", ',', type))
-		return err_set(err, 400, "logger: no log driver named '%.64s' is registered", type);
-	if (!type[0] && json_put_text(log, "Type", "json-file", err))
+	if (spec_log_check(log, err) < 0)
 		return -1;
-	cJSON_ArrayForEach(opt, json_get(log, "Config")) {
-		if (!list_has("max-size,max-file,compress,labels,labels-regex,env,env-regex,tag,mode,max-buffer-size,"
-			      "cache-disabled",
-			      ',', opt->string))
-			return err_set(err, 400, "unknown log opt '%.64s' for json-file log driver", opt->string);
-		if (json_warn(warnings, err, "log option %s has no effect in this version", opt->string))
-			return -1;
-	}
-	return 0;
+	return get_text(log, "Type")[0] ? 0 : json_put_text(log, "Type", "json-file", err);
 }
 
 static int check_restart(cJSON *host, struct err *err)
@@ -345,7 +334,7 @@ static int default_console(cJSON *host, struct err *err)
 int check_hostconfig(cJSON *host, const cJSON *config, cJSON *warnings, struct err *err)
 {
 	if (check_refused(host, err) || check_modes(host, err) || check_network(host, config, warnings, err) ||
-	    check_names(host, warnings, err) || check_log(host, warnings, err) || check_restart(host, err) ||
+	    check_names(host, warnings, err) || check_log(host, err) || check_restart(host, err) ||
 	    check_lists(host, err) || check_security(host, warnings, err) || check_resources(host, warnings, err))
 		return -1;
 	if (default_paths(host, "MaskedPaths", masked_paths, err) ||

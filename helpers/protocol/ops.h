@@ -23,6 +23,7 @@
 
 #include "../base/fd.h"
 #include "../base/limits.h"
+#include "logfile.h"
 #include "ops_net.h"
 
 #define UNSET UINT64_MAX /* a limit that is not to be set */
@@ -229,7 +230,10 @@ enum { DEVICE_MKNOD = 1, DEVICE_READ = 2, DEVICE_WRITE = 4 }; /* BPF_DEVCG_ACC_*
 	F(S, FDS, layers, FDK_PATH, LAYERS_MAX)                                                                  \
 	F(S, FD, upper, FDK_PATH, REQUIRED)                                                                      \
 	F(S, FDS, binds, FDK_PATH, BINDS_MAX)                                                                    \
-	F(S, FD, log, FDK_LOG, OPTIONAL) /* json-file log; O_APPEND */                                           \
+	F(S, U64, log_size, 0, LOG_SIZE_MAX) /* of a slot of the ring (logfile.h) */                             \
+	F(S, U32, log_slots, 0, LOG_SLOTS_MAX) /* 0: no ring, the log is appended to (O_APPEND) */               \
+	F(S, U32, log_binary, 0, 1) /* bytes that are no UTF-8 are kept */                                       \
+	F(S, FD, log, FDK_LOG, OPTIONAL)                                                                         \
 	F(S, FD, exit, FDK_LOG, REQUIRED) /* gets one line of JSON when the process has ended */
 #define REP_spawn_create(F, S)                                                                                   \
 	F(S, U32, pid, 1, UINT32_MAX)                                                                            \
@@ -261,7 +265,13 @@ enum {
 	OP(monitor, MONITOR, state, STATE, PRIVATE, NONE, "is it running, how did it end")                       \
 	OP(monitor, MONITOR, start, START, PRIVATE, NONE, "from spawn: exec")                                    \
 	OP(monitor, MONITOR, adopt, ADOPT, PRIVATE, NONE, "from a new spawn: pidfd and further channels")        \
-	OP(monitor, MONITOR, exited, EXITED, PRIVATE, NONE, "to every channel, with request id 0: the process ended")
+	OP(monitor, MONITOR, exited, EXITED, PRIVATE, NONE, "to every channel, with request id 0: the process ended") \
+	OP(monitor, MONITOR, rotated, ROTATED, PRIVATE, NONE, "to controllers, with request id 0: the log's generation that begins") \
+	OP(monitor, MONITOR, archived, ARCHIVED, PRIVATE, NONE, "a full generation of the log is kept elsewhere: drop its data")
+#define REQ_monitor_rotated(F, S) F(S, U64, generation, 1, UINT64_MAX)
+#define REP_monitor_rotated(F, S)
+#define REQ_monitor_archived(F, S) F(S, U64, generation, 1, UINT64_MAX)
+#define REP_monitor_archived(F, S)
 #define REQ_monitor_attach(F, S) F(S, U32, streams, 1, 7)
 #define REP_monitor_attach(F, S) F(S, FD, stream, FDK_CHANNEL, REQUIRED)
 #define REQ_monitor_resize(F, S) F(S, U32, rows, 0, 65535) F(S, U32, columns, 0, 65535)

@@ -1,17 +1,23 @@
 /* jsonlog.c - see jsonlog.h. */
 #include "jsonlog.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../base/cleanup.h"
 
 void jsonlog_init(struct jsonlog *l, int fd)
 {
-	*l = (struct jsonlog){ .fd = fd, .second = -1 };
+	*l = (struct jsonlog){ .second = -1 };
+	logring_init(&l->ring, fd, 0, 0);
+}
+
+void jsonlog_attrs(struct jsonlog *l, const char *text)
+{
+	int n = text && strlen(text) <= LOG_ATTRS_MAX ? snprintf(l->attrs, sizeof(l->attrs), ",\"attrs\":%s", text) : 0;
+
+	l->attrs_len = n < 0 ? 0 : (size_t)n;
 }
 
 void jsonlog_finish(struct jsonlog *l)
@@ -117,8 +123,18 @@ static char *put_escape(char *out, unsigned char c)
 	return out;
 }
 
+static char *put_byte(char *out, unsigned char c)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	out = put(out, "\\udc", 4);
+	*out++ = digits[c >> 4];
+	*out++ = digits[c & 15];
+	return out;
+}
+
 /* Room for 6 * n bytes is the caller's promise. */
-static char *put_text(char *out, const char *s, size_t n)
+static char *put_text(char *out, const char *s, size_t n, bool binary)
 {
 	size_t i = 0;
 
@@ -145,8 +161,10 @@ static char *put_text(char *out, const char *s, size_t n)
 
 			if (end) /* line ends to JavaScript */
 				out = put(out, s[i + 2] & 1 ? "\\u2029" : "\\u2028", 6);
+			else if (len)
+				out = put(out, s + i, len);
 			else
-				out = len ? put(out, s + i, len) : put(out, "\\ufffd", 6);
+				out = binary ? put_byte(out, c) : put(out, "\\ufffd", 6);
 			i += len ? len : 1;
 		}
 	}
@@ -157,7 +175,7 @@ static void entry(struct jsonlog *l, const struct log_stream *s, const char *lin
 {
 	char *out;
 
-	if (l->fd < 0)
+	if (l->ring.fd < 0)
 		return;
 	if (!l->batch) {
 		l->batch = malloc(LOG_BATCH);
@@ -169,10 +187,12 @@ static void entry(struct jsonlog *l, const struct log_stream *s, const char *lin
 	if (LOG_BATCH - l->len < LOG_ENTRY_MAX)
 		jsonlog_flush(l);
 	out = put(l->batch + l->len, "{\"log\":\"", 8);
-	out = put_text(out, line, n);
+	out = put_text(out, line, n, l->binary);
 	out = newline ? put(out, "\\n\",\"stream\":\"", 14) : put(out, "\",\"stream\":\"", 12);
 	out = put(out, s->name, strlen(s->name));
-	out = put(out, "\",\"time\":\"", 10);
+	*out++ = '"';
+	out = put(out, l->attrs, l->attrs_len);
+	out = put(out, ",\"time\":\"", 9);
 	out = put(out, l->stamp, l->stamp_len);
 	out = put(out, "Z\"}\n", 4);
 	l->len = (size_t)(out - l->batch);
@@ -233,22 +253,7 @@ void jsonlog_end(struct jsonlog *l, struct log_stream *s)
 
 void jsonlog_flush(struct jsonlog *l)
 {
-	const char *p = l->batch;
-
-	if (l->len && l->torn && write(l->fd, "\n", 1) == 1)
-		l->torn = false; /* what stands there of a line, no reader takes */
-	while (l->len && !l->torn) {
-		ssize_t w = write(l->fd, p, l->len);
-
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w <= 0)
-			break;
-		p += w;
-		l->len -= (size_t)w;
-	}
-	if (p != l->batch)
-		l->torn = p[-1] != '\n';
-	l->lost += l->len;
+	if (l->len)
+		l->lost += logring_write(&l->ring, l->batch, l->len);
 	l->len = 0;
 }

@@ -247,7 +247,7 @@ static int clone_init(struct monitor *m, const struct launch *l, const struct in
 /* From here on it must not: gain, signal (it shares its uid with spawn and netns), trace, exec, open or connect. */
 static int lock_down(struct monitor *m)
 {
-	static const int calls[] = { SYS_accept4, SYS_waitid, SYS_wait4, SYS_setsockopt, SYS_shutdown };
+	static const int calls[] = { SYS_accept4, SYS_waitid, SYS_wait4, SYS_setsockopt, SYS_shutdown, SYS_fallocate };
 	int e, abi;
 
 	setgroups(0, NULL); /* the shared cgroup group; EPERM where nothing is mapped */
@@ -273,6 +273,7 @@ static int become_monitor(struct monitor *m, const struct launch *l)
 	    (e = clone_init(m, l, &inputs)) < 0)
 		return e;
 	m->volatile_root = inputs.plan.volatile_root;
+	jsonlog_attrs(&m->stdio.log, inputs.plan.log_attrs);
 	close_inputs(m, l);
 	inputs_finish(&inputs);
 	malloc_trim(0);
@@ -432,6 +433,7 @@ static void loop(struct monitor *m)
 		if (poll(p, (nfds_t)(FIRST + MONITOR_CHANNELS + n), timeout) < 0 && errno != EINTR)
 			return;
 		stdio_serve(&m->stdio, streams, n, now_ms());
+		channels_tell_rotated(m);
 		if (p[CONTROL].revents && m->control >= 0)
 			control_receive(m);
 		if (p[PIDFD].revents && m->phase != PHASE_DONE && m->phase != PHASE_READY)
@@ -474,7 +476,7 @@ void monitor_main(const struct launch *l)
 		m->channels[i] = (struct monitor_channel){ .fd = -EBADF, .waiting.op = NO_REQUEST };
 	channel_add(m, l->channel, /* spawn= */ true);
 	channel_add(m, l->controller, /* spawn= */ false);
-	stdio_init(&m->stdio, l->req->terminal, l->req->stdin_once, l->req->log);
+	stdio_init(&m->stdio, l->req);
 	e = become_monitor(m, l);
 	if (e < 0)
 		done(m, OP_MONITOR_ADOPT, e);

@@ -55,7 +55,7 @@ struct stdio {
 };
 
 /* stdio.c */
-void stdio_init(struct stdio *s, bool terminal, bool stdin_once, int log);
+void stdio_init(struct stdio *s, const struct req_spawn_create *q);
 void stdio_take(struct stdio *s, const int *fds, size_t n); /* as the init sends them */
 /* One more stream: its other end is *ret_fd. 0, -EMFILE or -errno. */
 int stdio_attach(struct stdio *s, uint32_t streams, int64_t now_ms, int *ret_fd);
@@ -110,6 +110,8 @@ void channel_accept(struct monitor *m);
 /* Answers the waiting request of one op on all channels with m->status. */
 void channels_answer(struct monitor *m, enum op op);
 void channels_tell_exit(struct monitor *m);
+/* A generation of the log is full. Told once each, to those who listen. */
+void channels_tell_rotated(struct monitor *m);
 unsigned channels_of_controllers(const struct monitor *m);
 
 #endif

@@ -107,6 +107,11 @@ static int run_adopt(struct monitor *m, const void *q, void *p, int64_t now_ms)
 	return rep->pidfd < 0 ? -errno : 0;
 }
 
+static int run_archived(struct monitor *m, const void *q, void *p, int64_t now_ms)
+{
+	return logring_release(&m->stdio.log.ring, ((const struct req_monitor_archived *)q)->generation);
+}
+
 static const struct {
 	enum op op;
 	bool spawn_only;
@@ -114,7 +119,7 @@ static const struct {
 } handlers[] = {
 	{ OP_MONITOR_ATTACH, false, run_attach }, { OP_MONITOR_RESIZE, false, run_resize },
 	{ OP_MONITOR_STATE, false, run_state },	  { OP_MONITOR_START, true, run_start },
-	{ OP_MONITOR_ADOPT, true, run_adopt },
+	{ OP_MONITOR_ADOPT, true, run_adopt },	  { OP_MONITOR_ARCHIVED, false, run_archived },
 };
 
 static int dispatch(struct monitor *m, struct monitor_channel *c, unsigned handler, int64_t now_ms)
@@ -188,24 +193,39 @@ void channels_answer(struct monitor *m, enum op op)
 	}
 }
 
+static void channels_tell(struct monitor *m, enum op op, const void *msg, bool spawn_too)
+{
+	struct frame_header h = { .op = (uint16_t)op };
+	size_t len, nfds;
+
+	if (message_encode(&op_desc(op)->req, msg, frame.body, sizeof(frame.body), &len, frame.fds, FRAME_FDS_MAX, &nfds) < 0)
+		return;
+	for (unsigned i = 0; i < MONITOR_CHANNELS; i++)
+		if (m->channels[i].fd >= 0 && (spawn_too || !m->channels[i].spawn))
+			frame_send(m->channels[i].fd, &h, frame.body, len, NULL, 0, MSG_DONTWAIT);
+}
+
 void channels_tell_exit(struct monitor *m)
 {
-	struct frame_header h = { .op = OP_MONITOR_EXITED };
 	struct req_monitor_exited msg = {
 		.exited = m->state.exited,
 		.code = m->state.code,
 		.signal = m->state.signal,
 		.time_ns = m->state.time_ns,
 	};
-	size_t len, nfds;
 
-	if (message_encode(&op_desc(OP_MONITOR_EXITED)->req, &msg, frame.body, sizeof(frame.body), &len, frame.fds,
-			   FRAME_FDS_MAX, &nfds) < 0)
-		return;
-	for (unsigned i = 0; i < MONITOR_CHANNELS; i++)
-		if (m->channels[i].fd >= 0)
-			frame_send(m->channels[i].fd, &h, frame.body, len, NULL, 0, MSG_DONTWAIT);
+	channels_tell(m, OP_MONITOR_EXITED, &msg, /* spawn_too= */ true);
 	m->told = true;
+}
+
+void channels_tell_rotated(struct monitor *m)
+{
+	struct logring *r = &m->stdio.log.ring;
+	struct req_monitor_rotated msg = { .generation = r->now.generation };
+
+	if (r->turned)
+		channels_tell(m, OP_MONITOR_ROTATED, &msg, /* spawn_too= */ false);
+	r->turned = false;
 }
 
 unsigned channels_of_controllers(const struct monitor *m)

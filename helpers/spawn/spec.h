@@ -69,6 +69,7 @@ struct plan {
 	struct plan_pair *files; /* path and content */
 	size_t nfiles;
 	bool tiny_init;
+	const char *log_attrs; /* JSON object for every line of the log; NULL: none */
 	bool volatile_root; /* what is written need not outlast the machine */
 	char (*sysctl_paths)[128];
 };

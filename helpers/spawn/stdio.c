@@ -16,15 +16,17 @@
 
 static char buffer[READ_SIZE]; /* touched only where a container talks */
 
-void stdio_init(struct stdio *s, bool terminal, bool stdin_once, int log)
+void stdio_init(struct stdio *s, const struct req_spawn_create *q)
 {
 	/* Zeroed by its owner: the line buffers stay untouched until there is output. */
-	s->terminal = terminal;
-	s->stdin_once = stdin_once;
+	s->terminal = q->terminal;
+	s->stdin_once = q->stdin_once;
 	s->in = s->slave = s->out[0] = s->out[1] = -EBADF;
 	s->streams[0].name = "stdout";
 	s->streams[1].name = "stderr";
-	jsonlog_init(&s->log, log);
+	jsonlog_init(&s->log, q->log);
+	logring_init(&s->log.ring, q->log, q->log_size, q->log_slots);
+	s->log.binary = q->log_binary;
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
 		s->clients[i].fd = -EBADF;
 }

@@ -12,6 +12,7 @@
 
 #include "../../helpers/spawn/exec.c"
 #include "../../helpers/spawn/jsonlog.c"
+#include "../../helpers/spawn/logring.c"
 #include "../../helpers/spawn/spec.c"
 #include "../../helpers/spawn/stdio.c"
 #include "../../helpers/spawn/target.c"
@@ -355,7 +356,9 @@ static int pipes[3][2];
 static void streams_open(bool stdin_once)
 {
 	memset(&streams, 0, sizeof(streams));
-	stdio_init(&streams, /* terminal= */ false, stdin_once, -EBADF);
+	const struct req_spawn_create q = { .stdin_once = stdin_once, .log = -EBADF };
+
+	stdio_init(&streams, &q);
 	for (int i = 0; i < 3; i++)
 		CU_ASSERT_EQUAL_FATAL(pipe2(pipes[i], O_CLOEXEC | O_NONBLOCK), 0);
 	stdio_take(&streams, (const int[]){ pipes[0][1], pipes[1][0], pipes[2][0] }, 3);
