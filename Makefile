@@ -188,4 +188,12 @@ $(B)/hostile-spawn/postern-spawn: $(call obj,$(wildcard tests/hostile/spawn/*.c)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 	@for b in $(filter-out $(B)/bin/postern-spawn,$(BINS)); do ln -sf ../bin/$$(basename $$b) $(@D)/; done
 hostile: $(B)/hostile-spawn/postern-spawn
+# What a hostile image holds: alone in its root, so static; its loader comes without even a C library.
+$(B)/hostile-container/attack: $(call obj,tests/hostile/container/main.c)
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -pie,$(LDFLAGS)) -static-pie -o $@ $^
+$(B)/hostile-container/interp: tests/hostile/container/interp.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -O2 $(WARN) -fPIE -fno-stack-protector -nostdlib -static-pie -o $@ $<
+hostile: $(B)/hostile-container/attack $(B)/hostile-container/interp
 .PHONY: hostile

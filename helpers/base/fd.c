@@ -17,6 +17,10 @@
 #include "cleanup.h"
 #include "sys.h"
 
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x0020 /* fcntl(2), since Linux 6.3 */
+#endif
+
 static struct fd_devs known;
 
 static const char *const kind_names[] = {
@@ -353,6 +357,7 @@ int memfd_shared(const char *name, size_t size)
 
 int memfd_sealed(const char *name, const void *data, size_t n)
 {
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
 	_cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	int r;
 
@@ -361,7 +366,8 @@ int memfd_sealed(const char *name, const void *data, size_t n)
 	r = fd_write_all(fd, data, n);
 	if (r < 0)
 		return r;
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+	/* Where the kernel can (6.3), nobody takes the right to execute it away either. */
+	if (fcntl(fd, F_ADD_SEALS, seals | F_SEAL_EXEC) < 0 && (errno != EINVAL || fcntl(fd, F_ADD_SEALS, seals) < 0))
 		return -errno;
 	return TAKE_FD(fd);
 }

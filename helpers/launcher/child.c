@@ -219,7 +219,10 @@ static int program_seal(struct launcher *l, struct child *c, int file)
 	if (r < 0)
 		return r;
 	c->program = memfd_sealed("program", text, n);
-	return c->program < 0 ? c->program : 0;
+	if (c->program < 0)
+		return c->program;
+	/* Its owner could make it a file that nobody may execute (kernels below 6.3): no id of containers', where there is another. */
+	return fchown(c->program, engine_id(l, c->row->id), engine_id(l, c->row->id)) < 0 ? -errno : 0;
 }
 
 static int program_open(struct launcher *l, struct child *c, const char *name)

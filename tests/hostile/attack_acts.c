@@ -30,15 +30,6 @@ static void refused(const char *threat, int r, const char *what)
 	memset(&why, 0, sizeof(why));
 }
 
-static const struct policy_common *policy(void)
-{
-	static const struct policy_common *p;
-
-	if (!p)
-		p = mmap(NULL, sizeof(*p), PROT_READ, MAP_SHARED, FD_POLICY, 0);
-	return p;
-}
-
 static void maps(void)
 {
 	struct sandbox s;
@@ -53,15 +44,19 @@ static void maps(void)
 		result(false, "5: no sandbox");
 		return;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(owners); i++) {
+	if (policy()->ids_shared)
+		skipped("5: whose files may be shown as a container's own", "a user's engine shows every file as it is, and the kernel judges");
+	for (size_t i = 0; i < ARRAY_SIZE(owners) && !policy()->ids_shared; i++) {
 		o = (struct req_idmap_owner){ .ticket = new_ticket(), .base = s.base, .owner_uid = owners[i].uid, .owner_gid = owners[i].gid };
 		refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &o, NULL, &why), owners[i].what);
 	}
-	o = (struct req_idmap_owner){ .ticket = new_ticket(), .base = s.base, .owner_uid = policy()->ids_base, .owner_gid = 1000 };
-	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &o, NULL, &why), "one of our own ids as the owner");
+	o = (struct req_idmap_owner){ .ticket = new_ticket(), .base = s.base, .owner_uid = policy()->ids_base, .owner_gid = owner_id() };
+	if (policy()->ids_count)
+		refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &o, NULL, &why), "one of our own ids as the owner");
 	o.owner_uid = s.base + 5;
-	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &o, NULL, &why), "another container's id as the owner");
-	o.owner_uid = 1000;
+	if (!policy()->ids_shared)
+		refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &o, NULL, &why), "another container's id as the owner");
+	o.owner_uid = owner_id();
 	o.base = s.base + 1;
 	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &o, NULL, &why), "a base that is no range");
 	o.base = 0;
@@ -101,9 +96,10 @@ static void paths(void)
 
 	snprintf(state, sizeof(state), "%s/audit/audit.log", base);
 	refused("20", look(state, 0, new_ticket(), NULL), "lookup of the audit log");
-	refused("6", look("/var/tmp/postern-hang/root-owned", 1, new_ticket(), NULL), "a root-owned source, writable");
-	refused("6", look("/var/tmp/postern-hang/link", 0, new_ticket(), NULL), "a symbolic link");
-	refused("6", look("/var/tmp/postern-hang/link/passwd", 0, new_ticket(), NULL), "a path through a symbolic link");
+	if (!policy()->ids_shared) /* a user's container may there what the user may: nothing (the script looks) */
+		refused("6", look(in_hang("root-owned"), 1, new_ticket(), NULL), "a root-owned source, writable");
+	refused("6", look(in_hang("link"), 0, new_ticket(), NULL), "a symbolic link");
+	refused("6", look(in_hang("link/passwd"), 0, new_ticket(), NULL), "a path through a symbolic link");
 }
 
 /* 6: root's directory through the container's own mapping, to write a 4755 file as uid 0 there. */
@@ -116,14 +112,14 @@ static void root_owned_bind(void)
 	struct rep_mount_bind rep;
 	int r;
 
-	if (sandbox_make(&s, true) < 0 || look("/var/tmp/postern-hang/root-owned", 0, source, NULL) < 0) {
+	if (sandbox_make(&s, true) < 0 || look(in_hang("root-owned"), 0, source, NULL) < 0) {
 		result(false, "6: the set-up failed (%s)", why.stage);
 		return;
 	}
 	bind.mapping = s.ticket;
 	refused("6", ask(channel(HELPER_MOUNT), OP_MOUNT_BIND, &bind, &rep, &why), "a root-owned source under the store mapping");
 	source = bind.source = new_ticket();
-	look("/var/tmp/postern-hang/root-owned", 0, source, NULL);
+	look(in_hang("root-owned"), 0, source, NULL);
 	bind.mapping = 0;
 	bind.readonly = 0;
 	refused("6", ask(channel(HELPER_MOUNT), OP_MOUNT_BIND, &bind, &rep, &why), "the same unmapped but writable");
@@ -131,7 +127,7 @@ static void root_owned_bind(void)
 	source = bind.source = new_ticket();
 	owner = (struct req_idmap_owner){ .ticket = new_ticket(), .base = s.base, .owner_uid = 1001, .owner_gid = 1001 };
 	r = ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &owner, NULL, &why);
-	if (r == 0 && look("/var/tmp/postern-hang/user-owned", 1, source, NULL) == 0) {
+	if (r == 0 && look(in_hang("user-owned"), 1, source, NULL) == 0) {
 		bind.mapping = owner.ticket;
 		refused("6", ask(channel(HELPER_MOUNT), OP_MOUNT_BIND, &bind, &rep, &why), "uid 1000's source under a mapping for uid 1001");
 	} else {
@@ -139,10 +135,10 @@ static void root_owned_bind(void)
 	}
 	/* 8: a source ticket serves once; tickets that nobody made */
 	source = bind.source = new_ticket();
-	owner = (struct req_idmap_owner){ .ticket = new_ticket(), .base = s.base, .owner_uid = 1000, .owner_gid = 1000 };
+	owner = (struct req_idmap_owner){ .ticket = new_ticket(), .base = s.base, .owner_uid = owner_id(), .owner_gid = owner_id() };
 	r = ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &owner, NULL, &why);
 	bind.mapping = owner.ticket;
-	if (r == 0 && look("/var/tmp/postern-hang/user-owned", 1, source, NULL) == 0 &&
+	if (r == 0 && look(in_hang("user-owned"), 1, source, NULL) == 0 &&
 	    ask(channel(HELPER_MOUNT), OP_MOUNT_BIND, &bind, &rep, &why) == 0) {
 		struct mount_attr clear = { .attr_clr = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
 
@@ -256,6 +252,11 @@ static void cgroups(void)
 	struct req_device_attach attach = { .name = "x", .cgroup = open("/sys/fs/cgroup/unified", O_RDONLY | O_DIRECTORY | O_CLOEXEC) };
 	struct sandbox s;
 
+	if (policy_absent(policy(), HELPER_CGROUP)) {
+		close_fd(attach.cgroup);
+		skipped("12, 13: cgroups and devices", "the kernel gives this user neither");
+		return;
+	}
 	if (attach.cgroup < 0)
 		attach.cgroup = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	refused("12", ask(channel(HELPER_CGROUP), OP_CGROUP_KILL, &kill, NULL, &why), "kill of a cgroup that it did not make");
@@ -360,7 +361,7 @@ static void specs(void)
 				 : i == ARRAY_SIZE(bad) + 1 ? "the host's user namespace"
 				 : i == ARRAY_SIZE(bad) + 2 ? "the host's cgroup"
 				 : "7: a directory of the host that nobody sealed, in the place of a volume";
-		int loose = open("/var/tmp/postern-hang/user-owned", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		int loose = open(in_hang("user-owned"), O_PATH | O_DIRECTORY | O_CLOEXEC);
 		int host = open(i == ARRAY_SIZE(bad) ? "/proc/self/ns/net" : "/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
 		int up = openat(s.cgroup, "../..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -400,10 +401,10 @@ static void tickets_are_bounded(void)
 
 	drop_tickets();
 	for (; n < (int)TICKETS_MAX + 8 && r == 0; n++)
-		r = look("/var/tmp/postern-hang/user-owned", 0, new_ticket(), NULL);
+		r = look(in_hang("user-owned"), 0, new_ticket(), NULL);
 	result(r < 0 && n == (int)TICKETS_MAX + 1, "15: tickets are bounded (%d)", n);
 	drop_tickets();
-	result(look("/var/tmp/postern-hang/user-owned", 0, new_ticket(), NULL) == 0, "15: and free again after DROP");
+	result(look(in_hang("user-owned"), 0, new_ticket(), NULL) == 0, "15: and free again after DROP");
 	drop_tickets();
 }
 
@@ -414,7 +415,7 @@ static void flood_of_denials(void)
 
 	for (; n < 3000; n++)
 		look("/etc/shadow", 0, new_ticket(), NULL);
-	result(look("/var/tmp/postern-hang/user-owned", 0, 7, NULL) != -ENODATA, "15: %d refusals, and the helper is there", n);
+	result(look(in_hang("user-owned"), 0, 7, NULL) != -ENODATA, "15: %d refusals, and the helper is there", n);
 }
 
 const struct attack act_attacks[] = {

@@ -34,7 +34,7 @@ static void wrong_kinds(void)
 		{ "a loose memfd", memfd_create("loose", MFD_ALLOW_SEALING | MFD_CLOEXEC) },
 		{ "a pipe", pipe2(fifo, O_CLOEXEC) == 0 ? fifo[0] : -1 },
 		{ "a stream socket", socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stream) == 0 ? stream[0] : -1 },
-		{ "a FUSE object that never answers", openat(AT_FDCWD, "/var/tmp/postern-hang/mnt", O_PATH | O_CLOEXEC) },
+		{ "a FUSE object that never answers", openat(AT_FDCWD, in_hang("mnt"), O_PATH | O_CLOEXEC) },
 	};
 
 	for (unsigned op = 0; op < OP_COUNT; op++) {

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "../../helpers/base/policy.h"
 #include "../../helpers/protocol/call.h"
 
 struct attack {
@@ -17,6 +18,15 @@ extern const unsigned n_frame_attacks, n_fd_attacks, n_act_attacks;
 
 /* One line of result. */
 void result(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void skipped(const char *what, const char *reason);
+
+/* What the engine is like. */
+const struct policy_common *policy(void);
+/* An ordinary user, who owns "user-owned" there: 1000 or, in a user's engine, that user. */
+uint32_t owner_id(void);
+/* A path in the directory that the script prepared. Good until the fourth call after. */
+const char *in_hang(const char *name);
 
 /* The present primary channel of a helper; waits for a new one after it ended. */
 int channel(enum helper_id id);
@@ -32,8 +42,8 @@ int ask_as(int fd, enum op op, const void *req, void *rep, struct reply_header *
 /* The smallest request of an op that is within its bounds, with fd in every required place. */
 void fill_request(enum op op, void *req, int fd);
 
-extern int root_client, user_client; /* accepted connections of uid 0 and uid 1000 */
-extern int read_client; /* of uid 0 through the read-only socket */
+extern int root_client, user_client; /* accepted connections: of who may all, of who may nothing */
+extern int read_client; /* of who may all, through the read-only socket */
 extern const char *base; /* directory of the test */
 
 /* A container's namespaces, range and cgroup, made properly: what an honest controller has before spawn CREATE. */
