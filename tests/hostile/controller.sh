@@ -31,10 +31,11 @@ until_true 200 bash -c "! kill -0 $POSTERN_LAUNCHER"
 layer=$(ls "$POSTERN_DATA/store/tree/layers" | head -n 1)
 printf %s "$layer" >"$POSTERN_DATA/state/layer-id"; chmod 644 "$POSTERN_DATA/state/layer-id"
 user=() other=(setpriv --reuid 1000 --regid 1000 --clear-groups) # who may all, and who may nothing: to a user's engine root is nobody
-is_users && user=(setpriv --reuid "$POSTERN_UID" --regid "$(id -g "$POSTERN_USER")" --clear-groups) other=()
+start=postern-launcher
+is_users && start=postern-user user=(setpriv --reuid "$POSTERN_UID" --regid "$(id -g "$POSTERN_USER")" --clear-groups) other=()
 read=$(dirname "$POSTERN_RUN")/read.sock
 # shellcheck disable=SC2086
-unshare --net "${user[@]}" "$hostile/postern-launcher" ${POSTERN_ARGS/--bin $POSTERN_PROGRAMS/--bin $hostile} --read "$read" 2>"$log" &
+unshare --net "${user[@]}" "$hostile/$start" ${POSTERN_ARGS/--bin $POSTERN_PROGRAMS/--bin $hostile} --read "$read" 2>"$log" &
 launcher=$!; pids+=($launcher)
 if ! until_true 100 grep -q "HOSTILE ready" "$log"; then fail "the taken-over controller starts" "$(tail -n 5 "$log")"; finish; fi
 fds() { for p in $(jq -r '.helpers[] | select(.name != "launcher" and .name != "controller") | .pid' "$POSTERN_RUN/helpers.json"); do
