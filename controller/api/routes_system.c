@@ -19,18 +19,12 @@
 #include "../state/state.h"
 #include "http_internal.h"
 
-enum { CG_MEMORY, CG_SWAP, CG_CPU, CG_CPUSET, CG_PIDS, CG_BLKIO, CG_COUNT };
-
-/* Names of cgroup controllers, and what Docker says when one is missing. */
-static const struct {
-	const char *v1, *v2, *warning;
-} cgroups[CG_COUNT] = {
-	[CG_MEMORY] = { "memory", "memory", "WARNING: No memory limit support" },
-	[CG_SWAP] = { NULL, NULL, "WARNING: No swap limit support" },
-	[CG_CPU] = { "cpu", "cpu", "WARNING: No cpu shares support" },
-	[CG_CPUSET] = { "cpuset", "cpuset", "WARNING: No cpuset support" },
-	[CG_PIDS] = { "pids", "pids", "WARNING: No pids limit support" },
-	[CG_BLKIO] = { "blkio", "io", "WARNING: No blkio support" },
+/* What Docker says of a limit that cannot be had. */
+static const char *const no_limit[LIMITS_COUNT] = {
+	[LIMITS_MEMORY] = "WARNING: No memory limit support", [LIMITS_SWAP] = "WARNING: No swap limit support",
+	[LIMITS_CPU] = "WARNING: No cpu shares support", [LIMITS_QUOTA] = "WARNING: No cpu cfs quota support",
+	[LIMITS_CPUSET] = "WARNING: No cpuset support", [LIMITS_PIDS] = "WARNING: No pids limit support",
+	[LIMITS_BLKIO] = "WARNING: No blkio support",
 };
 
 struct system_facts {
@@ -39,10 +33,9 @@ struct system_facts {
 	char os[128], os_version[32]; /* os-release */
 	char id[40]; /* of this engine, a UUID kept in the state directory */
 	char cgroup_version[2];
-	bool cgroup[CG_COUNT];
 	bool ip_forward;
 	bool rootless; /* an ordinary user's engine */
-	bool no_device_filter;
+	bool no_cgroups, no_device_filter;
 	int ncpu;
 };
 
@@ -75,67 +68,12 @@ static void os_release(const char *text, const char *key, char *ret, size_t size
 	}
 }
 
-/* Is a word in a list that commas or spaces separate? */
-static bool has_word(const char *list, const char *word)
+/* "1" where a version 1 hierarchy is mounted: clients know no third way. proc_pid_mountinfo(5). */
+static void read_cgroup_version(struct system_facts *f)
 {
-	size_t n = strlen(word);
+	_cleanup_free_ char *mounts = read_text("/proc/self/mountinfo");
 
-	while (*list) {
-		size_t k = strcspn(list, ", \n");
-
-		if (k == n && strncmp(list, word, n) == 0)
-			return true;
-		list += k + (list[k] != '\0');
-	}
-	return false;
-}
-
-/* One line of proc_pid_mountinfo(5): "... mount-point options - type source super-options". */
-static void cgroup_line(struct system_facts *f, char *line)
-{
-	char *super = strstr(line, " - "), *point = line, path[300];
-	_cleanup_free_ char *controllers = NULL;
-
-	if (!super)
-		return;
-	for (int i = 0; i < 4 && point; i++)
-		point = strchr(point + (i > 0), ' ');
-	if (!point)
-		return;
-	point++;
-	point[strcspn(point, " ")] = '\0';
-	if (strncmp(super + 3, "cgroup2 ", 8) == 0 && f->cgroup_version[0] != '1') {
-		f->cgroup_version[0] = '2';
-		snprintf(path, sizeof(path), "%.200s/cgroup.controllers", point);
-		controllers = read_text(path);
-		for (int i = 0; controllers && i < CG_COUNT; i++)
-			f->cgroup[i] = cgroups[i].v2 && has_word(controllers, cgroups[i].v2);
-		f->cgroup[CG_SWAP] = f->cgroup[CG_MEMORY];
-	} else if (strncmp(super + 3, "cgroup ", 7) == 0) {
-		f->cgroup_version[0] = '1';
-		super += 10;
-		super += strcspn(super, " ");
-		super += *super == ' ';
-		for (int i = 0; i < CG_COUNT; i++)
-			if (cgroups[i].v1 && has_word(super, cgroups[i].v1))
-				f->cgroup[i] = true;
-		snprintf(path, sizeof(path), "%.200s/memory.memsw.limit_in_bytes", point);
-		if (access(path, F_OK) == 0)
-			f->cgroup[CG_SWAP] = true;
-	}
-}
-
-static void read_cgroups(struct system_facts *f)
-{
-	_cleanup_free_ char *text = read_text("/proc/self/mountinfo");
-	char *next;
-
-	for (char *line = text; line && *line; line = next) {
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = '\0';
-		cgroup_line(f, line);
-	}
+	f->cgroup_version[0] = mounts && strstr(mounts, " - cgroup ") ? '1' : '2';
 }
 
 /* Made at the first start and kept. */
@@ -188,10 +126,8 @@ struct system_facts *system_facts_create(struct engine *e)
 	}
 	f->ip_forward = forward && forward[0] == '1';
 	f->ncpu = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-	if (!helper_absent(e, HELPER_CGROUP))
-		read_cgroups(f);
-	if (!f->cgroup_version[0])
-		f->cgroup_version[0] = '2';
+	read_cgroup_version(f);
+	f->no_cgroups = helper_absent(e, HELPER_CGROUP);
 	f->no_device_filter = helper_absent(e, HELPER_DEVICE);
 	f->rootless = e->policy->ids_shared;
 	read_id(f, e->state_dir);
@@ -286,25 +222,29 @@ static void add_plugins(cJSON *o)
 	cJSON_AddStringToObject(o, "LoggingDriver", "json-file");
 }
 
-static void add_limits(cJSON *o, const struct system_facts *f)
+static void add_limits(cJSON *o, const struct engine *e, const struct system_facts *f)
 {
 	static const struct {
 		const char *name;
-		int controller;
+		enum limit_kind kind;
 	} flags[] = {
-		{ "MemoryLimit", CG_MEMORY }, { "SwapLimit", CG_SWAP }, { "CpuCfsPeriod", CG_CPU },
-		{ "CpuCfsQuota", CG_CPU }, { "CPUShares", CG_CPU }, { "CPUSet", CG_CPUSET }, { "PidsLimit", CG_PIDS },
+		{ "MemoryLimit", LIMITS_MEMORY }, { "SwapLimit", LIMITS_SWAP }, { "CpuCfsPeriod", LIMITS_QUOTA },
+		{ "CpuCfsQuota", LIMITS_QUOTA }, { "CPUShares", LIMITS_CPU }, { "CPUSet", LIMITS_CPUSET },
+		{ "PidsLimit", LIMITS_PIDS },
 	};
 	cJSON *warnings = cJSON_CreateArray();
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-		cJSON_AddBoolToObject(o, flags[i].name, f->cgroup[flags[i].controller]);
+		cJSON_AddBoolToObject(o, flags[i].name, limits_have(e, flags[i].kind));
 	cJSON_AddBoolToObject(o, "OomKillDisable", false);
 	cJSON_AddStringToObject(o, "CgroupDriver", "none");
 	cJSON_AddStringToObject(o, "CgroupVersion", f->cgroup_version);
-	for (int i = 0; i < CG_COUNT; i++)
-		if (!f->cgroup[i])
-			cJSON_AddItemToArray(warnings, cJSON_CreateString(cgroups[i].warning));
+	if (f->no_cgroups)
+		cJSON_AddItemToArray(warnings, cJSON_CreateString("WARNING: Running in rootless-mode without cgroups. Systemd is "
+								  "required to enable cgroups in rootless-mode."));
+	for (unsigned i = 0; i < LIMITS_COUNT; i++)
+		if (!limits_have(e, i))
+			cJSON_AddItemToArray(warnings, cJSON_CreateString(no_limit[i]));
 	if (f->no_device_filter)
 		cJSON_AddItemToArray(warnings, cJSON_CreateString("WARNING: No device filter: containers are limited to "
 								  "devices that are bound and that the user may open"));
@@ -383,7 +323,7 @@ static void info(struct http_request *r)
 	add_counts(o, e);
 	add_storage(o, e);
 	add_plugins(o);
-	add_limits(o, f);
+	add_limits(o, e, f);
 	add_host(o, f);
 	add_texts(o, "SecurityOptions", security, ARRAY_SIZE(security) - !f->rootless);
 	runtimes = cJSON_AddObjectToObject(o, "Runtimes");

@@ -17,6 +17,19 @@ unsigned containers_using_image(struct engine *e, const char *image_id, unsigned
 unsigned containers_using_volume(struct engine *e, const char *volume, char ret_one[65]);
 void containers_count(struct engine *e, unsigned *ret_running, unsigned *ret_paused, unsigned *ret_stopped);
 
+/* limits.c: what containers can be limited in here. */
+enum limit_kind {
+	LIMITS_MEMORY,
+	LIMITS_SWAP,
+	LIMITS_CPU,
+	LIMITS_QUOTA,
+	LIMITS_CPUSET,
+	LIMITS_PIDS,
+	LIMITS_BLKIO,
+	LIMITS_COUNT,
+};
+bool limits_have(const struct engine *e, enum limit_kind kind);
+
 /* A start or the clean-up after an exit is under way: an orderly end waits for it. */
 bool containers_busy(struct engine *e);
 

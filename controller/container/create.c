@@ -175,37 +175,6 @@ static int insert(struct engine *e, cJSON *merged, const char *id, const char *n
 	return err_set(err, r == -EEXIST ? 409 : 500, "container cannot be stored: %s", strerror(-r));
 }
 
-/* Docker's words for what this engine cannot limit. */
-static void warn_of_limits(struct engine *e, const cJSON *merged, cJSON *warnings)
-{
-	struct req_cgroup_create l;
-	struct err err = { 0 };
-
-	message_init(&op_desc(OP_CGROUP_CREATE)->req, &l);
-	if (!helper_absent(e, HELPER_CGROUP) || spec_limits(merged, &l, &err) < 0)
-		return;
-	const struct {
-		bool asked;
-		const char *what;
-	} limits[] = {
-		{ l.memory_max != UNSET, "memory limit" },
-		{ l.memory_low != UNSET, "memory soft limit" },
-		{ l.pids_max != UNSET, "PIDs limit" },
-		{ l.cpu_quota_us != UNSET || l.cpu_period_us != UNSET, "CPU CFS quota" },
-		{ l.cpu_shares != UNSET, "CPU shares" },
-		{ l.blkio_weight != UNSET, "block I/O weight" },
-		{ l.cpuset_cpus[0] || l.cpuset_mems[0], "cpuset" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-		char text[160];
-
-		snprintf(text, sizeof(text), "No cgroup is delegated to this engine: %s discarded.", limits[i].what);
-		if (limits[i].asked)
-			cJSON_AddItemToArray(warnings, cJSON_CreateString(text));
-	}
-}
-
 /* name NULL: a generated one. */
 static int create_merged(struct engine *e, cJSON *merged, const char *name, const struct image *image,
 			 const struct call_ctx *ctx, struct container **ret, struct err *err)
@@ -213,7 +182,6 @@ static int create_merged(struct engine *e, cJSON *merged, const char *name, cons
 	char generated[64];
 	bool directories = false;
 	struct spec_mounts mounts = { 0 };
-	struct req_cgroup_create limits;
 	struct call_ctx own = *ctx;
 	uint8_t raw[ID_BYTES];
 	char id[ID_HEX + 1];
@@ -223,9 +191,6 @@ static int create_merged(struct engine *e, cJSON *merged, const char *name, cons
 		return err_set(err, 500, "no random numbers");
 	hex_encode(raw, sizeof(raw), id);
 	own.container = raw;
-	message_init(&op_desc(OP_CGROUP_CREATE)->req, &limits);
-	if (spec_limits(merged, &limits, err) < 0)
-		return -1;
 	fill_hostname(merged, id);
 	r = spec_mounts(merged, &mounts, err) < 0 ? -1 : check_sources(e, &mounts, &own, err);
 	if (r == 0)
@@ -272,9 +237,9 @@ int container_create(struct engine *e, const cJSON *body, const char *name, cons
 	if (image_find(e, ref, &image, err) < 0)
 		return -1;
 	merged = spec_merge(body, image.config, warnings, err);
-	if (merged)
-		warn_of_limits(e, merged, warnings);
-	r = merged ? create_merged(e, merged, name, &image, ctx, ret, err) : -1;
+	r = merged ? limits_check(e, merged, warnings, err) : -1;
+	if (r == 0)
+		r = create_merged(e, merged, name, &image, ctx, ret, err);
 	cJSON_Delete(merged);
 	image_finish(&image);
 	if (r == 0)

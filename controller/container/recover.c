@@ -131,6 +131,7 @@ static void remove_cgroups(struct engine *e)
 	for (unsigned page = 0; rep && page < PAGES_MAX; page++) {
 		if (helper_call(e, OP_CGROUP_LIST, &req, rep, NULL, NULL) < 0)
 			break;
+		e->limits = rep->limits;
 		for (uint32_t i = 0; i < rep->containers.n; i++) {
 			char id[ID_HEX + 1];
 			struct container *c;

@@ -53,6 +53,8 @@ int group_remove(const struct roots *roots, const uint8_t *id);
 /* A value of cgroup.events ("frozen", "populated"): 0, 1 or -errno. */
 int group_event(int events, const char *key);
 
+/* Bit per limit that can be set for a container here. */
+uint64_t limits_supported(const struct roots *roots);
 /* Sets what is not UNSET or empty. *ret_step names the file that refused; *ret_unsupported what cannot be set. */
 int limits_apply(const struct roots *roots, const struct group *g, const struct limits *l, uint64_t *ret_unsupported,
 		 const char **ret_step);

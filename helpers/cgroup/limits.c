@@ -7,10 +7,12 @@
 #include "cgroup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../base/cleanup.h"
@@ -82,6 +84,16 @@ static const struct row {
 	{ LIMIT_BLKIO, offsetof(struct limits, blkio_weight), CTL_IO, "io.weight", "blkio.weight", "500",
 	  weight_of_blkio, same },
 };
+
+static bool has_file(const struct roots *roots, const struct group *g, enum controller c, const char *v2,
+		     const char *v1)
+{
+	bool is_v2;
+	int dir = group_dir(roots, g, c, &is_v2);
+	struct stat st;
+
+	return dir >= 0 && fstatat(dir, is_v2 ? v2 : v1, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
 
 /* Writes one file; -ENOENT when no hierarchy has it. */
 static int put(struct setter *s, enum controller c, const char *v2, const char *v2_text, const char *v1,
@@ -235,6 +247,35 @@ int limits_apply(const struct roots *roots, const struct group *g, const struct 
 	if (r == 0)
 		*ret_unsupported = s.asked & ~s.done;
 	return r;
+}
+
+uint64_t limits_supported(const struct roots *roots)
+{
+	static const struct {
+		unsigned bit;
+		enum controller controller;
+		const char *v2, *v1;
+	} files[] = {
+		{ LIMIT_MEMORY, CTL_MEMORY, "memory.max", "memory.limit_in_bytes" },
+		{ LIMIT_SWAP, CTL_MEMORY, "memory.swap.max", "memory.memsw.limit_in_bytes" },
+		{ LIMIT_QUOTA, CTL_CPU, "cpu.max", "cpu.cfs_quota_us" },
+		{ LIMIT_PERIOD, CTL_CPU, "cpu.max", "cpu.cfs_period_us" },
+		{ LIMIT_CPUS, CTL_CPUSET, "cpuset.cpus", "cpuset.cpus" },
+		{ LIMIT_MEMS, CTL_CPUSET, "cpuset.mems", "cpuset.mems" },
+	};
+	/* A container's directory has the files that the one above it has. */
+	struct group g = { .v2 = roots->v2 };
+	uint64_t mask = 0;
+
+	for (unsigned i = 0; i < roots->nv1; i++)
+		g.v1[i] = roots->v1[i].fd;
+	for (unsigned i = 0; i < ARRAY_SIZE(files); i++)
+		if (has_file(roots, &g, files[i].controller, files[i].v2, files[i].v1))
+			mask |= UINT64_C(1) << files[i].bit;
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+		if (has_file(roots, &g, rows[i].controller, rows[i].v2, rows[i].v1))
+			mask |= UINT64_C(1) << rows[i].bit;
+	return mask;
 }
 
 /* A number in a file: alone, or behind `key` in a flat-keyed one. "max" and what is not there: otherwise. */

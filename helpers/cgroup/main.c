@@ -236,6 +236,7 @@ static int cgroup_list(struct request *r)
 
 	for (unsigned i = req->skip; i < c->nids && rep->containers.n < LIST_MAX; i++)
 		memcpy(rep->containers.id[rep->containers.n++], c->ids[i], ID_BYTES);
+	rep->limits = limits_supported(&c->roots);
 	return 0;
 }
 
@@ -412,7 +413,7 @@ static int start(struct helper *h)
 	umask(022); /* spawn searches what we make; modes of the files in it are the kernel's */
 	c->roots.v2 = FD_OWN;
 	c->roots.uid = geteuid();
-	c->roots.join_gid = policy(h)->common.ids_base + IDS_CGROUP_GID;
+	c->roots.join_gid = policy_id(&policy(h)->common, IDS_CGROUP_GID);
 	for (int i = 1; r == 0 && i < h->argc; i++)
 		if (strncmp(h->argv[i], "--v1=", 5) == 0)
 			r = parse_v1(&c->roots, h->argv[i] + 5);

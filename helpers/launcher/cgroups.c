@@ -57,9 +57,18 @@ static const char *v1_controller(const struct cgroups *g, char *options)
 	return NULL;
 }
 
-/* The first mount of every hierarchy that is needed. */
-static int find_hierarchies(struct cgroups *g)
+/* An ordinary user has R where root has made it and given it away; and no more. */
+static bool is_given(const struct launcher *l, int root)
 {
+	struct stat st;
+
+	return !l->ids.user || (fstatat(root, l->config.cgroup, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == 0);
+}
+
+/* The first mount of every hierarchy that is needed. */
+static int find_hierarchies(struct launcher *l)
+{
+	struct cgroups *g = &l->cgroups;
 	FILE *f = fopen("/proc/self/mountinfo", "re");
 	char line[4096];
 	int r = 0;
@@ -87,6 +96,10 @@ static int find_hierarchies(struct cgroups *g)
 		h->root = open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (h->root < 0)
 			r = -errno;
+		if (r == 0 && controller && !is_given(l, h->root)) {
+			h->root = close_fd(h->root);
+			g->n--;
+		}
 	}
 	fclose(f);
 	if (r == 0 && g->all[V2].root < 0) {
@@ -124,7 +137,7 @@ static void enable_controllers(int dir)
 static int make_below(const struct hierarchy *h, int parent, const char *path)
 {
 	_cleanup_close_ int above = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char part[300];
+	char part[sizeof(((struct config *)0)->cgroup)];
 
 	for (size_t at = 0; path_prefix(path, &at, part, sizeof(part));) {
 		bool made = mkdirat(parent, part, 0755) == 0;
@@ -200,7 +213,7 @@ static int kill_all(int dir)
 
 int cgroups_create(struct launcher *l)
 {
-	int r = find_hierarchies(&l->cgroups);
+	int r = find_hierarchies(l);
 
 	for (unsigned i = 0; i < l->cgroups.n && r == 0; i++)
 		r = hierarchy_create(l, &l->cgroups.all[i]);
@@ -250,7 +263,7 @@ static void remove_tree(int parent, const char *name, unsigned depth)
 
 static void remove_marked_parents(int root, const char *path)
 {
-	char part[300];
+	char part[sizeof(((struct config *)0)->cgroup)];
 
 	if (text_copy(part, sizeof(part), path) < 0)
 		return;
@@ -268,17 +281,22 @@ void cgroups_remove(struct launcher *l, bool containers)
 {
 	struct cgroups *g = &l->cgroups;
 	const char *path = l->config.cgroup;
+	char whole[sizeof(l->config.cgroup) + 16];
 	bool left = true;
 
-	if ((l->absent & 1u << HELPER_CGROUP) || (g->n == 0 && find_hierarchies(g) < 0))
+	/* R itself is not a user's to remove, and the launcher of that user's is in it. */
+	snprintf(whole, sizeof(whole), "%s%s", path, l->ids.user ? "/containers" : "");
+	if ((l->absent & 1u << HELPER_CGROUP) || (g->n == 0 && find_hierarchies(l) < 0))
 		return;
 	_cleanup_close_ int top = openat(g->all[V2].root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_close_ int helpers = openat(top, "helpers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_close_ int dir = openat(top, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	/* What a helper had forked may outlive it by a moment. */
-	if (containers ? top >= 0 : helpers >= 0)
-		kill_all(containers ? top : helpers);
+	if (helpers >= 0)
+		kill_all(helpers);
+	if (containers && dir >= 0)
+		kill_all(dir);
 	if (!containers && has_containers(dir))
 		return; /* they live on, and the next launcher finds them */
 	/* A process that has ended still counts until it is reaped, and version 1 has no word for when that is. */
@@ -286,7 +304,7 @@ void cgroups_remove(struct launcher *l, bool containers)
 		left = false;
 		for (unsigned i = 0; i < g->n; i++) {
 			remove_tree(g->all[i].root, path, 0);
-			left = left || faccessat(g->all[i].root, path, F_OK, 0) == 0;
+			left = left || faccessat(g->all[i].root, whole, F_OK, 0) == 0;
 		}
 		if (left)
 			poll(NULL, 0, TRY_MS);

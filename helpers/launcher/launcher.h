@@ -17,7 +17,7 @@ enum { PATH_SIZE = 4096 };
 /* Where an engine lives: every one of these can be given, so that many run side by side. */
 struct config {
 	char data[PATH_SIZE], run[PATH_SIZE], policy[PATH_SIZE], bin[PATH_SIZE], log[PATH_SIZE];
-	char cgroup[256]; /* directory below the root of each hierarchy */
+	char cgroup[512]; /* directory below the root of each hierarchy */
 	char group[64]; /* of the sockets; "" for everyone: policy decides all the same */
 	char sockets[SOCKET_COUNT][SOCKET_PATH_SIZE]; /* those beside the main one; "": none */
 	uint32_t ids_base, range_first, range_last;

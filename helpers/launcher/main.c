@@ -272,9 +272,9 @@ static int prepare(struct launcher *l)
 {
 	/* What stays: restarting a child in its namespaces with its ids and capabilities, killing and cleaning up. */
 	const uint64_t kept = CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_SETPCAP) |
-			      CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_KILL) | CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_DAC_READ_SEARCH) |
-			      CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(39 /* CAP_BPF */) | CAP_BIT(CAP_CHOWN) |
-			      CAP_BIT(CAP_SYS_CHROOT) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_MKNOD) | CAP_BIT(CAP_FSETID) |
+			      CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_KILL) | CAP_BIT(CAP_DAC_OVERRIDE) |
+			      CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(39 /* CAP_BPF */) |
+			      CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_SYS_CHROOT) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_MKNOD) | CAP_BIT(CAP_FSETID) |
 			      CAP_BIT(CAP_SETFCAP);
 	int r;
 

@@ -195,7 +195,9 @@ enum { MAPPING_STORE = 0, MAPPING_OWNER = 1 };
 #define REQ_cgroup_remove(F, S) F(S, ID, container, 0, 0)
 #define REP_cgroup_remove(F, S)
 #define REQ_cgroup_list(F, S) F(S, U32, skip, 0, CONTAINERS_MAX)
-#define REP_cgroup_list(F, S) F(S, IDS, containers, 0, 512)
+#define REP_cgroup_list(F, S)                                                                                    \
+	F(S, IDS, containers, 0, 512)                                                                            \
+	F(S, U64, limits, 0, UINT64_MAX) /* bit per limit (order above) that can be set */
 
 /* --- device -------------------------------------------------------------------------------------------------- */
 enum { DEVICE_BLOCK = 1, DEVICE_CHAR = 2 };       /* BPF_DEVCG_DEV_* */

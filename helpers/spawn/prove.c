@@ -8,40 +8,31 @@
 #include <unistd.h>
 
 #include "../base/cleanup.h"
+#include "../base/fd.h"
 #include "../base/sys.h"
 #include "../base/text.h"
 #include "table.h"
 
+enum { CGROUP_FILE_MAX = 16384 };
+
 int cgroup_read(const char *pid, char *ret, size_t size)
 {
 	_cleanup_close_ int fd = -EBADF;
+	_cleanup_free_ char *text = NULL;
 	char path[64];
-	ssize_t n;
+	const char *line;
+	int e;
 
 	snprintf(path, sizeof(path), "/proc/%s/cgroup", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, ret, size - 1);
-	if (n < 0)
-		return -errno;
-	ret[n] = '\0';
-	return n == (ssize_t)size - 1 ? -E2BIG : 0;
-}
-
-/* Our own version 2 cgroup, "/R/containers/spawn": its parent's path, length in *ret_n. */
-static const char *parent_cgroup(const struct table *t, size_t *ret_n)
-{
-	const char *line = strncmp(t->cgroup, "0::", 3) == 0 ? t->cgroup : strstr(t->cgroup, "\n0::");
-	const char *path, *end, *slash;
-
+	e = fd < 0 ? -errno : fd_read_all(fd, CGROUP_FILE_MAX, &text, NULL);
+	if (e < 0)
+		return e;
+	line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
 	if (!line)
-		return NULL;
-	path = strstr(line, "0::") + 3;
-	end = path + strcspn(path, "\n");
-	slash = memrchr(path, '/', (size_t)(end - path));
-	*ret_n = slash ? (size_t)(slash - path) : 0;
-	return slash ? path : NULL;
+		return -ENOENT;
+	line = strstr(line, "0::") + 3;
+	return text_format(ret, size, "%.*s", (int)strcspn(line, "\n"), line);
 }
 
 /* The kernel's own name for the directory ends with parent and id, however the hierarchy is mounted. With another
@@ -49,7 +40,7 @@ static const char *parent_cgroup(const struct table *t, size_t *ret_n)
 int cgroup_prove(const struct table *t, int dir, const uint8_t *id, bool v2)
 {
 	char link[64], path[4096], hex[ID_HEX + 1];
-	const char *parent;
+	const char *slash = strrchr(t->cgroup, '/');
 	size_t len, at;
 	ssize_t n;
 
@@ -64,9 +55,10 @@ int cgroup_prove(const struct table *t, int dir, const uint8_t *id, bool v2)
 		return -EPERM;
 	if (!v2)
 		return 0;
+	/* Below the parent of our own, R/containers/spawn. */
 	at -= ID_HEX + 1;
-	parent = parent_cgroup(t, &len);
-	return parent && at >= len && memcmp(path + at - len, parent, len) == 0 ? 0 : -EPERM;
+	len = slash ? (size_t)(slash - t->cgroup) : 0;
+	return slash && at >= len && memcmp(path + at - len, t->cgroup, len) == 0 ? 0 : -EPERM;
 }
 
 int monitor_connect(const struct table *t, const char *name, int *ret_channel, pid_t *ret_pid, int *ret_pidfd)
@@ -95,10 +87,11 @@ int monitor_connect(const struct table *t, const char *name, int *ret_channel, p
 	if (pidfd < 0)
 		return pidfd;
 	snprintf(pid, sizeof(pid), "%d", cred.pid);
-	e = cgroup_read(pid, theirs, sizeof(theirs));
+	/* Without cgroups it is in whichever its engine was started in: that says nothing, and the socket all. */
+	e = t->cgroup[0] ? cgroup_read(pid, theirs, sizeof(theirs)) : 0;
 	if (e < 0)
 		return e;
-	if (strcmp(theirs, t->cgroup) != 0)
+	if (t->cgroup[0] && strcmp(theirs, t->cgroup) != 0)
 		return -EPERM;
 	*ret_pid = cred.pid;
 	*ret_pidfd = TAKE_FD(pidfd);

@@ -380,7 +380,8 @@ static int find_monitors(struct table *t)
 
 int table_init(struct table *t, struct helper *h)
 {
-	int r;
+	const struct policy_spawn *p = h->policy;
+	int r = 0;
 
 	t->helper = h;
 	TAILQ_INIT(&t->entries);
@@ -388,7 +389,8 @@ int table_init(struct table *t, struct helper *h)
 	t->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (t->epoll < 0 || t->timer < 0)
 		return -errno;
-	r = cgroup_read("self", t->cgroup, sizeof(t->cgroup));
+	if (!policy_absent(&p->common, HELPER_CGROUP))
+		r = cgroup_read("self", t->cgroup, sizeof(t->cgroup));
 	if (r == 0)
 		r = helper_poll_add(h, t->epoll, POLLIN, on_epoll, t);
 	if (r == 0)

@@ -49,7 +49,7 @@ struct table {
 	int epoll, timer;
 	uint32_t last_id;
 	struct spare spare; /* the next monitor */
-	char cgroup[4096]; /* own /proc/self/cgroup: a monitor's is the same */
+	char cgroup[4096]; /* our own in version 2, a monitor's is the same; "": this engine has none */
 };
 
 /* Opens what is polled, reads our cgroup and finds the monitors that an earlier spawn left. */

@@ -24,6 +24,8 @@ static const char usage[] =
 	"  --policy FILE     ($XDG_CONFIG_HOME/postern/policy.json, or the one that comes with the programs;\n"
 	"                    /etc/postern/user.json takes the place of any when root has written it)\n"
 	"  --bin DIR         programs (the directory of this one)\n"
+	"  --cgroup NAME     directory below the root of each cgroup hierarchy that root has given to this user (the\n"
+	"                    cgroup that we are started in, if it is delegated; else there are no limits)\n"
 	"  --also SOCKET     a second socket; --read SOCKET: one that gives no right but to read\n"
 	"  --log FILE        messages of all programs (standard error)\n"
 	"  --daemon          go to the background\n"
@@ -37,7 +39,8 @@ static int parse(int argc, char **argv, struct config *c)
 {
 	static const struct option options[] = {
 		{ "data", 1, NULL, 'd' }, { "run", 1, NULL, 'r' }, { "policy", 1, NULL, 'p' }, { "bin", 1, NULL, 'b' },
-		{ "log", 1, NULL, 'l' }, { "also", 1, NULL, 'A' }, { "read", 1, NULL, 'o' }, { "daemon", 0, NULL, 'D' }, { "purge", 0, NULL, 'P' },
+		{ "cgroup", 1, NULL, 'c' }, { "log", 1, NULL, 'l' }, { "also", 1, NULL, 'A' },
+		{ "read", 1, NULL, 'o' }, { "daemon", 0, NULL, 'D' }, { "purge", 0, NULL, 'P' },
 		{ "single-id", 0, NULL, 's' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 },
 	};
 	int o, r = 0;
@@ -48,6 +51,7 @@ static int parse(int argc, char **argv, struct config *c)
 		case 'r': r = text_copy(c->run, sizeof(c->run), optarg); break;
 		case 'p': r = text_copy(c->policy, sizeof(c->policy), optarg); break;
 		case 'b': r = text_copy(c->bin, sizeof(c->bin), optarg); break;
+		case 'c': r = text_copy(c->cgroup, sizeof(c->cgroup), optarg); break;
 		case 'l': r = text_copy(c->log, sizeof(c->log), optarg); break;
 		case 'A': r = text_copy(c->sockets[SOCKET_ALSO], SOCKET_PATH_SIZE, optarg); break;
 		case 'o': r = text_copy(c->sockets[SOCKET_READ], SOCKET_PATH_SIZE, optarg); break;
@@ -61,7 +65,11 @@ static int parse(int argc, char **argv, struct config *c)
 	if (r == 0 && optind != argc)
 		r = -EINVAL;
 	if (r == 0 && (!path_valid(c->data, strlen(c->data)) || !path_valid(c->run, strlen(c->run)))) {
-		fprintf(stderr, "postern-user: --data and --run are absolute paths\n");
+		log_error("--data and --run are absolute paths");
+		r = -EINVAL;
+	}
+	if (r == 0 && (c->cgroup[0] == '/' || strstr(c->cgroup, ".."))) {
+		log_error("--cgroup is a path below the root, without '..'");
 		r = -EINVAL;
 	}
 	return r;
@@ -83,7 +91,7 @@ static void __attribute__((format(printf, 2, 3))) add(struct args *a, const char
 }
 
 /* All that the launcher would otherwise take from where root's engine lives. */
-static void make_args(const struct config *c, const struct ids *ids, int range_ns, struct args *a)
+static void make_args(const struct config *c, const struct ids *ids, bool cgroups, int range_ns, struct args *a)
 {
 	char map[POLICY_MAP_TEXT] = "";
 	size_t at = 0;
@@ -99,7 +107,9 @@ static void make_args(const struct config *c, const struct ids *ids, int range_n
 	add(a, "--ids=%u", ids->single ? 0 : OWN_FIRST);
 	add(a, "--ranges=%u-%u", RANGE_FIRST, RANGE_FIRST + MAP_SIZE - 1);
 	add(a, "--user-map=%s", map);
-	add(a, "--absent=cgroup,device");
+	add(a, cgroups ? "--absent=device" : "--absent=cgroup,device");
+	if (cgroups)
+		add(a, "--cgroup=%s", c->cgroup);
 	if (range_ns >= 0)
 		add(a, "--range-ns=%d", range_ns);
 	if (c->sockets[SOCKET_ALSO][0])
@@ -162,7 +172,7 @@ static int run(struct config *c)
 	range_ns = monitors_range(run_dir);
 	if (range_ns >= 0)
 		fcntl(range_ns, F_SETFD, 0);
-	make_args(c, &ids, range_ns, &args);
+	make_args(c, &ids, delegate_find(c, run_dir, range_ns >= 0), range_ns, &args);
 	fexecve(launcher, args.v, environ);
 	log_error("postern-launcher: %s", strerror(errno));
 	return -errno;

@@ -15,6 +15,7 @@
 
 enum {
 	PATH_SIZE = 4096,
+	CGROUP_SIZE = 512,
 	PIECES_MAX = 8, /* subordinate ranges of one user in one file */
 	WORDS_MAX = 3 * (1 + PIECES_MAX + 3),
 	OWN_FIRST = MAP_SIZE, /* the engine's own ids, above those of containers */
@@ -22,7 +23,8 @@ enum {
 };
 
 struct config {
-	char data[PATH_SIZE], run[PATH_SIZE], policy[PATH_SIZE], bin[PATH_SIZE], log[PATH_SIZE], cgroup[PATH_SIZE];
+	char data[PATH_SIZE], run[PATH_SIZE], policy[PATH_SIZE], bin[PATH_SIZE], log[PATH_SIZE];
+	char cgroup[CGROUP_SIZE]; /* below the root of each hierarchy; "": the one that we were started in */
 	char sockets[SOCKET_COUNT][SOCKET_PATH_SIZE]; /* passed on; "": none */
 	bool daemon, purge, single_id;
 };
@@ -55,6 +57,10 @@ int ids_find(bool single, struct ids *ret);
 /* enter.c. Enters the user namespace of an earlier engine whose containers still run, or one of its own, as its root;
  * then a mount namespace. The reason of a failure is logged. */
 int enter(const struct ids *ids, int run_dir);
+
+/* delegate.c. With true c->cgroup is one that the launcher may use, and we are in its "launcher". `containers`: some of
+ * an earlier engine run, and stay where they are. */
+bool delegate_find(struct config *c, int run_dir, bool containers);
 
 /* monitors.c: what an engine has left running, found by the sockets of the containers' monitors. */
 /* The range namespace above a container, or -ENOENT. */

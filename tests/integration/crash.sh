@@ -11,8 +11,8 @@ first_set=$(set_of)
 pid_of() { jq -r ".helpers[] | select(.name == \"$1\") | .pid" "$POSTERN_RUN/helpers.json"; }
 docker run -d --name long busybox sh -c 'i=0; while [ $i -lt 100000 ]; do i=$((i+1)); echo $i; sleep 0.01; done' >/dev/null
 container=$(docker inspect -f '{{.State.Pid}}' long)
-privileged="cgroup device"; is_users && privileged=
-is_users && skip "cgroup and device killed" "the kernel gives users neither cgroups that are not delegated nor BPF"
+privileged="cgroup device"; ! is_users || privileged=${POSTERN_DELEGATED:+cgroup}
+[ -n "$privileged" ] || skip "cgroup and device killed" "the kernel gives users neither cgroups that are not delegated nor BPF"
 for program in audit seal mount lookup idmap netns $privileged spawn layer controller; do
 	old=$(pid_of "$program")
 	kill -9 "$old"
