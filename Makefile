@@ -104,6 +104,8 @@ DEPS_BUILD := gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libuv
 DEPS_CHECK := libcunit1-dev libclang-rt-14-dev busybox-static jq curl strace procps iproute2 util-linux e2fsprogs python3-docker \
 	uidmap libcap2-bin
 DEPS_LINT := clang-tidy cppcheck
+# Peers; nothing of them starts by itself.
+DEPS_BENCH := podman fuse-overlayfs bubblewrap
 # Docker's client of Debian, unpacked below build/ only: installing it would start its daemon.
 DEBS := docker.io containerd runc crun
 missing = $(shell for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done)
@@ -163,6 +165,7 @@ fuzz: deps-check fuzz-build
 .PHONY: fuzz-build fuzzers
 
 bench: deps-check
+	$(call install_missing,$(DEPS_BENCH))
 	@$(MAKE) --no-print-directory -s -j2 build
 	@$(SUDO) tests/bench/run
 
