@@ -24,10 +24,12 @@ struct job {
 	union {
 		struct req_layer_unpack unpack;
 		struct req_layer_user user;
+		struct req_layer_join join;
 	} req;
 	uint8_t container[ID_BYTES];
 	struct work work;
 	char name[ID_HEX + 1]; /* UNPACK: of the layer */
+	uint64_t length; /* of a layer that is there already: that of its archive */
 	pid_t pid; /* 0: waits */
 	int pipe;
 };
@@ -37,6 +39,7 @@ static void finish(struct helper *h, struct job *j, struct result *result);
 static void close_work(struct work *w)
 {
 	w->archive = close_fd(w->archive);
+	w->out = close_fd(w->out);
 	for (unsigned i = 0; i < w->ndirs; i++)
 		close_fd(w->dirs[i]);
 	w->ndirs = 0;
@@ -75,8 +78,22 @@ static void worker_ready(struct helper *h, int fd, short revents, void *data)
 	jobs_pump(h);
 }
 
+/* Whose pace is that of whoever reads their pipe. */
+static bool sends(const struct job *j)
+{
+	return j->work.kind == WORK_JOIN || j->work.kind == WORK_EXPORT;
+}
+
+static void split_name(const struct job *j, char ret[ID_HEX + 8])
+{
+	snprintf(ret, ID_HEX + 8, "%s.split", j->name);
+}
+
+/* work/HEX, which will be the layer, and work/HEX.split. */
 static int open_work(struct layer *l, struct job *j)
 {
+	struct work *w = &j->work;
+	char split[ID_HEX + 8];
 	int fd;
 
 	if (mkdirat(l->work, j->name, 0755) < 0)
@@ -84,8 +101,12 @@ static int open_work(struct layer *l, struct job *j)
 	fd = openat(l->work, j->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	j->work.dirs[j->work.ndirs++] = fd;
-	return 0;
+	memmove(w->dirs + 1, w->dirs, w->ndirs * sizeof(int));
+	w->dirs[0] = fd;
+	w->ndirs++;
+	split_name(j, split);
+	w->out = openat(l->work, split, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return w->out < 0 ? -errno : 0;
 }
 
 static int start(struct helper *h, struct job *j)
@@ -111,6 +132,8 @@ static int start(struct helper *h, struct job *j)
 	}
 	if (j->work.kind == WORK_CLEAR)
 		l->clearing = true;
+	else if (sends(j))
+		l->sending++;
 	else
 		l->running++;
 	return 0;
@@ -127,15 +150,28 @@ static void unlink_job(struct layer *l, struct job *j)
 	l->njobs--;
 }
 
-/* A layer's directory takes its place, or goes to the trash. */
+void remove_split(struct layer *l, const char *name)
+{
+	unlinkat(l->splits, name, 0);
+}
+
+/* A layer's directory takes its place, after its split, or both go. */
 static void place_layer(struct helper *h, struct job *j, struct result *r)
 {
 	struct layer *l = h->ctx;
+	char split[ID_HEX + 8];
 
-	if (r->status == 0 && renameat2(l->work, j->name, l->areas[LAYER_IMAGE], j->name, RENAME_NOREPLACE) < 0)
+	split_name(j, split);
+	if (r->status == 0 && renameat(l->work, split, l->splits, j->name) < 0)
 		result_fail(r, -errno, "rename");
-	if (r->status < 0)
+	if (r->status == 0 && renameat2(l->work, j->name, l->areas[LAYER_IMAGE], j->name, RENAME_NOREPLACE) < 0) {
+		result_fail(r, -errno, "rename");
+		remove_split(l, j->name);
+	}
+	if (r->status < 0) {
 		trash(h, l->work, j->name);
+		unlinkat(l->work, split, 0);
+	}
 }
 
 static void answer(struct job *j, struct result *r)
@@ -144,12 +180,21 @@ static void answer(struct job *j, struct result *r)
 		struct rep_layer_unpack unpack;
 		struct rep_layer_size size;
 		struct rep_layer_user user;
+		struct rep_layer_join join;
+		struct rep_layer_export export;
 	} rep;
 
 	message_init(&j->r.op->rep, &rep);
 	switch ((enum op)(j->r.op - op_desc(0))) {
 	case OP_LAYER_UNPACK:
 		rep.unpack.size = j->work.kind == WORK_SIZE ? r->size.size : r->unpack.size;
+		rep.unpack.length = j->work.kind == WORK_SIZE ? j->length : r->unpack.length;
+		break;
+	case OP_LAYER_JOIN:
+		rep.join.length = r->length;
+		break;
+	case OP_LAYER_EXPORT:
+		rep.export.length = r->length;
 		break;
 	case OP_LAYER_SIZE:
 		rep.size.size = r->size.size;
@@ -180,7 +225,7 @@ static void finish(struct helper *h, struct job *j, struct result *result)
 			log_warn("trash: %s: %s", result->stage, strerror(-result->status));
 	} else {
 		if (j->pid)
-			l->running--;
+			(*(sends(j) ? &l->sending : &l->running))--;
 		if (j->work.kind == WORK_UNPACK)
 			place_layer(h, j, result);
 		answer(j, result);
@@ -197,7 +242,7 @@ static void start_clear(struct helper *h)
 	l->trashed = false;
 	if (!j)
 		return;
-	j->work = (struct work){ .kind = WORK_CLEAR, .archive = -EBADF, .policy = h->policy };
+	j->work = (struct work){ .kind = WORK_CLEAR, .archive = -EBADF, .out = -EBADF, .policy = h->policy };
 	j->work.dirs[0] = openat(l->trash, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	j->work.ndirs = j->work.dirs[0] >= 0;
 	j->next = l->jobs;
@@ -220,12 +265,12 @@ void jobs_pump(struct helper *h)
 
 	if (l->trashed && !l->clearing)
 		start_clear(h);
-	for (j = l->jobs; j && l->running < policy->max_workers; j = next) {
+	for (j = l->jobs; j; j = next) {
 		struct result failed = { 0 };
 		int e;
 
 		next = j->next;
-		if (j->pid)
+		if (j->pid || (sends(j) ? l->sending : l->running) >= policy->max_workers)
 			continue;
 		e = start(h, j);
 		if (e < 0) {
@@ -246,7 +291,7 @@ bool job_unpacks(struct layer *l, const uint8_t id[ID_BYTES])
 	return false;
 }
 
-int job_defer(struct request *r, struct work *w)
+int job_defer(struct request *r, struct work *w, uint64_t length)
 {
 	struct layer *l = r->helper->ctx;
 	struct job *j = l->njobs < LAYER_QUEUE_MAX ? calloc(1, sizeof(*j)) : NULL, **p = &l->jobs;
@@ -266,8 +311,11 @@ int job_defer(struct request *r, struct work *w)
 		hex_encode(j->req.unpack.layer, ID_BYTES, j->name);
 	} else if (w->kind == WORK_USER) {
 		j->req.user = *(const struct req_layer_user *)w->req;
+	} else if (w->kind == WORK_JOIN) {
+		j->req.join = *(const struct req_layer_join *)w->req;
 	}
 	j->work = *w;
+	j->length = length;
 	j->work.req = &j->req;
 	j->pipe = -EBADF;
 	while (*p)

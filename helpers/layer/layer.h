@@ -25,6 +25,7 @@ struct result {
 		struct rep_layer_unpack unpack;
 		struct rep_layer_size size;
 		struct rep_layer_user user;
+		uint64_t length; /* JOIN, EXPORT: bytes written */
 	};
 };
 
@@ -32,13 +33,14 @@ struct result {
 int result_fail(struct result *r, int e, const char *stage);
 
 /* --- worker.c: one process for one piece of work ----------------------------------------------------------------- */
-enum work_kind { WORK_UNPACK, WORK_SIZE, WORK_USER, WORK_CLEAR, WORK_COUNT };
+enum work_kind { WORK_UNPACK, WORK_SIZE, WORK_USER, WORK_CLEAR, WORK_JOIN, WORK_EXPORT, WORK_COUNT };
 struct work {
 	enum work_kind kind;
-	int archive; /* UNPACK */
-	int dirs[LAYERS_MAX + 1]; /* what it may see: one directory; USER: the stack, topmost first */
+	int archive; /* UNPACK; JOIN: the split. -EBADF: none */
+	int out; /* UNPACK: the split; JOIN, EXPORT: a pipe. -EBADF: none */
+	int dirs[LAYERS_MAX + 1]; /* what it may see: one directory, and those of the stack below it, topmost first */
 	unsigned ndirs;
-	const void *req; /* struct req_layer_unpack or req_layer_user */
+	const void *req; /* struct req_layer_unpack, req_layer_user or req_layer_join */
 	const struct policy_layer *policy;
 };
 /* Forks. *ret_pipe gets one struct result, or ends without one. The caller owns both: kill, then wait. */
@@ -54,26 +56,32 @@ struct request;
 struct job;
 struct layer {
 	int areas[3]; /* layers, containers, volumes: by LAYER_IMAGE, LAYER_CONTAINER, LAYER_VOLUME */
+	int splits; /* beside layers: split.h */
 	int work, trash; /* what is being made; what is to be deleted */
 	uint64_t serial; /* of names in trash */
 	struct job *jobs; /* in order of arrival: running and waiting ones */
-	unsigned njobs, running;
+	unsigned njobs, running, sending; /* sending: running ones that wait for who reads their pipe; counted apart */
 	bool trashed, clearing; /* there is something in trash; a worker is at it */
 };
-/* Defers r: a worker will do it. Takes the fds in w, also on failure. */
-int job_defer(struct request *r, struct work *w);
+/* Defers r: a worker will do it. Takes the fds in w, also on failure. length: for the answer of an UNPACK that only counts. */
+int job_defer(struct request *r, struct work *w, uint64_t length);
 /* True when that layer is being unpacked. */
 bool job_unpacks(struct layer *l, const uint8_t id[ID_BYTES]);
+/* Takes a layer's split away. */
+void remove_split(struct layer *l, const char *name);
 /* Moves dir/name to the trash, whence a worker deletes it by and by. */
 int trash(struct helper *h, int dir, const char *name);
 /* Starts whatever may start. */
 void jobs_pump(struct helper *h);
 
 /* --- what workers do ----------------------------------------------------------------------------------------------
- * unpack.c: the archive at [offset, offset + length) of the file (length 0: to its end) into the empty directory dir.
- * Fails unless the SHA-256 of the uncompressed bytes is req->diff. dir holds half a layer after a failure. */
-int unpack(int archive, int dir, const struct req_layer_unpack *req, const struct policy_layer *policy,
-	   struct result *ret);
+ * unpack.c: the archive at [offset, offset + length) of the file (length 0: to its end) into the empty directory
+ * dirs[0], seen over the others, and its split to out, unless that is -EBADF. Fails unless the SHA-256 of the uncompressed
+ * bytes is req->diff. The directory holds half a layer after a failure. */
+int unpack(const struct work *w, const struct req_layer_unpack *req, struct result *ret);
+
+/* export.c: an archive of what the stacked directories show, topmost first, as `docker export` has it. */
+int export_tree(const int *layers, unsigned n, int out, struct result *why, uint64_t *ret_length);
 
 /* tree.c: none follows a symbolic link. */
 /* Bytes of the regular files below dir; a file with n names counts once if they are all there. */

@@ -5,6 +5,7 @@
  *   layers/HEX          an unpacked layer, named by its chain id; never changed
  *   containers/HEX/     upper and work of a container's overlay
  *   volumes/NAME/_data
+ *   splits/HEX          what it takes to make the layer's archive again (split.h)
  *   work/, trash/       see jobs.c
  * The first three are 0711: mount, another uid, walks through them by name; nobody else gets to the store's parent.
  * Trusted: argv, policy and the store's top directories. Not: the controller's requests, archives, and all that is in
@@ -23,6 +24,7 @@
 #include "../base/text.h"
 #include "../protocol/server.h"
 #include "layer.h"
+#include "split.h"
 
 enum { FD_STORE = FD_OWN };
 
@@ -53,13 +55,63 @@ static int open_dir_at(int dir, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+static int add_layer(struct work *w, int area, const uint8_t id[ID_BYTES], const char *below)
+{
+	_cleanup_close_ int dir = -EBADF;
+	char name[ID_HEX + 1];
+	int fd;
+
+	hex_encode(id, ID_BYTES, name);
+	dir = open_dir_at(area, name);
+	fd = dir < 0 ? dir : open_dir_at(dir, below);
+	if (fd < 0)
+		return fd;
+	w->dirs[w->ndirs++] = fd;
+	return 0;
+}
+
+static int add_layers(struct work *w, int area, const uint8_t (*id)[ID_BYTES], unsigned n)
+{
+	int e = 0;
+
+	for (unsigned i = 0; i < n && e == 0; i++)
+		e = add_layer(w, area, id[i], ".");
+	return e;
+}
+
+/* Its fds are not taken. */
+static void forget_dirs(struct work *w)
+{
+	for (unsigned i = 0; i < w->ndirs; i++)
+		close_fd(w->dirs[i]);
+	w->ndirs = 0;
+}
+
+static int open_split(struct layer *l, const char *name)
+{
+	int fd = openat(l->splits, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static uint64_t archive_length(struct layer *l, const char *name)
+{
+	_cleanup_close_ int fd = open_split(l, name);
+	uint64_t length = 0;
+
+	if (fd >= 0)
+		split_length(fd, &length);
+	return length;
+}
+
 static int run_unpack(struct request *r)
 {
 	struct req_layer_unpack *req = (struct req_layer_unpack *)r->req;
 	struct layer *l = r->helper->ctx;
-	struct work w = { .kind = WORK_UNPACK, .archive = -EBADF, .req = req, .policy = r->helper->policy };
+	struct work w = { .kind = WORK_UNPACK, .archive = -EBADF, .out = -EBADF, .req = req, .policy = r->helper->policy };
 	char name[ID_HEX + 1];
-	int fd;
+	uint64_t length = 0;
+	int e, fd;
 
 	hex_encode(req->layer, ID_BYTES, name);
 	fd = open_dir_at(l->areas[LAYER_IMAGE], name);
@@ -67,14 +119,57 @@ static int run_unpack(struct request *r)
 		/* There already, whole: only its size is asked. */
 		w.kind = WORK_SIZE;
 		w.dirs[w.ndirs++] = fd;
+		length = archive_length(l, name);
 	} else if (fd != -ENOENT) {
 		return request_fail(r, fd, "layer");
 	} else if (job_unpacks(l, req->layer)) {
 		return request_fail(r, -EBUSY, "unpacking already");
 	} else {
+		e = add_layers(&w, l->areas[LAYER_IMAGE], req->below.id, req->below.n);
+		if (e < 0) {
+			forget_dirs(&w);
+			return request_fail(r, e, "layers below");
+		}
 		w.archive = TAKE_FD(req->archive);
 	}
-	return job_defer(r, &w);
+	return job_defer(r, &w, length);
+}
+
+static int run_join(struct request *r)
+{
+	struct req_layer_join *req = (struct req_layer_join *)r->req;
+	struct layer *l = r->helper->ctx;
+	struct work w = { .kind = WORK_JOIN, .archive = -EBADF, .out = -EBADF, .req = req, .policy = r->helper->policy };
+	char name[ID_HEX + 1];
+	int e = add_layer(&w, l->areas[LAYER_IMAGE], req->layer, ".");
+
+	if (e < 0)
+		return request_fail(r, e, "layer");
+	hex_encode(req->layer, ID_BYTES, name);
+	w.archive = open_split(l, name);
+	if (w.archive < 0) {
+		forget_dirs(&w);
+		return request_fail(r, w.archive, "split");
+	}
+	w.out = TAKE_FD(req->out);
+	return job_defer(r, &w, 0);
+}
+
+static int run_export(struct request *r)
+{
+	struct req_layer_export *req = (struct req_layer_export *)r->req;
+	struct layer *l = r->helper->ctx;
+	struct work w = { .kind = WORK_EXPORT, .archive = -EBADF, .out = -EBADF, .policy = r->helper->policy };
+	int e = add_layer(&w, l->areas[LAYER_CONTAINER], req->container, "upper");
+
+	if (e == 0)
+		e = add_layers(&w, l->areas[LAYER_IMAGE], req->layers.id, req->layers.n);
+	if (e < 0) {
+		forget_dirs(&w);
+		return request_fail(r, e, "layers");
+	}
+	w.out = TAKE_FD(req->out);
+	return job_defer(r, &w, 0);
 }
 
 /* Made aside and renamed: whole or not at all. */
@@ -132,6 +227,8 @@ static int run_remove(struct request *r)
 	e = trash(r->helper, l->areas[req->what], req->name);
 	if (e < 0)
 		return request_fail(r, e, "remove");
+	if (req->what == LAYER_IMAGE)
+		remove_split(l, req->name);
 	jobs_pump(r->helper);
 	return 0;
 }
@@ -140,7 +237,7 @@ static int run_size(struct request *r)
 {
 	const struct req_layer_size *req = r->req;
 	struct layer *l = r->helper->ctx;
-	struct work w = { .kind = WORK_SIZE, .archive = -EBADF, .policy = r->helper->policy };
+	struct work w = { .kind = WORK_SIZE, .archive = -EBADF, .out = -EBADF, .policy = r->helper->policy };
 	_cleanup_close_ int dir = -EBADF;
 	int e = check_name(r, req->what, req->name), fd;
 
@@ -151,22 +248,7 @@ static int run_size(struct request *r)
 	if (fd < 0)
 		return request_fail(r, fd, "size");
 	w.dirs[w.ndirs++] = fd;
-	return job_defer(r, &w);
-}
-
-static int add_layer(struct work *w, int area, const uint8_t id[ID_BYTES], const char *below)
-{
-	_cleanup_close_ int dir = -EBADF;
-	char name[ID_HEX + 1];
-	int fd;
-
-	hex_encode(id, ID_BYTES, name);
-	dir = open_dir_at(area, name);
-	fd = dir < 0 ? dir : open_dir_at(dir, below);
-	if (fd < 0)
-		return fd;
-	w->dirs[w->ndirs++] = fd;
-	return 0;
+	return job_defer(r, &w, 0);
 }
 
 static int run_user(struct request *r)
@@ -174,7 +256,7 @@ static int run_user(struct request *r)
 	static const uint8_t none[ID_BYTES];
 	const struct req_layer_user *req = r->req;
 	struct layer *l = r->helper->ctx;
-	struct work w = { .kind = WORK_USER, .archive = -EBADF, .req = req, .policy = r->helper->policy };
+	struct work w = { .kind = WORK_USER, .archive = -EBADF, .out = -EBADF, .req = req, .policy = r->helper->policy };
 	int e = 0;
 
 	/* On behalf of a container its own files are the topmost layer: users that were added in it count. */
@@ -183,14 +265,13 @@ static int run_user(struct request *r)
 		if (e == -ENOENT)
 			e = 0;
 	}
-	for (unsigned i = 0; i < req->layers.n && e == 0; i++)
-		e = add_layer(&w, l->areas[LAYER_IMAGE], req->layers.id[i], ".");
+	if (e == 0)
+		e = add_layers(&w, l->areas[LAYER_IMAGE], req->layers.id, req->layers.n);
 	if (e < 0) {
-		for (unsigned i = 0; i < w.ndirs; i++)
-			close_fd(w.dirs[i]);
+		forget_dirs(&w);
 		return request_fail(r, e, "layers");
 	}
-	return job_defer(r, &w);
+	return job_defer(r, &w, 0);
 }
 
 static int open_area(const char *name, mode_t mode)
@@ -200,11 +281,10 @@ static int open_area(const char *name, mode_t mode)
 	return open_dir_at(FD_STORE, name);
 }
 
-/* What an interrupted helper was at. */
-static int clear_work(struct helper *h)
+/* Calls f with each name in a directory of ours; the names may go meanwhile. */
+static int each_name(struct helper *h, int dir, int (*f)(struct helper *h, const char *name))
 {
-	struct layer *l = h->ctx;
-	int fd = openat(l->work, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *ent;
 	int e = 0;
@@ -213,12 +293,29 @@ static int clear_work(struct helper *h)
 		close_fd(fd);
 		return -ENOMEM;
 	}
-	while (e == 0 && (ent = readdir(d)))
-		if (strcmp(ent->d_name, ".") != 0 && strcmp(ent->d_name, "..") != 0)
-			e = trash(h, l->work, ent->d_name);
+	while (e == 0 && (ent = fd_readdir(d)))
+		e = f(h, ent->d_name);
 	closedir(d);
-	l->trashed = true; /* and what it had not deleted yet */
 	return e;
+}
+
+/* What an interrupted helper was at. */
+static int clear_work(struct helper *h, const char *name)
+{
+	struct layer *l = h->ctx;
+
+	return trash(h, l->work, name);
+}
+
+/* A split whose layer did not come to its place. */
+static int clear_split(struct helper *h, const char *name)
+{
+	struct layer *l = h->ctx;
+	struct stat st;
+
+	if (fstatat(l->areas[LAYER_IMAGE], name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		remove_split(l, name);
+	return 0;
 }
 
 static int start(struct helper *h)
@@ -235,11 +332,15 @@ static int start(struct helper *h)
 	}
 	l->work = open_area("work", 0700);
 	l->trash = open_area("trash", 0700);
-	if (l->work < 0 || l->trash < 0)
-		return l->work < 0 ? l->work : l->trash;
+	l->splits = open_area("splits", 0700);
+	if (l->work < 0 || l->trash < 0 || l->splits < 0)
+		return l->work < 0 ? l->work : l->trash < 0 ? l->trash : l->splits;
 	e = sandbox_landlock(&store, 1, NULL);
 	if (e == 0)
-		e = clear_work(h);
+		e = each_name(h, l->work, clear_work);
+	if (e == 0)
+		e = each_name(h, l->splits, clear_split);
+	l->trashed = true; /* and what it had not deleted yet */
 	if (e == 0)
 		jobs_pump(h);
 	return e;
@@ -251,6 +352,8 @@ static const struct handler handlers[] = {
 	{ OP_LAYER_REMOVE, run_remove },
 	{ OP_LAYER_SIZE, run_size },
 	{ OP_LAYER_USER, run_user },
+	{ OP_LAYER_JOIN, run_join },
+	{ OP_LAYER_EXPORT, run_export },
 };
 
 int main(int argc, char **argv)
@@ -265,7 +368,8 @@ int main(int argc, char **argv)
 		.syscalls = worker_syscalls,
 		.nsyscalls = n_worker_syscalls,
 		.controller_rights = op_bit(OP_LAYER_UNPACK) | op_bit(OP_LAYER_CREATE) | op_bit(OP_LAYER_REMOVE) |
-				     op_bit(OP_LAYER_SIZE) | op_bit(OP_LAYER_USER),
+				     op_bit(OP_LAYER_SIZE) | op_bit(OP_LAYER_USER) |
+				     op_bit(OP_LAYER_JOIN) | op_bit(OP_LAYER_EXPORT),
 	};
 
 	return helper_run(&def, argc, argv);

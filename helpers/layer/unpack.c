@@ -1,38 +1,15 @@
-/* unpack.c - a layer's archive: from the file's bytes to entries, hashed in between.
+/* unpack.c - a layer's archive into a directory, and what it takes to make the archive again (split.h).
  *
- *   pread -> [gzip, zstd or xz, by magic] -> SHA-256 and limits -> tar -> extract.c
- *
- * Hostile input: all of the archive. libarchive is asked for exactly these filters and never for one that runs a
- * program (archive_read_support_filter_*(3) answers ARCHIVE_WARN when it would). The digest covers every uncompressed
- * byte, those after the end of the tar as well (image-spec config.md, "Layer DiffID"). */
-#include <archive.h>
-#include <archive_entry.h>
+ * Hostile input: all of the archive; stream.c, tar.c and extract.c say what each of them holds. */
 #include <errno.h>
-#include <nettle/sha2.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/cleanup.h"
 #include "extract.h"
-
-enum {
-	CHUNK = 128 * 1024,
-	RATIO_FROM = 16 << 20, /* unpacked bytes from which on the ratio counts */
-};
-
-struct stream {
-	int fd;
-	uint64_t at, end; /* next packed byte in the file, and where they end */
-	uint64_t packed, unpacked;
-	struct archive *filter; /* NULL: not compressed */
-	struct sha256_ctx hash;
-	const struct policy_layer *policy;
-	struct result *why;
-	bool failed; /* with why set: the cause of whatever libarchive says then */
-	uint8_t buf[CHUNK];
-};
+#include "split.h"
+#include "stream.h"
 
 int result_fail(struct result *r, int e, const char *stage)
 {
@@ -44,199 +21,78 @@ int result_fail(struct result *r, int e, const char *stage)
 	return r->status;
 }
 
-static ssize_t stream_fail(struct stream *s, int e, const char *stage)
+static int extract_all(struct tar *t, struct extract *x, struct split *split)
 {
-	s->failed = true;
-	result_fail(s->why, e, stage);
-	return -1;
-}
+	const struct tar_entry *entry;
+	int e;
 
-static ssize_t read_packed(struct stream *s)
-{
-	uint64_t left = s->end - s->at;
-	ssize_t n = pread(s->fd, s->buf, left < CHUNK ? (size_t)left : CHUNK, (off_t)s->at);
-
-	if (n < 0)
-		return stream_fail(s, -errno, "read");
-	s->at += (uint64_t)n;
-	s->packed += (uint64_t)n;
-	return n;
-}
-
-static la_ssize_t packed_callback(struct archive *a, void *data, const void **ret)
-{
-	struct stream *s = data;
-	ssize_t n = read_packed(s);
-
-	*ret = s->buf;
-	if (n < 0)
-		archive_set_error(a, EIO, "read");
-	return n;
-}
-
-/* Next uncompressed bytes, counted and hashed: their number, 0 at the end, -1 with why set. */
-static ssize_t stream_read(struct stream *s, const void **ret)
-{
-	const struct policy_layer *p = s->policy;
-	ssize_t n;
-
-	if (s->failed)
-		return -1;
-	if (s->filter) {
-		int64_t offset;
-		size_t size = 0;
-		int r = archive_read_data_block(s->filter, ret, &size, &offset);
-
-		if (r != ARCHIVE_OK && r != ARCHIVE_EOF)
-			return stream_fail(s, -EINVAL, "compression");
-		n = r == ARCHIVE_EOF ? 0 : (ssize_t)size;
-	} else {
-		n = read_packed(s);
-		*ret = s->buf;
+	while ((e = tar_next(t, &entry)) > 0) {
+		e = extract_entry(x, t, entry, split);
+		if (e < 0)
+			return e;
 	}
-	if (n <= 0)
-		return n;
-	s->unpacked += (uint64_t)n;
-	/* Headers count too: a million empty entries are half a gigabyte. */
-	if (s->unpacked > p->max_bytes) {
-		snprintf(s->why->rule, sizeof(s->why->rule), "layer.max_bytes");
-		return stream_fail(s, -EFBIG, "bytes");
-	}
-	if (p->max_ratio && s->unpacked > RATIO_FROM && s->unpacked / p->max_ratio > s->packed) {
-		snprintf(s->why->rule, sizeof(s->why->rule), "layer.max_ratio");
-		return stream_fail(s, -EFBIG, "ratio");
-	}
-	sha256_update(&s->hash, (size_t)n, *ret);
-	return n;
+	return e < 0 ? e : tar_rest(t);
 }
 
-static la_ssize_t stream_callback(struct archive *a, void *data, const void **ret)
+/* Entries of the same name: data that the archive had is nowhere in the layer. The split holds all of the archive then. */
+static int split_whole(int archive, int out, const struct req_layer_unpack *req, const struct policy_layer *policy,
+		       struct result *ret)
 {
-	ssize_t n = stream_read(data, ret);
-
-	if (n < 0)
-		archive_set_error(a, EIO, "stream");
-	return n;
-}
-
-static const struct {
-	uint8_t magic[6];
-	size_t n;
-	int (*support)(struct archive *a);
-} filters[] = {
-	{ { 0x1f, 0x8b }, 2, archive_read_support_filter_gzip },
-	{ { 0x28, 0xb5, 0x2f, 0xfd }, 4, archive_read_support_filter_zstd },
-	{ { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, archive_read_support_filter_xz },
-};
-
-/* A stage that only uncompresses, when the archive starts like something that is. */
-static int open_filter(struct stream *s)
-{
-	uint8_t magic[6] = { 0 };
-	struct archive_entry *entry;
-	size_t i;
-
-	if (pread(s->fd, magic, s->end - s->at < 6 ? (size_t)(s->end - s->at) : 6, (off_t)s->at) < 0)
-		return (int)stream_fail(s, -errno, "read");
-	for (i = 0; i < ARRAY_SIZE(filters); i++)
-		if (memcmp(magic, filters[i].magic, filters[i].n) == 0)
-			break;
-	if (i == ARRAY_SIZE(filters))
-		return 0;
-	s->filter = archive_read_new();
-	if (!s->filter || filters[i].support(s->filter) != ARCHIVE_OK ||
-	    archive_read_support_format_raw(s->filter) != ARCHIVE_OK)
-		return (int)stream_fail(s, -EOPNOTSUPP, "compression");
-	if (archive_read_open(s->filter, s, NULL, packed_callback, NULL) != ARCHIVE_OK ||
-	    archive_read_next_header(s->filter, &entry) != ARCHIVE_OK)
-		return (int)stream_fail(s, -EINVAL, "compression");
-	return 0;
-}
-
-static int stream_open(struct stream *s, int fd, const struct req_layer_unpack *req, const struct policy_layer *policy,
-		       struct result *why)
-{
-	struct stat st;
-
-	s->fd = fd;
-	s->policy = policy;
-	s->why = why;
-	if (fstat(fd, &st) < 0)
-		return (int)stream_fail(s, -errno, "archive");
-	if (req->offset > (uint64_t)st.st_size || req->length > (uint64_t)st.st_size - req->offset)
-		return (int)stream_fail(s, -ERANGE, "archive");
-	s->at = req->offset;
-	s->end = req->length ? req->offset + req->length : (uint64_t)st.st_size;
-	sha256_init(&s->hash);
-	return open_filter(s);
-}
-
-/* Reads on to the end, so that the digest covers all; compares it. */
-static int stream_verify(struct stream *s, const uint8_t diff[ID_BYTES])
-{
-	uint8_t digest[ID_BYTES];
+	struct split *split = NULL;
+	struct stream *s;
 	const void *data;
 	ssize_t n;
+	int e = stream_open(archive, req, policy, ret, &s);
 
-	while ((n = stream_read(s, &data)) > 0)
-		;
-	if (n < 0)
-		return s->why->status;
-	sha256_digest(&s->hash, sizeof(digest), digest);
-	if (memcmp(digest, diff, ID_BYTES) != 0)
-		return result_fail(s->why, -EINVAL, "digest");
-	return 0;
-}
-
-static void stream_close(struct stream *s)
-{
-	archive_read_free(s->filter);
-	free(s);
-}
-
-static int extract_all(struct stream *s, struct extract *x)
-{
-	struct archive *a = archive_read_new();
-	struct archive_entry *entry;
-	int r, e = 0;
-
-	if (!a || archive_read_support_format_tar(a) != ARCHIVE_OK ||
-	    archive_read_support_format_empty(a) != ARCHIVE_OK ||
-	    archive_read_open(a, s, NULL, stream_callback, NULL) != ARCHIVE_OK) {
-		e = result_fail(s->why, -EINVAL, "archive");
-		goto out;
+	if (e == 0 && (lseek(out, 0, SEEK_SET) < 0 || ftruncate(out, 0) < 0))
+		e = result_fail(ret, -errno, "split");
+	if (e == 0 && (e = split_create(out, &split)) < 0)
+		result_fail(ret, e, "split");
+	while (e == 0 && (n = stream_read(s, &data)) != 0) {
+		e = n < 0 ? (int)n : split_bytes(split, data, (size_t)n);
+		if (e < 0)
+			result_fail(ret, e, "split");
 	}
-	while (e == 0 && (r = archive_read_next_header(a, &entry)) != ARCHIVE_EOF) {
-		/* WARN: an odd header or a name in another character set; the entry stands as it is. */
-		if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
-			e = result_fail(s->why, -EINVAL, "archive");
-		else
-			e = extract_entry(x, a, entry);
-	}
-out:
-	archive_read_free(a);
+	if (e == 0 && (e = split_finish(split, stream_length(s))) < 0)
+		result_fail(ret, e, "split");
+	split_destroy(split);
+	stream_close(s);
 	return e;
 }
 
-int unpack(int archive, int dir, const struct req_layer_unpack *req, const struct policy_layer *policy,
-	   struct result *ret)
+int unpack(const struct work *w, const struct req_layer_unpack *req, struct result *ret)
 {
-	struct stream *s = calloc(1, sizeof(*s));
+	struct split *split = NULL;
+	struct stream *s = NULL;
+	struct tar *t = NULL;
 	struct extract x;
 	int e;
 
-	if (!s)
-		return result_fail(ret, -ENOMEM, "memory");
-	extract_init(&x, dir, policy, ret);
-	e = stream_open(s, archive, req, policy, ret);
+	extract_init(&x, w->dirs[0], w->policy, ret);
+	x.lowers = w->dirs + 1;
+	x.nlowers = w->ndirs - 1;
+	x.waits = req->waits;
+	e = stream_open(w->archive, req, w->policy, ret, &s);
+	if (e == 0 && w->out >= 0 && (e = split_create(w->out, &split)) < 0)
+		result_fail(ret, e, "split");
 	if (e == 0)
-		e = extract_all(s, &x);
+		e = tar_open(s, split, ret, &t);
 	if (e == 0)
-		e = stream_verify(s, req->diff);
+		e = extract_all(t, &x, split);
+	if (e == 0)
+		e = stream_verify(s, req);
 	if (e == 0)
 		e = extract_times(&x);
-	if (e == 0)
+	if (e == 0 && split && (e = split_finish(split, stream_length(s))) < 0)
+		result_fail(ret, e, "split");
+	if (e == 0 && split && x.replaced)
+		e = split_whole(w->archive, w->out, req, w->policy, ret);
+	if (e == 0) {
 		ret->unpack.size = x.bytes;
+		ret->unpack.length = stream_length(s);
+	}
+	tar_close(t);
+	split_destroy(split);
 	extract_finish(&x);
 	stream_close(s);
 	return e == 0 ? 0 : ret->status;

@@ -19,6 +19,7 @@
 #include "../base/sandbox.h"
 #include "../base/sys.h"
 #include "layer.h"
+#include "split.h"
 
 #ifndef LANDLOCK_ACCESS_FS_REFER
 #define LANDLOCK_ACCESS_FS_REFER (1ULL << 13)
@@ -49,8 +50,10 @@ enum {
 static const int unpack_calls[] = {
 	SYS_openat, SYS_openat2, SYS_mkdirat, SYS_mknodat, SYS_unlinkat, SYS_symlinkat, SYS_linkat, SYS_fchown,
 	SYS_fchownat, SYS_fchmod, SYS_fchmodat, SYS_fsetxattr, SYS_utimensat, SYS_ftruncate, SYS_getdents64,
+	SYS_fgetxattr, SYS_readlinkat,
 };
 static const int read_calls[] = { SYS_openat, SYS_getdents64, SYS_fgetxattr };
+static const int send_calls[] = { SYS_openat, SYS_openat2, SYS_getdents64, SYS_fgetxattr, SYS_flistxattr, SYS_readlinkat };
 static const int clear_calls[] = { SYS_openat, SYS_getdents64, SYS_unlinkat, SYS_renameat2 };
 
 static const struct {
@@ -63,6 +66,8 @@ static const struct {
 	[WORK_USER] = { CAP_BIT(CAP_DAC_OVERRIDE), READ_RIGHTS, read_calls, ARRAY_SIZE(read_calls) },
 	[WORK_CLEAR] = { CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_FOWNER), CLEAR_RIGHTS, clear_calls,
 			 ARRAY_SIZE(clear_calls) },
+	[WORK_JOIN] = { CAP_BIT(CAP_DAC_OVERRIDE), READ_RIGHTS, send_calls, ARRAY_SIZE(send_calls) },
+	[WORK_EXPORT] = { CAP_BIT(CAP_DAC_OVERRIDE), READ_RIGHTS, send_calls, ARRAY_SIZE(send_calls) },
 };
 
 _Static_assert(ARRAY_SIZE(kinds) == WORK_COUNT, "a kind of work without its fence");
@@ -71,7 +76,7 @@ _Static_assert(ARRAY_SIZE(kinds) == WORK_COUNT, "a kind of work without its fenc
 const int worker_syscalls[] = {
 	SYS_openat, SYS_openat2, SYS_mkdirat, SYS_mknodat, SYS_unlinkat, SYS_symlinkat, SYS_linkat, SYS_fchown,
 	SYS_fchownat, SYS_fchmod, SYS_fchmodat, SYS_fsetxattr, SYS_utimensat, SYS_ftruncate, SYS_getdents64,
-	SYS_fgetxattr, SYS_renameat2,
+	SYS_fgetxattr, SYS_flistxattr, SYS_readlinkat, SYS_renameat2, SYS_renameat,
 	SYS_clone, SYS_wait4, SYS_kill, SYS_pipe2, SYS_close_range, SYS_prctl, SYS_getppid, SYS_capset, SYS_prlimit64,
 	SYS_seccomp, SYS_landlock_create_ruleset, SYS_landlock_add_rule, SYS_landlock_restrict_self,
 };
@@ -99,13 +104,14 @@ static int set_limits(const struct work *w)
 		e = set_limit(RLIMIT_AS, WORKER_MEMORY);
 #endif
 	signal(SIGXFSZ, SIG_IGN); /* EFBIG is answer enough */
+	signal(SIGPIPE, SIG_IGN); /* and so is EPIPE */
 	return e;
 }
 
 /* Closes every fd but the standard ones and those of w: the channels above all. */
 static int close_others(const struct work *w, int pipe)
 {
-	int keep[LAYERS_MAX + 4], next = STDERR_FILENO + 1;
+	int keep[LAYERS_MAX + 5], next = STDERR_FILENO + 1;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < w->ndirs; i++)
@@ -113,6 +119,8 @@ static int close_others(const struct work *w, int pipe)
 	keep[n++] = pipe;
 	if (w->archive >= 0)
 		keep[n++] = w->archive;
+	if (w->out >= 0)
+		keep[n++] = w->out;
 	while (n > 0) {
 		unsigned least = 0;
 		int e;
@@ -140,7 +148,8 @@ static int confine(const struct work *w, int pipe, pid_t parent)
 	if (e == 0)
 		e = set_limits(w);
 	for (unsigned i = 0; i < w->ndirs; i++)
-		dirs[i] = (struct sandbox_dir){ w->dirs[i], kinds[w->kind].rights };
+		/* The first one is its own. */
+		dirs[i] = (struct sandbox_dir){ w->dirs[i], i == 0 ? kinds[w->kind].rights : READ_RIGHTS };
 	if (e == 0)
 		e = sandbox_caps_set(kinds[w->kind].caps);
 	if (e == 0)
@@ -151,11 +160,18 @@ static int confine(const struct work *w, int pipe, pid_t parent)
 static void work(const struct work *w, struct result *r)
 {
 	const struct req_layer_user *user = w->req;
+	const struct req_layer_join *join = w->req;
 	int e = 0;
 
 	switch (w->kind) {
 	case WORK_UNPACK:
-		unpack(w->archive, w->dirs[0], w->req, w->policy, r);
+		unpack(w, w->req, r);
+		break;
+	case WORK_JOIN:
+		split_join(w->archive, w->dirs[0], w->out, join->diff, r, &r->length);
+		break;
+	case WORK_EXPORT:
+		export_tree(w->dirs, w->ndirs, w->out, r, &r->length);
 		break;
 	case WORK_SIZE:
 		e = tree_size(w->dirs[0], &r->size.size);

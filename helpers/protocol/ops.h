@@ -300,14 +300,21 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 	OP(layer, LAYER, create, CREATE, ACQUIRE, RUN, "makes the directories of a container or a volume")       \
 	OP(layer, LAYER, remove, REMOVE, RELEASE, NONE, "removes a layer, a container's directories or a volume") \
 	OP(layer, LAYER, size, SIZE, QUERY, NONE, "bytes that one of them takes")                                \
-	OP(layer, LAYER, user, USER, QUERY, NONE, "finds a user in passwd and group files of an image")
+	OP(layer, LAYER, user, USER, QUERY, NONE, "finds a user in passwd and group files of an image")          \
+	OP(layer, LAYER, join, JOIN, QUERY, RUN, "makes a layer's archive again, with its diff id, into a pipe") \
+	OP(layer, LAYER, export, EXPORT, QUERY, EXEC, "an archive of a container's files, into a pipe")
 #define REQ_layer_unpack(F, S)                                                                                   \
 	F(S, ID, layer, 0, 0) /* chain id: name of the directory */                                              \
 	F(S, ID, diff, 0, 0) /* SHA-256 of the uncompressed archive */                                           \
 	F(S, U64, offset, 0, UINT64_MAX) /* where the archive starts in the file */                              \
 	F(S, U64, length, 0, UINT64_MAX)                                                                         \
+	F(S, ID, blob, 0, 0) /* SHA-256 of these bytes as they lie there; zeros: not asked */                    \
+	F(S, U32, waits, 0, 1) /* there are layers below, but not yet: -EAGAIN when they are needed */           \
+	F(S, IDS, below, 0, LAYERS_MAX) /* the layers below, topmost first */                                    \
 	F(S, FD, archive, FDK_FILE, REQUIRED)
-#define REP_layer_unpack(F, S) F(S, U64, size, 0, UINT64_MAX)
+#define REP_layer_unpack(F, S)                                                                                   \
+	F(S, U64, size, 0, UINT64_MAX) /* bytes of its files */                                                  \
+	F(S, U64, length, 0, UINT64_MAX) /* of the archive, uncompressed */
 #define REQ_layer_create(F, S)                                                                                   \
 	F(S, U32, what, LAYER_CONTAINER, LAYER_VOLUME)                                                           \
 	F(S, NAME, name, 1, NAME_MAX_LEN) /* hex id of the container, or the volume's name */
@@ -328,6 +335,17 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 	F(S, U32, gid, 0, UINT32_MAX)                                                                            \
 	F(S, U32S, groups, 0, 64)                                                                                \
 	F(S, TEXT, home, 0, 1024)
+
+#define REQ_layer_join(F, S)                                                                                     \
+	F(S, ID, layer, 0, 0) /* chain id */                                                                     \
+	F(S, ID, diff, 0, 0) /* what comes out has this SHA-256, or the call fails */                            \
+	F(S, FD, out, FDK_STREAM, REQUIRED)
+#define REP_layer_join(F, S) F(S, U64, length, 0, UINT64_MAX)
+#define REQ_layer_export(F, S)                                                                                   \
+	F(S, ID, container, 0, 0)                                                                                \
+	F(S, IDS, layers, 1, LAYERS_MAX) /* of its image, topmost first */                                       \
+	F(S, FD, out, FDK_STREAM, REQUIRED)
+#define REP_layer_export(F, S) F(S, U64, length, 0, UINT64_MAX)
 
 /* --- audit (from each helper, on its fd 4) ------------------------------------------------------------------- */
 #define OPS_AUDIT(OP)                                                                                            \

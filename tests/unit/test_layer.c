@@ -4,17 +4,29 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <locale.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
 #include "../../controller/digest.h"
-#include "../../helpers/layer/extract.c"
-#include "../../helpers/layer/tree.c"
-#include "../../helpers/layer/unpack.c"
-#include "../../helpers/layer/user.c"
+#include "../../helpers/base/cleanup.h"
+#include "../../helpers/base/fd.h"
+#include "../../helpers/base/sys.h"
+#include "../../helpers/layer/extract.h"
+#include "../../helpers/layer/layer.h"
+#include "../../helpers/layer/split.h"
 
 static int base = -1; /* an empty directory of ours */
 static struct policy_layer policy = { .max_bytes = 64 << 20, .max_entries = 2000, .max_ratio = 200,
@@ -110,21 +122,51 @@ static int layer_new(void)
 	return openat(base, "l", O_RDONLY | O_DIRECTORY);
 }
 
+/* Whatever was unpacked, its archive comes out again, byte for byte. */
+static void check_join(int split, int dir, const char *raw, size_t nraw, const uint8_t diff[ID_BYTES])
+{
+	int out = memfd_create("out", MFD_CLOEXEC);
+	struct result r = { 0 };
+	uint64_t length = 0;
+	char *again = malloc(nraw + 1);
+
+	CU_ASSERT_EQUAL(split_length(split, &length), 0);
+	CU_ASSERT_EQUAL(length, nraw);
+	CU_ASSERT_EQUAL(split_join(dup(split), dir, out, diff, &r, &length), 0);
+	CU_ASSERT_STRING_EQUAL(r.stage, "");
+	CU_ASSERT_EQUAL(length, nraw);
+	CU_ASSERT_EQUAL(pread(out, again, nraw + 1, 0), (ssize_t)nraw);
+	CU_ASSERT_EQUAL(memcmp(again, raw, nraw), 0);
+	free(again);
+	close(out);
+}
+
+/* What the next archive is unpacked over. */
+static struct work lower = { .ndirs = 0 };
+static bool waits;
+
 /* Unpacks with junk around the archive in the file. raw: what the digest is of. */
 static int unpack_bytes(const char *data, size_t n, const char *raw, size_t nraw, struct result *ret, int *ret_dir)
 {
-	struct req_layer_unpack req = { .offset = 7, .length = n };
+	struct req_layer_unpack req = { .offset = 7, .length = n, .waits = waits };
+	struct work w = { .kind = WORK_UNPACK, .policy = &policy, .ndirs = 1 + lower.ndirs, .req = &req };
 	char *padded = malloc(n + 20);
-	int fd, e;
+	int e;
 
 	memset(padded, 'j', n + 20);
 	memcpy(padded + 7, data, n);
 	sha256(raw, nraw, req.diff);
-	fd = file_of(padded, n + 20);
+	sha256(data, n, req.blob);
+	w.archive = file_of(padded, n + 20);
+	w.out = file_of("", 0);
 	memset(ret, 0, sizeof(*ret));
-	*ret_dir = layer_new();
-	e = unpack(fd, *ret_dir, &req, &policy, ret);
-	close(fd);
+	w.dirs[0] = *ret_dir = layer_new();
+	memcpy(w.dirs + 1, lower.dirs, sizeof(int) * lower.ndirs);
+	e = unpack(&w, &req, ret);
+	if (e == 0)
+		check_join(w.out, *ret_dir, raw, nraw, req.diff);
+	close(w.archive);
+	close(w.out);
 	free(padded);
 	return e;
 }
@@ -343,14 +385,14 @@ static void test_hostile(void)
 		{ NULL, NULL, NULL, "../out", -EINVAL, "path" },
 		{ NULL, NULL, NULL, "a/../../out", -EINVAL, "path" },
 		{ NULL, NULL, NULL, "/../out", -EINVAL, "path" },
-		{ "l", "..", NULL, "l/out", -ELOOP, "symlink in path" },
-		{ "l", "/", NULL, "l/out", -ELOOP, "symlink in path" },
-		{ "l", "..", NULL, "l/.wh.out", -ELOOP, "symlink in path" },
-		{ "l", "..", NULL, "l/.wh..wh..opq", -ELOOP, "symlink in path" },
-		{ "l", "..", NULL, "l/new/deep/out", -ELOOP, "symlink in path" },
+		{ "l", "l", NULL, "l/out", -ELOOP, "symlinks in path" },
+		{ "l", "a/f", NULL, "l/out", -ENOTDIR, "path" },
+		{ "l", "a/f/..", NULL, "l/out", -ENOTDIR, "path" },
 		{ NULL, NULL, "../victim", "h", -EINVAL, "hard link" },
 		{ NULL, NULL, "/etc/hostname", "h", -ENOENT, "hard link" },
-		{ "l", "..", "l/victim", "h", -ENOTDIR, "hard link" },
+		{ "l", "..", "l/victim", "h", -ENOENT, "hard link" },
+		{ "l", "/none", "l/victim", "h", -ENOENT, "hard link" },
+		{ NULL, NULL, "a", "h", -EPERM, "hard link" },
 		{ NULL, NULL, NULL, ".wh..", -EINVAL, "whiteout" },
 		{ NULL, NULL, NULL, ".wh...", -EINVAL, "whiteout" },
 		{ NULL, NULL, NULL, ".wh.", -EINVAL, "whiteout" },
@@ -382,6 +424,111 @@ static void test_hostile(void)
 	}
 	CU_ASSERT_EQUAL(stat_of(base, "victim").st_nlink, 1);
 	unlinkat(base, "victim", 0);
+}
+
+/* Links lead where they would in a container, and never out. */
+static void test_through_links(void)
+{
+	static const char *const targets[] = { "..", "../../..", "/", "/../x/..", "made/.." };
+	struct result r;
+	struct tar t;
+	int dir;
+
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+		tar_begin(&t, NULL);
+		tar_dir(&t, "x");
+		tar_dir(&t, "made");
+		tar_symlink(&t, "l", targets[i]);
+		tar_file(&t, "l/out", "in");
+		tar_file(&t, "l/new/deep/out", "in");
+		tar_file(&t, "l/.wh.gone", "");
+		tar_hardlink(&t, "again", "l/out");
+		CU_ASSERT_EQUAL(unpack_tar(&t, &r, &dir), 0);
+		CU_ASSERT_STRING_EQUAL(r.stage, "");
+		CU_ASSERT_TRUE(holds(dir, "out", "in"));
+		CU_ASSERT_TRUE(holds(dir, "again", "in"));
+		CU_ASSERT_TRUE(holds(dir, "new/deep/out", "in"));
+		CU_ASSERT_TRUE(S_ISCHR(stat_of(dir, "gone").st_mode));
+		CU_ASSERT_TRUE(S_ISLNK(stat_of(dir, "l").st_mode));
+		CU_ASSERT_TRUE(faccessat(base, "out", F_OK, AT_SYMLINK_NOFOLLOW) < 0);
+		close(dir);
+	}
+	tar_begin(&t, NULL);
+	tar_symlink(&t, "lib", "usr/lib");
+	tar_symlink(&t, "usr/lib64", "/lib");
+	tar_file(&t, "usr/lib64/a", "1");
+	tar_file(&t, "lib/b", "2");
+	CU_ASSERT_EQUAL(unpack_tar(&t, &r, &dir), 0);
+	CU_ASSERT_TRUE(holds(dir, "usr/lib/a", "1"));
+	CU_ASSERT_TRUE(holds(dir, "usr/lib/b", "2"));
+	close(dir);
+}
+
+static int unpack_into(const char *name, struct tar *t)
+{
+	struct result r;
+	int dir;
+
+	CU_ASSERT_EQUAL(unpack_tar(t, &r, &dir), 0);
+	CU_ASSERT_STRING_EQUAL(r.stage, "");
+	tree_remove(base, name);
+	CU_ASSERT_EQUAL(renameat(base, "l", base, name), 0);
+	return dir;
+}
+
+/* A layer is a difference to those below it. */
+static void test_over_lower_layers(void)
+{
+	struct archive_entry *e;
+	struct result r;
+	struct tar t;
+	int dir;
+
+	tar_begin(&t, NULL);
+	tar_dir(&t, "usr/lib");
+	tar_symlink(&t, "lib", "usr/lib");
+	tar_symlink(&t, "hidden", "usr/lib");
+	tar_symlink(&t, "opq/link", "../usr/lib");
+	e = entry_new("home/bob", S_IFDIR | 0700);
+	archive_entry_set_uid(e, 1000);
+	tar_put(&t, e, NULL, 0);
+	tar_file(&t, "file", "f");
+	lower.dirs[1] = unpack_into("low1", &t);
+	tar_begin(&t, NULL);
+	tar_file(&t, ".wh.hidden", "");
+	tar_file(&t, "opq/.wh..wh..opq", "");
+	lower.dirs[0] = unpack_into("low2", &t);
+	lower.ndirs = 2;
+
+	tar_begin(&t, NULL);
+	tar_file(&t, "lib/x", "x");
+	tar_file(&t, "home/bob/f", "y");
+	tar_file(&t, "hidden/z", "z");
+	tar_file(&t, "opq/link/z", "z");
+	tar_file(&t, "file/z", "z");
+	CU_ASSERT_EQUAL(unpack_tar(&t, &r, &dir), 0);
+	CU_ASSERT_TRUE(holds(dir, "usr/lib/x", "x"));
+	CU_ASSERT_EQUAL(stat_of(dir, "home/bob").st_mode, S_IFDIR | 0700);
+	CU_ASSERT_EQUAL(stat_of(dir, "home/bob").st_uid, 1000);
+	CU_ASSERT_TRUE(S_ISDIR(stat_of(dir, "hidden").st_mode));
+	CU_ASSERT_TRUE(S_ISDIR(stat_of(dir, "opq/link").st_mode));
+	CU_ASSERT_TRUE(S_ISDIR(stat_of(dir, "file").st_mode));
+	close(dir);
+	/* When they are not there yet it says so, but only if it must know. */
+	close(lower.dirs[0]);
+	close(lower.dirs[1]);
+	lower.ndirs = 0;
+	waits = true;
+	tar_begin(&t, NULL);
+	tar_file(&t, "lib/x", "x");
+	CU_ASSERT_EQUAL(unpack_tar(&t, &r, &dir), -EAGAIN);
+	close(dir);
+	tar_begin(&t, NULL);
+	tar_dir(&t, "lib");
+	tar_file(&t, "lib/x", "x");
+	CU_ASSERT_EQUAL(unpack_tar(&t, &r, &dir), 0);
+	close(dir);
+	waits = false;
 }
 
 static void test_hardlink_to_whiteout(void)
@@ -645,7 +792,7 @@ static void test_users(void)
 	unlinkat(top, "etc/passwd", 0);
 	expect_user("bob", 1000, 100, 2, "/home/bob");
 	fd = openat(top, "etc", O_RDONLY);
-	CU_ASSERT_EQUAL(set_opaque(fd), 0);
+	CU_ASSERT_EQUAL(extract_set_opaque(fd), 0);
 	close(fd);
 	expect_no_user("bob", -ENOENT, "user");
 	unlinkat(top, "etc", AT_REMOVEDIR);
@@ -676,6 +823,8 @@ static int run(void)
 	CU_add_test(suite, "whiteouts", test_whiteouts);
 	CU_add_test(suite, "later entries replace", test_replaced);
 	CU_add_test(suite, "hostile entries", test_hostile);
+	CU_add_test(suite, "through symbolic links", test_through_links);
+	CU_add_test(suite, "over lower layers", test_over_lower_layers);
 	CU_add_test(suite, "hard link to a whiteout", test_hardlink_to_whiteout);
 	CU_add_test(suite, "owners", test_owners);
 	CU_add_test(suite, "limits", test_limits);
