@@ -63,6 +63,8 @@ void http_begin(struct http_request *r, int status, const char *type);
 /* Parks while the client is slow (API_WRITE_HIGH bytes queued). -1 once it has gone. */
 int http_write(struct http_request *r, const void *data, size_t n);
 int http_write_json(struct http_request *r, const cJSON *value); /* one line and \r\n */
+/* The answer cannot be finished: ends the connection in the middle of it, so that the client sees that. */
+void http_abort(struct http_request *r);
 /* Also ends a reply whose handler returns without one: 500. */
 void http_end(struct http_request *r);
 
@@ -89,7 +91,8 @@ struct route {
 };
 
 /* Each file of routes ends with an array; api/routes.c lists them all. */
-extern const struct route system_routes[], image_routes[], container_routes[], volume_routes[], df_routes[];
-extern const size_t n_system_routes, n_image_routes, n_container_routes, n_volume_routes, n_df_routes;
+extern const struct route system_routes[], image_routes[], archive_routes[], container_routes[], volume_routes[],
+	df_routes[];
+extern const size_t n_system_routes, n_image_routes, n_archive_routes, n_container_routes, n_volume_routes, n_df_routes;
 
 #endif

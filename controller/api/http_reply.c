@@ -202,6 +202,14 @@ int http_write_json(struct http_request *r, const cJSON *value)
 	return e;
 }
 
+void http_abort(struct http_request *r)
+{
+	if (r->reply == REPLY_NONE)
+		return; /* nothing was said: an ordinary error will be */
+	r->keep = false;
+	r->reply = REPLY_DONE;
+}
+
 void http_end(struct http_request *r)
 {
 	uv_buf_t last = uv_buf_init((char *)"0\r\n\r\n", 5);

@@ -5,6 +5,7 @@ const struct route_table route_tables[] = {
 	{ system_routes, &n_system_routes },
 	{ container_routes, &n_container_routes },
 	{ image_routes, &n_image_routes },
+	{ archive_routes, &n_archive_routes },
 	{ volume_routes, &n_volume_routes },
 	{ df_routes, &n_df_routes },
 };

@@ -17,16 +17,23 @@
 
 enum { INDEX_DEPTH_MAX = 3 }; /* an index of indexes of indexes */
 
-#if defined(__x86_64__)
-#define NATIVE "amd64"
-#else
-#define NATIVE "arm64"
-#endif
-
 /* "sha256:HEX" */
 static int parse_digest(const char *text, uint8_t ret[ID_BYTES])
 {
 	return text && strncmp(text, "sha256:", 7) == 0 ? hex_decode(text + 7, ret, ID_BYTES) : -EINVAL;
+}
+
+/* What a descriptor says of its blob must be so: image-spec descriptor.md, "size". */
+static int check_size(const cJSON *descriptor, const struct tar_entry *entry, struct err *err)
+{
+	int64_t size = json_int(descriptor, "size", -1, err);
+
+	if (err->status)
+		return -1;
+	if (entry && size >= 0 && (uint64_t)size != entry->size)
+		return err_set(err, 400, "invalid archive: %.80s has %llu bytes, not the %lld that its descriptor says",
+			       json_text(descriptor, "digest", "", NULL), (unsigned long long)entry->size, (long long)size);
+	return 0;
 }
 
 /* The file as text (NUL-terminated, without NUL inside); wanted, when not NULL, is its digest. */
@@ -174,19 +181,12 @@ out:
 	return e;
 }
 
-static int add_tag(struct plan_image *p, const char *text, struct err *err)
+static int push_tag(struct plan_image *p, const char *name, struct err *err)
 {
-	char name[IMAGE_REF_MAX];
-	struct reference ref;
 	char **more;
 
-	if (reference_parse(text, &ref, err) < 0)
-		return -1;
-	if (ref.digest)
-		return 0; /* names an image that it cannot become here */
 	if (p->ntags == IMAGE_TAGS_MAX)
 		return err_set(err, 400, "invalid archive: too many names for one image");
-	reference_text(&ref, name);
 	more = reallocarray(p->tags, p->ntags + 1, sizeof(*more));
 	if (!more)
 		return err_set(err, 500, "out of memory");
@@ -196,6 +196,19 @@ static int add_tag(struct plan_image *p, const char *text, struct err *err)
 		return err_set(err, 500, "out of memory");
 	p->ntags++;
 	return 0;
+}
+
+static int add_tag(struct plan_image *p, const char *text, struct err *err)
+{
+	char name[IMAGE_REF_MAX];
+	struct reference ref;
+
+	if (reference_parse(text, &ref, err) < 0)
+		return -1;
+	if (ref.digest)
+		return 0; /* names an image that it cannot become here */
+	reference_text(&ref, name);
+	return push_tag(p, name, err);
 }
 
 static int set_layer(struct plan_image *p, unsigned i, const struct tar_index *t, const char *name, struct err *err)
@@ -296,8 +309,34 @@ static int blob_of(const cJSON *descriptor, uint8_t digest[ID_BYTES], char name[
 	return 0;
 }
 
+/* "repository@sha256:..." for an image that came under a name, with the manifest's digest that was verified. */
+static int add_digest(struct plan_image *p, const char *tag, const uint8_t digest[ID_BYTES], struct err *err)
+{
+	char hex[ID_HEX + 1], text[IMAGE_REF_MAX];
+	struct reference ref;
+
+	if (reference_parse(tag, &ref, err) < 0)
+		return -1;
+	hex_encode(digest, ID_BYTES, hex);
+	snprintf(text, sizeof(text), "%s@sha256:%s", ref.repository, hex);
+	return push_tag(p, text, err);
+}
+
+/* One layer of a manifest: where it lies, its size and digest. */
+static int set_blob(struct plan_image *p, unsigned i, const struct tar_index *t, const cJSON *descriptor, struct err *err)
+{
+	uint8_t digest[ID_BYTES];
+	char name[96];
+
+	if (blob_of(descriptor, digest, name, err) < 0 || check_size(descriptor, tar_index_find(t, name), err) < 0 ||
+	    set_layer(p, i, t, name, err) < 0)
+		return -1;
+	memcpy(p->layers[i].blob, digest, ID_BYTES);
+	return 0;
+}
+
 static int read_oci_manifest(int fd, const struct tar_index *t, const cJSON *manifest, const char *tag,
-			     struct plan *plan, struct err *err)
+			     const uint8_t own_digest[ID_BYTES], struct plan *plan, struct err *err)
 {
 	const cJSON *layers = json_get(manifest, "layers"), *v;
 	_cleanup_free_ char *text = NULL;
@@ -309,6 +348,8 @@ static int read_oci_manifest(int fd, const struct tar_index *t, const cJSON *man
 
 	if (blob_of(json_get(manifest, "config"), digest, name, err) < 0)
 		return -1;
+	if (check_size(json_get(manifest, "config"), tar_index_find(t, name), err) < 0)
+		return -1;
 	text = read_text(fd, t, name, digest, &len, err);
 	p = text ? add_image(plan, err) : NULL;
 	if (!p || plan_image_config(text, len, p, err) < 0)
@@ -317,9 +358,11 @@ static int read_oci_manifest(int fd, const struct tar_index *t, const cJSON *man
 		return err_set(err, 400, "invalid manifest, layers length mismatch: expected %u, got %d", p->nlayers,
 			       cJSON_GetArraySize(layers));
 	cJSON_ArrayForEach(v, layers)
-		if (blob_of(v, digest, name, err) < 0 || set_layer(p, i++, t, name, err) < 0)
+		if (set_blob(p, i++, t, v, err) < 0)
 			return -1;
-	return tag ? add_tag(p, tag, err) : 0;
+	if (!tag)
+		return 0;
+	return add_tag(p, tag, err) < 0 ? -1 : add_digest(p, tag, own_digest, err);
 }
 
 /* Attestations and other machines' variants lie beside the image. */
@@ -327,9 +370,9 @@ static bool is_for_us(const cJSON *descriptor)
 {
 	const cJSON *platform = json_get(descriptor, "platform");
 	const char *os = json_text(platform, "os", "linux", NULL);
-	const char *arch = json_text(platform, "architecture", NATIVE, NULL);
+	const char *arch = json_text(platform, "architecture", image_native_arch, NULL);
 
-	return os && arch && strcmp(os, "linux") == 0 && strcmp(arch, NATIVE) == 0;
+	return os && arch && strcmp(os, "linux") == 0 && strcmp(arch, image_native_arch) == 0;
 }
 
 /* The name that a descriptor carries: whole in containerd's annotation, else OCI's if it is more than a tag. */
@@ -369,13 +412,15 @@ static int read_oci_index(int fd, const struct tar_index *t, const cJSON *index,
 		/* An index may name what this archive does not bring. */
 		if (depth > 0 && !tar_index_find(t, blob))
 			continue;
+		if (check_size(descriptor, tar_index_find(t, blob), err) < 0)
+			return -1;
 		v = read_json(fd, t, blob, digest, err);
 		if (!v)
 			return -1;
 		if (json_get(v, "manifests"))
 			e = read_oci_index(fd, t, v, name ? name : tag, depth + 1, plan, err);
 		else
-			e = read_oci_manifest(fd, t, v, name ? name : tag, plan, err);
+			e = read_oci_manifest(fd, t, v, name ? name : tag, digest, plan, err);
 		cJSON_Delete(v);
 	}
 	return e;

@@ -103,6 +103,8 @@ static int take_first(void *data, const char *ref, const char *image_id)
 {
 	struct first *f = data;
 
+	if (strchr(ref, '@'))
+		return 0;
 	snprintf(f->ret, f->size, "%s", ref);
 	return 1;
 }

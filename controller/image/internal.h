@@ -29,9 +29,14 @@
 struct images {
 	bool locked;
 	struct waiters waiters;
+	unsigned pins; /* while there are any, no layer is removed */
+	bool wanted; /* a removal waits for the last pin */
 };
 void images_lock(struct engine *e);
 void images_unlock(struct engine *e);
+/* For who reads layers at a client's pace: what is removed meanwhile goes when the last pin does. */
+void images_pin(struct engine *e);
+void images_unpin(struct engine *e);
 
 /* --- reference.c: names ------------------------------------------------------------------------------------------ */
 struct reference {
@@ -46,6 +51,16 @@ void reference_text(const struct reference *r, char ret[IMAGE_REF_MAX]);
 /* Id (hex) of the image that a client means: name, id, prefix of an id. ret_tag, when not NULL, gets the stored name
  * when it was by name, else "". 404 "No such image: ...". */
 int image_resolve(struct engine *e, const char *text, char ret_id[65], char ret_tag[IMAGE_REF_MAX], struct err *err);
+
+/* --- platform.c: "linux/amd64" ------------------------------------------------------------------------------------ */
+struct platform {
+	char os[32], arch[32], variant[32];
+};
+extern const char image_native_arch[];
+/* "os[/arch[/variant]]" or the JSON form; NULL and "" give linux and this machine. 400. */
+int platform_parse(const char *text, struct platform *ret, struct err *err);
+/* Is an image with this config for that platform? */
+bool platform_matches(const struct platform *p, const cJSON *config);
 
 /* --- spool.c: a request's body as an uncompressed file of ours --------------------------------------------------- */
 struct http_request;
@@ -78,6 +93,7 @@ const struct tar_entry *tar_index_find(const struct tar_index *t, const char *na
 /* --- archive.c: what an image archive holds ---------------------------------------------------------------------- */
 struct plan_layer {
 	uint8_t diff[ID_BYTES], chain[ID_BYTES];
+	uint8_t blob[ID_BYTES]; /* digest of the bytes below as they lie there; zeros when nothing says it */
 	uint64_t offset, length; /* in the spooled file */
 };
 struct plan_image {
@@ -86,7 +102,7 @@ struct plan_image {
 	unsigned nlayers;
 	struct plan_layer *layers; /* bottom first */
 	unsigned ntags;
-	char **tags; /* "repository:tag" */
+	char **tags; /* "repository:tag", and "repository@sha256:..." of manifests that were verified */
 };
 struct plan {
 	unsigned n;
@@ -112,20 +128,28 @@ int store_tag(struct engine *e, const char *ref, const char *id, char *ret_old, 
 int store_collect(struct engine *e, const struct call_ctx *ctx, cJSON *deleted, int64_t *ret_freed, struct err *err);
 /* Chain ids of a row, split; -1 with err when it is damaged. ret may be NULL. */
 int store_chain(const struct image_row *row, unsigned *ret_n, uint8_t ret[LAYERS_MAX][ID_BYTES], struct err *err);
+/* The layer of that chain id in hex. 404 when it is not there, or was never whole. */
+int store_layer(struct engine *e, const char *chain, struct layer_row *ret, struct err *err);
 /* Emits an image event with the attribute "name". */
 void store_event(struct engine *e, const char *action, const char *id, const char *name);
 
 /* --- show.c: JSON for clients ------------------------------------------------------------------------------------ */
-cJSON *show_list(struct engine *e, const cJSON *filters, int version, struct err *err);
+/* shared: SharedSize is counted, else -1. */
+cJSON *show_list(struct engine *e, const cJSON *filters, int version, bool shared, struct err *err);
 cJSON *show_image(struct engine *e, const char *id, int version, struct err *err);
 cJSON *show_history(struct engine *e, const char *id, struct err *err);
-/* Names of an image: array of texts. */
+/* Names of an image: arrays of texts. */
 cJSON *show_tags(struct engine *e, const char *id);
+cJSON *show_digests(struct engine *e, const char *id); /* "repository@sha256:..." */
 
 /* --- remove.c ---------------------------------------------------------------------------------------------------- */
 /* Docker's rules; the answer is an array of {"Untagged"} and {"Deleted"}. Locks. */
 cJSON *remove_image(struct engine *e, const struct call_ctx *ctx, const char *text, bool force, struct err *err);
 cJSON *remove_unused(struct engine *e, const struct call_ctx *ctx, const cJSON *filters, struct err *err);
+
+/* --- save.c ------------------------------------------------------------------------------------------------------ */
+/* Answers with an archive of the named images, or with the error. */
+void save_images(struct http_request *r, const char *const *names, unsigned n);
 
 /* --- changes.c --------------------------------------------------------------------------------------------------- */
 /* Applies a Dockerfile instruction (CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR) to

@@ -1,7 +1,7 @@
 /* reference.c - names of images, as distribution/reference has them: [host[:port]/]path[:tag][@digest]. Hostile input.
  *
  * Names are kept as they were given. One that leaves the host out also finds the only image that differs by that alone,
- * since other engines write their archives with full names. */
+ * since other engines write their archives with full names. "repository@sha256:..." names the image of that manifest. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -221,10 +221,11 @@ int image_resolve(struct engine *e, const char *text, char ret_id[65], char ret_
 		if (reference_parse(text, &ref, err) < 0)
 			return -1;
 		named = true;
-		if (!ref.digest) {
+		if (ref.digest)
+			snprintf(name, sizeof(name), "%s%s", ref.repository, strchr(text, '@'));
+		else
 			reference_text(&ref, name);
-			r = by_name(e, name, &s);
-		}
+		r = by_name(e, name, &s);
 	}
 	if (r == -ENOENT && is_hex(id)) {
 		s = (struct search){ .wanted = id };

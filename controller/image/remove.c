@@ -17,6 +17,7 @@ struct removal {
 	struct engine *e;
 	const struct call_ctx *ctx;
 	char id[65];
+	const char *text; /* as the client named it */
 	bool force;
 	cJSON *done; /* the answer */
 	struct err *err;
@@ -51,51 +52,64 @@ static int conflict(struct removal *r, bool hard, const char *format, const char
 		       hard ? "cannot be forced" : "must be forced", why);
 }
 
-/* What stands in the way of removing the image itself. names: several of them do, unless forced. */
-static int check_conflicts(struct removal *r, bool names)
+enum conflict { CONFLICT_RUNNING = 1, CONFLICT_NAMES = 2, CONFLICT_STOPPED = 4 };
+
+/* Tags and digests. */
+static int add_ref(void *data, const char *ref, const char *image_id)
+{
+	cJSON_AddItemToArray(data, cJSON_CreateString(ref));
+	return 0;
+}
+
+static cJSON *refs_of(struct removal *r)
+{
+	cJSON *refs = cJSON_CreateArray();
+
+	state_tag_each(r->e->state, r->id, add_ref, refs);
+	return refs;
+}
+
+/* What stands in the way of removing the image itself. */
+static int check_conflicts(struct removal *r, unsigned which)
 {
 	unsigned running, used;
 	char one[65] = "";
+	cJSON *refs;
+	int n;
 
 	used = containers_using_image(r->e, r->id, &running, one);
 	one[12] = '\0';
-	if (running)
+	if ((which & CONFLICT_RUNNING) && running)
 		return conflict(r, true, "image is being used by running container %s", one);
-	if (r->force)
-		return 0;
-	if (names) {
-		cJSON *tags = show_tags(r->e, r->id);
-		int n = cJSON_GetArraySize(tags);
-
-		cJSON_Delete(tags);
-		if (n > 0)
-			return conflict(r, false, "image is referenced in multiple repositories%s", "");
-	}
-	if (used)
+	refs = refs_of(r);
+	n = cJSON_GetArraySize(refs);
+	cJSON_Delete(refs);
+	if ((which & CONFLICT_NAMES) && n > 0)
+		return conflict(r, false, "image is referenced in multiple repositories%s", "");
+	if ((which & CONFLICT_STOPPED) && used)
 		return conflict(r, false, "image is being used by stopped container %s", one);
 	return 0;
 }
 
-static int remove_all_tags(struct removal *r)
+static int remove_refs(struct removal *r, cJSON *refs)
 {
-	cJSON *tags = show_tags(r->e, r->id);
-	const cJSON *tag;
+	const cJSON *ref;
 	int e = 0;
 
-	cJSON_ArrayForEach(tag, tags)
+	cJSON_ArrayForEach(ref, refs)
 		if (e == 0)
-			e = untag(r, tag->valuestring);
-	cJSON_Delete(tags);
+			e = untag(r, ref->valuestring);
+	cJSON_Delete(refs);
 	return e;
 }
 
-/* The image itself, and the layers that nobody else has. */
+/* The image itself with all its names; the layers that nobody else has follow. */
 static int remove_whole(struct removal *r)
 {
 	char one[65], digest[8 + ID_HEX];
 	unsigned running;
 
-	if (remove_all_tags(r) < 0)
+	if (remove_refs(r, refs_of(r)) < 0)
 		return -1;
 	if (containers_using_image(r->e, r->id, &running, one) > 0) {
 		one[12] = '\0';
@@ -110,52 +124,106 @@ static int remove_whole(struct removal *r)
 	return 0;
 }
 
+static size_t repository_length(const char *ref)
+{
+	const char *slash = strrchr(ref, '/');
+
+	return strcspn(slash ? slash : ref, ":@") + (slash ? (size_t)(slash - ref) : 0);
+}
+
+static bool same_repository(const char *a, const char *b)
+{
+	size_t n = repository_length(a);
+
+	return n == repository_length(b) && strncmp(a, b, n) == 0;
+}
+
+/* At most one tag, and digests of its repository only. */
+static bool is_single(const cJSON *refs)
+{
+	const cJSON *ref, *tag = NULL;
+
+	cJSON_ArrayForEach(ref, refs) {
+		if (strchr(ref->valuestring, '@'))
+			continue;
+		if (tag)
+			return false;
+		tag = ref;
+	}
+	if (!tag)
+		tag = refs->child;
+	cJSON_ArrayForEach(ref, refs)
+		if (!same_repository(ref->valuestring, tag->valuestring))
+			return false;
+	return true;
+}
+
+/* With the last tag of a repository go its digests. */
+static int remove_digests(struct removal *r, const char *tag)
+{
+	cJSON *refs = refs_of(r), *digests = cJSON_CreateArray();
+	const cJSON *ref;
+	bool more = strchr(tag, '@') != NULL;
+
+	cJSON_ArrayForEach(ref, refs) {
+		if (!same_repository(ref->valuestring, tag))
+			continue;
+		if (strchr(ref->valuestring, '@'))
+			cJSON_AddItemToArray(digests, cJSON_CreateString(ref->valuestring));
+		else
+			more = true;
+	}
+	cJSON_Delete(refs);
+	if (!more)
+		return remove_refs(r, digests);
+	cJSON_Delete(digests);
+	return 0;
+}
+
 /* By name: that name goes, and the image with its last one. */
 static int remove_by_name(struct removal *r, const char *tag)
 {
-	cJSON *tags = show_tags(r->e, r->id);
-	int n = cJSON_GetArraySize(tags);
+	struct err why = { 0 }, *err = r->err;
+	cJSON *refs = refs_of(r);
+	bool single = is_single(refs);
 	unsigned running;
 	char one[65];
-	struct err why = { 0 }, *err = r->err;
-	int e;
+	int e, n;
 
-	cJSON_Delete(tags);
-	if (!r->force && n == 1 && containers_using_image(r->e, r->id, &running, one) > 0)
+	cJSON_Delete(refs);
+	if (!r->force && single && containers_using_image(r->e, r->id, &running, one) > 0)
 		return err_set(err, 409,
 			       "conflict: unable to remove repository reference \"%s\" (must force) - container %.12s "
 			       "is using its referenced image %.12s",
-			       tag, one, r->id);
-	if (untag(r, tag) < 0)
+			       r->text, one, r->id);
+	if (untag(r, tag) < 0 || remove_digests(r, tag) < 0)
 		return -1;
-	if (n > 1)
+	refs = refs_of(r);
+	n = cJSON_GetArraySize(refs);
+	cJSON_Delete(refs);
+	if (n > 0)
 		return 0;
 	/* The name is gone, which was asked for: that the image is still used is no failure. */
 	r->err = &why;
-	e = check_conflicts(r, /* names= */ false);
+	e = check_conflicts(r, CONFLICT_RUNNING | (r->force ? 0 : CONFLICT_STOPPED));
 	r->err = err;
 	return e < 0 ? 0 : remove_whole(r);
 }
 
-static bool single_repository(struct removal *r)
-{
-	cJSON *tags = show_tags(r->e, r->id);
-	int n = cJSON_GetArraySize(tags);
-
-	cJSON_Delete(tags);
-	return n == 1;
-}
-
 static int remove_by_id(struct removal *r)
 {
-	if (check_conflicts(r, /* names= */ !single_repository(r)) < 0)
+	cJSON *refs = refs_of(r);
+	bool single = is_single(refs);
+
+	cJSON_Delete(refs);
+	if (check_conflicts(r, CONFLICT_RUNNING | (r->force ? 0 : CONFLICT_STOPPED | (single ? 0 : CONFLICT_NAMES))) < 0)
 		return -1;
 	return remove_whole(r);
 }
 
 cJSON *remove_image(struct engine *e, const struct call_ctx *ctx, const char *text, bool force, struct err *err)
 {
-	struct removal r = { .e = e, .ctx = ctx, .force = force, .done = cJSON_CreateArray(), .err = err };
+	struct removal r = { .e = e, .ctx = ctx, .text = text, .force = force, .done = cJSON_CreateArray(), .err = err };
 	char tag[IMAGE_REF_MAX];
 	int result;
 
@@ -189,7 +257,7 @@ cJSON *remove_unused(struct engine *e, const struct call_ctx *ctx, const cJSON *
 
 	cJSON_DeleteItemFromObject(listed, "dangling");
 	images_lock(e);
-	images = show_list(e, listed, 0, err);
+	images = show_list(e, listed, 0, /* shared= */ false, err);
 	cJSON_ArrayForEach(item, images) {
 		cJSON *tags;
 		unsigned running;

@@ -13,7 +13,15 @@
 
 static int add_tag(void *data, const char *ref, const char *image_id)
 {
-	cJSON_AddItemToArray(data, cJSON_CreateString(ref));
+	if (!strchr(ref, '@'))
+		cJSON_AddItemToArray(data, cJSON_CreateString(ref));
+	return 0;
+}
+
+static int add_ref_digest(void *data, const char *ref, const char *image_id)
+{
+	if (strchr(ref, '@'))
+		cJSON_AddItemToArray(data, cJSON_CreateString(ref));
 	return 0;
 }
 
@@ -23,6 +31,14 @@ cJSON *show_tags(struct engine *e, const char *id)
 
 	state_tag_each(e->state, id, add_tag, tags);
 	return tags;
+}
+
+cJSON *show_digests(struct engine *e, const char *id)
+{
+	cJSON *digests = cJSON_CreateArray();
+
+	state_tag_each(e->state, id, add_ref_digest, digests);
+	return digests;
 }
 
 static cJSON *parse_config(const struct image_row *row)
@@ -68,6 +84,7 @@ struct list {
 	const cJSON *filters;
 	int version;
 	int64_t since, before; /* bounds of creation, exclusive; 0: none */
+	cJSON *counts; /* images that have each layer, by chain id; NULL: not asked */
 	size_t n, size;
 	struct listed *v;
 };
@@ -106,15 +123,67 @@ static bool filter_tags(const struct list *l, cJSON *tags)
 	return cJSON_GetArraySize(tags) > 0;
 }
 
+/* Calls f with each chain id (hex) of a row, bottom first. */
+static void each_layer(const struct image_row *row, void (*f)(void *data, const char *chain), void *data)
+{
+	for (const char *s = row->layers; strlen(s) >= ID_HEX; s += ID_HEX + (s[ID_HEX] == ',')) {
+		char hex[ID_HEX + 1];
+
+		snprintf(hex, sizeof(hex), "%s", s);
+		f(data, hex);
+	}
+}
+
+static void count_layer(void *data, const char *chain)
+{
+	cJSON *n = cJSON_GetObjectItemCaseSensitive(data, chain);
+
+	if (n)
+		cJSON_SetNumberValue(n, n->valuedouble + 1);
+	else
+		cJSON_AddNumberToObject(data, chain, 1);
+}
+
+static int count_image(void *data, struct image_row *row)
+{
+	each_layer(row, count_layer, data);
+	return 0;
+}
+
+struct sharing {
+	const struct list *l;
+	int64_t size;
+};
+
+static void add_shared(void *data, const char *chain)
+{
+	struct sharing *s = data;
+	const cJSON *n = cJSON_GetObjectItemCaseSensitive(s->l->counts, chain);
+	struct layer_row layer;
+
+	if (n && n->valueint > 1 && state_layer_get(s->l->e->state, chain, &layer) == 0 && layer.size > 0)
+		s->size += layer.size;
+}
+
+/* Bytes of those of its layers that other images have as well. */
+static int64_t shared_size(const struct list *l, const struct image_row *row)
+{
+	struct sharing s = { .l = l };
+
+	each_layer(row, add_shared, &s);
+	return s.size;
+}
+
 static cJSON *summary(const struct list *l, const struct image_row *row, const cJSON *labels, cJSON *tags,
 		      int64_t created)
 {
-	cJSON *o = cJSON_CreateObject(), *digests = cJSON_CreateArray();
+	cJSON *o = cJSON_CreateObject(), *digests = show_digests(l->e, row->id);
 
 	/* Older clients show what stands there. */
 	if (l->version < 143 && cJSON_GetArraySize(tags) == 0) {
 		cJSON_AddItemToArray(tags, cJSON_CreateString("<none>:<none>"));
-		cJSON_AddItemToArray(digests, cJSON_CreateString("<none>@<none>"));
+		if (cJSON_GetArraySize(digests) == 0)
+			cJSON_AddItemToArray(digests, cJSON_CreateString("<none>@<none>"));
 	}
 	cJSON_AddNumberToObject(o, "Containers", -1);
 	json_add_int(o, "Created", created / 1000000000);
@@ -123,7 +192,7 @@ static cJSON *summary(const struct list *l, const struct image_row *row, const c
 	cJSON_AddStringToObject(o, "ParentId", "");
 	cJSON_AddItemToObject(o, "RepoDigests", digests);
 	cJSON_AddItemToObject(o, "RepoTags", tags);
-	cJSON_AddNumberToObject(o, "SharedSize", -1);
+	json_add_int(o, "SharedSize", l->counts ? shared_size(l, row) : -1);
 	json_add_int(o, "Size", row->size);
 	if (l->version < 144)
 		json_add_int(o, "VirtualSize", row->size);
@@ -187,7 +256,7 @@ static int bound_of(struct engine *e, const cJSON *filters, const char *key, int
 	return 0;
 }
 
-cJSON *show_list(struct engine *e, const cJSON *filters, int version, struct err *err)
+cJSON *show_list(struct engine *e, const cJSON *filters, int version, bool shared, struct err *err)
 {
 	struct list l = { .e = e, .filters = filters, .version = version };
 	const cJSON *until = cJSON_GetArrayItem(filters_get(filters, "until"), 0);
@@ -197,6 +266,10 @@ cJSON *show_list(struct engine *e, const cJSON *filters, int version, struct err
 		return NULL;
 	if (until && filters_time(until->valuestring, &l.before, err) < 0)
 		return NULL;
+	if (shared) {
+		l.counts = cJSON_CreateObject();
+		state_image_each(e->state, count_image, l.counts);
+	}
 	if (state_image_each(e->state, list_image, &l) != 0) {
 		err_set(err, 500, "state: images cannot be read");
 	} else {
@@ -211,6 +284,7 @@ cJSON *show_list(struct engine *e, const cJSON *filters, int version, struct err
 			cJSON_Delete(l.v[i].item);
 	}
 	free(l.v);
+	cJSON_Delete(l.counts);
 	return all;
 }
 
@@ -284,7 +358,7 @@ cJSON *show_image(struct engine *e, const char *id, int version, struct err *err
 	o = cJSON_CreateObject();
 	add_digest(o, "Id", id);
 	cJSON_AddItemToObject(o, "RepoTags", show_tags(e, id));
-	cJSON_AddItemToObject(o, "RepoDigests", cJSON_CreateArray());
+	cJSON_AddItemToObject(o, "RepoDigests", show_digests(e, id));
 	cJSON_AddStringToObject(o, "Parent", "");
 	cJSON_AddStringToObject(o, "Comment", text_of(config, "comment"));
 	add_optional(o, "Created", text_of(config, "created"));

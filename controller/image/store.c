@@ -31,6 +31,36 @@ void images_unlock(struct engine *e)
 	waiters_wake_all(&e->images->waiters);
 }
 
+void images_pin(struct engine *e)
+{
+	e->images->pins++;
+}
+
+static void collect_late(void *arg)
+{
+	struct call_ctx ctx = { .client = -1 };
+	struct engine *e = arg;
+
+	images_lock(e);
+	store_collect(e, &ctx, NULL, NULL, NULL);
+	images_unlock(e);
+}
+
+void images_unpin(struct engine *e)
+{
+	if (--e->images->pins > 0 || !e->images->wanted)
+		return;
+	e->images->wanted = false;
+	task_spawn(collect_late, e);
+}
+
+int store_layer(struct engine *e, const char *chain, struct layer_row *ret, struct err *err)
+{
+	if (state_layer_get(e->state, chain, ret) < 0 || ret->size == PENDING)
+		return err_set(err, 404, "layer sha256:%.12s does not exist", chain);
+	return 0;
+}
+
 void store_event(struct engine *e, const char *action, const char *id, const char *name)
 {
 	cJSON *attributes = cJSON_CreateObject();
@@ -62,15 +92,28 @@ static void layer_row_of(const struct plan_image *p, unsigned i, struct layer_ro
 		hex_encode(p->layers[i - 1].chain, ID_BYTES, row->parent);
 }
 
-/* Asks for a layer unless it is there: 1 when it is. */
-static int unpack_begin(struct engine *e, const struct call_ctx *ctx, const struct plan_image *p, unsigned i,
-			int archive, struct unpacking *u, struct err *err)
+/* below: the layers below are there already. */
+static struct pending *ask_unpack(struct engine *e, const struct call_ctx *ctx, const struct plan_image *p, unsigned i,
+				  int archive, bool below)
 {
-	struct req_layer_unpack req = { .archive = archive };
-	struct layer_row known;
+	struct req_layer_unpack req = { .archive = archive, .waits = !below };
 
 	req.offset = p->layers[i].offset;
 	req.length = p->layers[i].length;
+	memcpy(req.layer, p->layers[i].chain, ID_BYTES);
+	memcpy(req.diff, p->layers[i].diff, ID_BYTES);
+	memcpy(req.blob, p->layers[i].blob, ID_BYTES);
+	for (unsigned k = i; below && k-- > 0;)
+		memcpy(req.below.id[req.below.n++], p->layers[k].chain, ID_BYTES);
+	return helper_submit(e, OP_LAYER_UNPACK, &req, ctx, HELPER_DEADLINE_LONG_MS);
+}
+
+/* Asks for a layer unless it is there: 1 when it is. */
+static int unpack_begin(struct engine *e, const struct call_ctx *ctx, const struct plan_image *p, unsigned i,
+			bool below, int archive, struct unpacking *u, struct err *err)
+{
+	struct layer_row known;
+
 	u->call = NULL;
 	layer_row_of(p, i, &u->row);
 	if (state_layer_get(e->state, u->row.chain_id, &known) == 0 && known.size != PENDING) {
@@ -79,28 +122,50 @@ static int unpack_begin(struct engine *e, const struct call_ctx *ctx, const stru
 	}
 	if (state_failed(err, state_layer_put(e->state, &u->row)) < 0)
 		return -1;
-	memcpy(req.layer, p->layers[i].chain, ID_BYTES);
-	memcpy(req.diff, p->layers[i].diff, ID_BYTES);
-	u->call = helper_submit(e, OP_LAYER_UNPACK, &req, ctx, HELPER_DEADLINE_LONG_MS);
+	u->call = ask_unpack(e, ctx, p, i, archive, below);
 	return 0;
 }
 
-static int unpack_end(struct engine *e, struct unpacking *u, struct err *err)
+static const struct {
+	const char *stage, *text;
+} failures[] = {
+	{ "digest", "its content does not have the digest that the image says" },
+	{ "blob digest", "the archive does not have the digest that the manifest says" },
+	{ "archive", "archive/tar: invalid tar header" },
+	{ "archive ends early", "unexpected EOF" },
+	{ "compression", "its compression is broken, or unknown" },
+	{ "owner outside 0..65535", "an entry's owner is outside 0..65535, the ids that containers have" },
+};
+
+static const char *failure_text(const char *stage, const char *fallback)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(failures); i++)
+		if (strcmp(stage, failures[i].stage) == 0)
+			return failures[i].text;
+	return fallback;
+}
+
+/* All layers below have ended, so one that could not do without them has its second try. */
+static int unpack_end(struct engine *e, const struct call_ctx *ctx, const struct plan_image *p, unsigned i, int archive,
+		      struct unpacking *u, struct err *err)
 {
 	struct rep_layer_unpack rep;
 	char stage[STAGE_MAX] = "";
 	struct err why = { 0 };
+	int r;
 
 	if (!u->call)
 		return 0;
-	if (helper_wait(u->call, &rep, &why, stage) < 0) {
-		u->call = NULL;
-		return err_set(err, why.status, "layer sha256:%.12s: %s", u->row.diff_id,
-			       strcmp(stage, "digest") == 0 ? "its content does not have the digest that the image says"
-							    : why.message);
+	r = helper_wait(TAKE_PTR(u->call), &rep, &why, stage);
+	if (r == -EAGAIN && strcmp(stage, "layers below") == 0) {
+		why = (struct err){ 0 };
+		r = helper_wait(ask_unpack(e, ctx, p, i, archive, /* below= */ true), &rep, &why, stage);
 	}
-	u->call = NULL;
+	if (r < 0)
+		return err_set(err, why.status, "layer sha256:%.12s: %s", u->row.diff_id,
+			       failure_text(stage, why.message));
 	u->row.size = rep.size < INT64_MAX ? (int64_t)rep.size : INT64_MAX;
+	u->row.length = rep.length < INT64_MAX ? (int64_t)rep.length : 0;
 	return state_failed(err, state_layer_put(e->state, &u->row));
 }
 
@@ -122,7 +187,7 @@ static int unpack_layers(struct engine *e, const struct call_ctx *ctx, const str
 
 		while (result == 0 && w.begun < p->nlayers && w.begun - w.ended < IMAGE_UNPACKS) {
 			u = &w.v[w.begun % IMAGE_UNPACKS];
-			int there = unpack_begin(e, ctx, p, w.begun, archive, u, err);
+			int there = unpack_begin(e, ctx, p, w.begun, w.begun == w.ended, archive, u, err);
 
 			if (there < 0) {
 				result = -1;
@@ -137,7 +202,7 @@ static int unpack_layers(struct engine *e, const struct call_ctx *ctx, const str
 		u = &w.v[w.ended % IMAGE_UNPACKS];
 		bool asked = u->call != NULL;
 
-		if (unpack_end(e, u, err) < 0)
+		if (unpack_end(e, ctx, p, w.ended, archive, u, result < 0 ? NULL : err) < 0)
 			result = -1;
 		else if (asked && progress)
 			progress(data, &p->layers[w.ended], /* done= */ true, false);
@@ -303,7 +368,13 @@ int store_collect(struct engine *e, const struct call_ctx *ctx, cJSON *deleted, 
 {
 	struct collection c = { 0 };
 	int64_t freed = 0;
-	int r = state_image_each(e->state, add_used, &c.used);
+	int r;
+
+	if (e->images->pins) {
+		e->images->wanted = true;
+		return 0;
+	}
+	r = state_image_each(e->state, add_used, &c.used);
 
 	if (c.used.n)
 		qsort(c.used.v, c.used.n, sizeof(*c.used.v), compare);

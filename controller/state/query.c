@@ -33,11 +33,12 @@ static const char *const queries[] = {
 	[QUERY_TAG_GET] = "SELECT image_id FROM tag WHERE ref=?1",
 	[QUERY_TAG_NEXT] = "SELECT ref, image_id FROM tag WHERE ref>?1 ORDER BY ref LIMIT 1",
 	[QUERY_TAG_NEXT_OF_IMAGE] = "SELECT ref, image_id FROM tag WHERE ref>?1 AND image_id=?2 ORDER BY ref LIMIT 1",
-	[QUERY_LAYER_PUT] = "INSERT INTO layer (chain_id, diff_id, parent, size) VALUES (?1,?2,?3,?4)"
-			    " ON CONFLICT(chain_id) DO UPDATE SET diff_id=?2, parent=?3, size=?4",
-	[QUERY_LAYER_GET] = "SELECT seq, chain_id, diff_id, parent, size FROM layer WHERE chain_id=?1",
+	[QUERY_LAYER_PUT] = "INSERT INTO layer (chain_id, diff_id, parent, size, length) VALUES (?1,?2,?3,?4,?5)"
+			    " ON CONFLICT(chain_id) DO UPDATE SET diff_id=?2, parent=?3, size=?4, length=?5",
+	[QUERY_LAYER_GET] = "SELECT seq, chain_id, diff_id, parent, size, length FROM layer WHERE chain_id=?1",
 	[QUERY_LAYER_DELETE] = "DELETE FROM layer WHERE chain_id=?1",
-	[QUERY_LAYER_NEXT] = "SELECT seq, chain_id, diff_id, parent, size FROM layer WHERE seq>?1 ORDER BY seq LIMIT 1",
+	[QUERY_LAYER_NEXT] =
+		"SELECT seq, chain_id, diff_id, parent, size, length FROM layer WHERE seq>?1 ORDER BY seq LIMIT 1",
 	[QUERY_VOLUME_PUT] = "INSERT INTO volume (name, labels, created_ns, anonymous) VALUES (?1,?2,?3,?4)"
 			     " ON CONFLICT(name) DO UPDATE SET labels=?2, created_ns=?3, anonymous=?4",
 	[QUERY_VOLUME_GET] = "SELECT seq, name, labels, created_ns, anonymous FROM volume WHERE name=?1",

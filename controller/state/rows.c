@@ -232,7 +232,7 @@ int state_tag_each(struct state *s, const char *image_id, int (*f)(void *data, c
 /* --- layers ------------------------------------------------------------------------------------------------------ */
 int state_layer_put(struct state *s, const struct layer_row *row)
 {
-	return query_run(s, QUERY_LAYER_PUT, PARAMS(T(row->chain_id), T(row->diff_id), T(row->parent), I(row->size)));
+	return query_run(s, QUERY_LAYER_PUT, PARAMS(T(row->chain_id), T(row->diff_id), T(row->parent), I(row->size), I(row->length)));
 }
 
 static void read_layer(sqlite3_stmt *st, struct layer_row *row)
@@ -241,6 +241,7 @@ static void read_layer(sqlite3_stmt *st, struct layer_row *row)
 	take_id(st, 2, row->diff_id);
 	take_id(st, 3, row->parent);
 	row->size = sqlite3_column_int64(st, 4);
+	row->length = sqlite3_column_int64(st, 5);
 }
 
 int state_layer_get(struct state *s, const char *chain_id, struct layer_row *ret)

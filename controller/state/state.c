@@ -28,6 +28,7 @@ static const char *const migrations[] = {
 	" diff_id TEXT NOT NULL, parent TEXT NOT NULL, size INTEGER NOT NULL);"
 	"CREATE TABLE volume (seq INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, labels TEXT,"
 	" created_ns INTEGER NOT NULL, anonymous INTEGER NOT NULL);",
+	"ALTER TABLE layer ADD COLUMN length INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum { SCHEMA_VERSION = ARRAY_SIZE(migrations) };

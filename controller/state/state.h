@@ -73,7 +73,8 @@ int state_tag_each(struct state *s, const char *image_id, int (*f)(void *data, c
 /* --- layers: unpacked directories in the store, shared by images ------------------------------------------------- */
 struct layer_row {
 	char chain_id[65], diff_id[65], parent[65]; /* parent: chain id or "" */
-	int64_t size;
+	int64_t size; /* of its files */
+	int64_t length; /* of its archive, uncompressed; 0: not known */
 };
 int state_layer_put(struct state *s, const struct layer_row *row);
 int state_layer_get(struct state *s, const char *chain_id, struct layer_row *ret);

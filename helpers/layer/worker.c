@@ -53,7 +53,10 @@ static const int unpack_calls[] = {
 	SYS_fgetxattr, SYS_readlinkat,
 };
 static const int read_calls[] = { SYS_openat, SYS_getdents64, SYS_fgetxattr };
-static const int send_calls[] = { SYS_openat, SYS_openat2, SYS_getdents64, SYS_fgetxattr, SYS_flistxattr, SYS_readlinkat };
+/* sysinfo: qsort of the C library asks how much memory there is. */
+static const int send_calls[] = {
+	SYS_openat, SYS_openat2, SYS_getdents64, SYS_fgetxattr, SYS_flistxattr, SYS_readlinkat, SYS_sysinfo,
+};
 static const int clear_calls[] = { SYS_openat, SYS_getdents64, SYS_unlinkat, SYS_renameat2 };
 
 static const struct {
@@ -76,7 +79,7 @@ _Static_assert(ARRAY_SIZE(kinds) == WORK_COUNT, "a kind of work without its fenc
 const int worker_syscalls[] = {
 	SYS_openat, SYS_openat2, SYS_mkdirat, SYS_mknodat, SYS_unlinkat, SYS_symlinkat, SYS_linkat, SYS_fchown,
 	SYS_fchownat, SYS_fchmod, SYS_fchmodat, SYS_fsetxattr, SYS_utimensat, SYS_ftruncate, SYS_getdents64,
-	SYS_fgetxattr, SYS_flistxattr, SYS_readlinkat, SYS_renameat2, SYS_renameat,
+	SYS_fgetxattr, SYS_flistxattr, SYS_readlinkat, SYS_renameat2, SYS_renameat, SYS_sysinfo,
 	SYS_clone, SYS_wait4, SYS_kill, SYS_pipe2, SYS_close_range, SYS_prctl, SYS_getppid, SYS_capset, SYS_prlimit64,
 	SYS_seccomp, SYS_landlock_create_ruleset, SYS_landlock_add_rule, SYS_landlock_restrict_self,
 };

@@ -396,7 +396,7 @@ static void put_image(struct engine *e, const char *id, const char *created, con
 
 static unsigned listed(struct engine *e, const char *filters, const char *first)
 {
-	cJSON *f = filters ? cJSON_Parse(filters) : NULL, *list = show_list(e, f, 147, NULL);
+	cJSON *f = filters ? cJSON_Parse(filters) : NULL, *list = show_list(e, f, 147, false, NULL);
 	unsigned n = (unsigned)cJSON_GetArraySize(list);
 	const char *id = cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetArrayItem(list, 0), "Id"));
 
