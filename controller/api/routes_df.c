@@ -11,62 +11,23 @@
 #include "http.h"
 
 /* --- images ------------------------------------------------------------------------------------------------------ */
-/* Chain ids of all images with how many of them have each. */
-static int count_layers(void *data, struct image_row *row)
+static int add_layer(void *data, const struct layer_row *layer)
 {
-	char *rest = row->layers, *hex;
-
-	while ((hex = strsep(&rest, ",")) && *hex) {
-		cJSON *n = cJSON_GetObjectItemCaseSensitive(data, hex);
-
-		if (n)
-			cJSON_SetNumberValue(n, n->valuedouble + 1);
-		else
-			cJSON_AddNumberToObject(data, hex, 1);
-	}
+	*(int64_t *)data += layer->size > 0 ? layer->size : 0;
 	return 0;
-}
-
-static int64_t size_of_layer(struct engine *e, const char *hex)
-{
-	struct layer_row layer;
-
-	return state_layer_get(e->state, hex, &layer) == 0 && layer.size > 0 ? layer.size : 0;
-}
-
-/* Bytes of an image that another one has as well. */
-static int64_t shared_size(struct engine *e, const char *id, const cJSON *counts)
-{
-	struct image_row row;
-	int64_t shared = 0;
-	char *rest, *hex;
-
-	if (state_image_get(e->state, id, &row) < 0)
-		return 0;
-	for (rest = row.layers; (hex = strsep(&rest, ",")) && *hex;)
-		if (cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(counts, hex)) > 1)
-			shared += size_of_layer(e, hex);
-	image_row_finish(&row);
-	return shared;
 }
 
 static cJSON *images(struct engine *e, int version, int64_t *ret_layers)
 {
-	cJSON *counts = cJSON_CreateObject(), *list = show_list(e, NULL, version, NULL), *image;
-	const cJSON *n;
+	cJSON *list = show_list(e, NULL, version, /* shared= */ true, NULL), *image;
 
-	state_image_each(e->state, count_layers, counts);
-	cJSON_ArrayForEach(n, counts)
-		*ret_layers += size_of_layer(e, n->string);
+	state_layer_each(e->state, add_layer, ret_layers);
 	cJSON_ArrayForEach(image, list) {
 		const char *id = json_text(image, "Id", "sha256:", NULL) + strlen("sha256:");
 
-		cJSON_DeleteItemFromObjectCaseSensitive(image, "SharedSize");
-		json_add_int(image, "SharedSize", shared_size(e, id, counts));
 		cJSON_ReplaceItemInObjectCaseSensitive(image, "Containers",
 						       cJSON_CreateNumber(containers_using_image(e, id, NULL, NULL)));
 	}
-	cJSON_Delete(counts);
 	return list;
 }
 
