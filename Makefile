@@ -103,6 +103,7 @@ unit: $(UNIT)
 DEPS_BUILD := gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libuv1-dev libhttp-parser-dev libsqlite3-dev \
 	libarchive-dev libseccomp-dev libcjson-dev nettle-dev linux-libc-dev
 DEPS_CHECK := libcunit1-dev libclang-rt-14-dev busybox-static jq curl strace procps iproute2 util-linux e2fsprogs python3-docker \
+	podman buildah skopeo umoci zstd \
 	uidmap libcap2-bin
 DEPS_LINT := clang-tidy cppcheck
 # Peers; nothing of them starts by itself.

@@ -163,25 +163,44 @@ static void write_error(struct http_request *r, const struct err *err)
 	cJSON_Delete(line);
 }
 
+/* "[====>   ]  2.1MB/4.2MB", as Docker draws it for those who only print. */
+enum { BAR_WIDTH = 50, BAR_SIZE = BAR_WIDTH + 72 };
+static void progress_bar(bool done, uint64_t total, char ret[BAR_SIZE])
+{
+	static const char units[][3] = { "B", "kB", "MB", "GB", "TB" };
+	double size = (double)total;
+	unsigned unit = 0;
+	char text[32], bar[BAR_WIDTH + 2];
+
+	while (size >= 1000 && unit < ARRAY_SIZE(units) - 1) {
+		size /= 1000;
+		unit++;
+	}
+	snprintf(text, sizeof(text), "%.4g%.2s", size, units[unit]);
+	/* ">" stands behind what is done. */
+	memset(bar, done ? '=' : ' ', BAR_WIDTH + 1);
+	bar[done ? BAR_WIDTH : 0] = '>';
+	bar[BAR_WIDTH + 1] = '\0';
+	snprintf(ret, BAR_SIZE, "[%s] %8s/%s", bar, done ? text : "0B", text);
+}
+
 static void show_progress(void *data, const struct plan_layer *layer, bool done, bool existed)
 {
 	struct progress *p = data;
-	char hex[ID_HEX + 1];
-	const char *status;
+	char hex[ID_HEX + 1], bar[BAR_SIZE];
 	cJSON *line, *detail;
 
-	if (p->quiet || p->lines++ >= PROGRESS_LINES_MAX)
+	if (p->quiet || existed || p->lines++ >= PROGRESS_LINES_MAX)
 		return;
 	hex_encode(layer->diff, ID_BYTES, hex);
 	hex[12] = '\0';
 	line = cJSON_CreateObject();
-	status = existed ? "Layer already exists" : done ? "Load complete" : "Loading layer";
-	cJSON_AddStringToObject(line, "status", status);
+	cJSON_AddStringToObject(line, "status", "Loading layer");
 	detail = cJSON_AddObjectToObject(line, "progressDetail");
-	if (!done) {
-		json_add_int(detail, "current", 0);
-		json_add_int(detail, "total", (int64_t)layer->length);
-	}
+	json_add_int(detail, "current", done ? (int64_t)layer->length : 0);
+	json_add_int(detail, "total", (int64_t)layer->length);
+	progress_bar(done, layer->length, bar);
+	cJSON_AddStringToObject(line, "progress", bar);
 	cJSON_AddStringToObject(line, "id", hex);
 	http_write_json(p->r, line);
 	cJSON_Delete(line);
@@ -264,26 +283,21 @@ static void run_load(struct http_request *r)
 }
 
 /* --- import ------------------------------------------------------------------------------------------------------ */
-#if defined(__x86_64__)
-#define NATIVE "amd64"
-#else
-#define NATIVE "arm64"
-#endif
-
 /* The config of an image that is one file system archive. */
 static char *import_config(struct http_request *r, const uint8_t digest[ID_BYTES], struct err *err)
 {
+	struct platform platform;
 	const char *message = http_query(r, "message"), *change;
 	cJSON *root = cJSON_CreateObject(), *config, *step, *part;
 	char when[40], diff[8 + ID_HEX] = "sha256:";
 	char *text = NULL;
-	int e = 0;
+	int e = platform_parse(http_query(r, "platform"), &platform, err);
 
 	if (!message || !*message)
 		message = "Imported from -";
 	time_rfc3339(time_now_ns(), when);
 	hex_encode(digest, ID_BYTES, diff + 7);
-	cJSON_AddStringToObject(root, "architecture", NATIVE);
+	cJSON_AddStringToObject(root, "architecture", platform.arch);
 	cJSON_AddStringToObject(root, "comment", message);
 	config = cJSON_AddObjectToObject(root, "config");
 	for (unsigned i = 0; e == 0 && i < IMAGE_CHANGES_MAX && (change = http_query_nth(r, "changes", i)); i++)
@@ -294,7 +308,9 @@ static char *import_config(struct http_request *r, const uint8_t digest[ID_BYTES
 	cJSON_AddStringToObject(step, "created", when);
 	cJSON_AddStringToObject(step, "comment", message);
 	cJSON_AddItemToArray(cJSON_AddArrayToObject(root, "history"), step);
-	cJSON_AddStringToObject(root, "os", "linux");
+	cJSON_AddStringToObject(root, "os", platform.os);
+	if (platform.variant[0])
+		cJSON_AddStringToObject(root, "variant", platform.variant);
 	part = cJSON_AddObjectToObject(root, "rootfs");
 	cJSON_AddStringToObject(part, "type", "layers");
 	cJSON_AddItemToArray(cJSON_AddArrayToObject(part, "diff_ids"), cJSON_CreateString(diff));

@@ -111,7 +111,7 @@ bool filters_match_labels(const cJSON *filters, const char *key, const cJSON *la
 }
 
 /* "10m", "1h30m", "2.5s": Go's durations, to the whole number of nanoseconds. */
-static int parse_duration(const char *s, int64_t *ret)
+int filters_duration(const char *s, int64_t *ret)
 {
 	static const struct {
 		const char *unit;
@@ -200,9 +200,22 @@ int filters_time(const char *text, int64_t *ret_ns, struct err *err)
 	}
 	if (parse_rfc3339(text, ret_ns) == 0)
 		return 0;
-	if (text[0] && parse_duration(text, &ago) == 0) {
+	if (text[0] && filters_duration(text, &ago) == 0) {
 		*ret_ns = time_now_ns() - ago;
 		return 0;
 	}
 	return err_set(err, 400, "invalid value \"%.100s\": not a time", text);
+}
+
+int filters_bool(const cJSON *filters, const char *key, int fallback, struct err *err)
+{
+	const cJSON *v = cJSON_GetArrayItem(filters_get(filters, key), 0);
+
+	if (!v)
+		return fallback;
+	if (strcmp(v->valuestring, "1") == 0 || strcasecmp(v->valuestring, "true") == 0)
+		return 1;
+	if (strcmp(v->valuestring, "0") == 0 || strcasecmp(v->valuestring, "false") == 0)
+		return 0;
+	return err_set(err, 400, "invalid filter '%s=[%.60s]'", key, v->valuestring);
 }

@@ -20,4 +20,9 @@ bool filters_match_labels(const cJSON *filters, const char *key, const cJSON *la
 /* A "1700000000.5", RFC 3339 or "10m" (ago) time in nanoseconds: 0 or -1 with err 400. */
 int filters_time(const char *text, int64_t *ret_ns, struct err *err);
 
+/* "10m", "1h30m", "2.5s": Go's durations in nanoseconds, to the end of the text. 0 or -1. */
+int filters_duration(const char *text, int64_t *ret_ns);
+/* A filter that is true or false, of which the first value counts: 1, 0, or fallback when it is not given. -1 with err 400. */
+int filters_bool(const cJSON *filters, const char *key, int fallback, struct err *err);
+
 #endif

@@ -7,14 +7,24 @@
 #include <strings.h>
 
 #include "../../helpers/base/cleanup.h"
+#include "../../helpers/base/text.h"
+#include "../container/filters.h"
 #include "../json.h"
 #include "internal.h"
 
-enum { WORDS_MAX = 256 };
+enum {
+	WORDS_MAX = 256,
+	PORTS_MAX = 1000, /* of one range */
+};
 
 static bool is_space(char c)
 {
 	return c == ' ' || c == '\t';
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
 }
 
 static cJSON *member(cJSON *config, const char *name, bool object)
@@ -92,11 +102,35 @@ static int change_text(cJSON *config, const char *name, char *args, struct err *
 	return 0;
 }
 
+/* A relative one goes on from the last: both are taken as paths, "." and ".." as well. */
 static int change_workdir(cJSON *config, const char *name, char *args, struct err *err)
 {
-	if (args[0] != '/')
-		return err_set(err, 400, "WORKDIR of an import must be absolute: %.200s", args);
-	return change_text(config, name, args, err);
+	const char *before = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(config, name));
+	char path[4096], *part, *rest = path, *end = path;
+	_cleanup_free_ char *whole = NULL;
+
+	if (!*args)
+		return err_set(err, 400, "WORKDIR requires exactly one argument");
+	if (text_format(path, sizeof(path), "%s/%s", args[0] == '/' || !before ? "" : before, args) < 0)
+		return err_set(err, 400, "WORKDIR is too long");
+	whole = calloc(1, strlen(path) + 2);
+	if (!whole)
+		return err_set(err, 500, "out of memory");
+	end = whole;
+	while ((part = strsep(&rest, "/"))) {
+		if (!*part || strcmp(part, ".") == 0)
+			continue;
+		if (strcmp(part, "..") == 0) {
+			while (end > whole && *--end != '/')
+				;
+			*end = '\0';
+			continue;
+		}
+		*end++ = '/';
+		end = stpcpy(end, part);
+	}
+	put(config, name, cJSON_CreateString(*whole ? whole : "/"));
+	return 0;
 }
 
 /* "NAME=VALUE", in the place of an earlier one of that name. */
@@ -155,6 +189,30 @@ static int change_pairs(cJSON *config, const char *name, char *args, struct err 
 	return 0;
 }
 
+/* "80", "53/udp", "7000-7002/tcp" */
+static int expose(cJSON *to, char *word, struct err *err)
+{
+	char *proto = strchr(word, '/'), *end, port[32];
+	unsigned long first, last;
+
+	if (proto)
+		*proto++ = '\0';
+	for (char *c = proto; c && *c; c++)
+		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
+	if (proto && strcmp(proto, "tcp") != 0 && strcmp(proto, "udp") != 0 && strcmp(proto, "sctp") != 0)
+		return err_set(err, 400, "Invalid proto: %.64s", proto);
+	first = last = strtoul(word, &end, 10);
+	if (end != word && *end == '-' && is_digit(end[1]))
+		last = strtoul(end + 1, &end, 10);
+	if (!is_digit(*word) || *end || last > 65535 || first > last || last - first >= PORTS_MAX)
+		return err_set(err, 400, "Invalid containerPort: %.64s", word);
+	for (; first <= last; first++) {
+		snprintf(port, sizeof(port), "%lu/%s", first, proto ? proto : "tcp");
+		put(to, port, cJSON_CreateObject());
+	}
+	return 0;
+}
+
 /* EXPOSE and VOLUME: objects whose names count. */
 static int change_set(cJSON *config, const char *name, char *args, struct err *err)
 {
@@ -162,6 +220,7 @@ static int change_set(cJSON *config, const char *name, char *args, struct err *e
 	bool ports = strcmp(name, "ExposedPorts") == 0;
 	const cJSON *v;
 	char *word;
+	int e = 0;
 
 	cJSON_ArrayForEach(v, list) {
 		put(to, v->valuestring, cJSON_CreateObject());
@@ -170,25 +229,80 @@ static int change_set(cJSON *config, const char *name, char *args, struct err *e
 		cJSON_Delete(list);
 		return 0;
 	}
-	while ((word = next_word(&args))) {
-		char port[32];
-
-		if (!ports) {
+	while (e == 0 && (word = next_word(&args))) {
+		if (ports)
+			e = expose(to, word, err);
+		else
 			put(to, word, cJSON_CreateObject());
-			continue;
-		}
-		if (strlen(word) > 16 || strspn(word, "0123456789-") == 0)
-			return err_set(err, 400, "Invalid containerPort: %.64s", word);
-		snprintf(port, sizeof(port), "%s%s", word, strchr(word, '/') ? "" : "/tcp");
-		put(to, port, cJSON_CreateObject());
 	}
-	return 0;
+	return e;
 }
 
 static int change_onbuild(cJSON *config, const char *name, char *args, struct err *err)
 {
+	size_t n = strcspn(args, " \t");
+
+	if (n == 7 && strncasecmp(args, "ONBUILD", n) == 0)
+		return err_set(err, 400, "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
+	if ((n == 4 && strncasecmp(args, "FROM", n) == 0) || (n == 10 && strncasecmp(args, "MAINTAINER", n) == 0))
+		return err_set(err, 400, "%.*s isn't allowed as an ONBUILD trigger", (int)n, args);
+	if (n == 0)
+		return err_set(err, 400, "ONBUILD requires at least one argument");
 	cJSON_AddItemToArray(member(config, name, /* object= */ false), cJSON_CreateString(args));
 	return 0;
+}
+
+/* "[--interval=5s ...] CMD command" or "NONE" */
+static int change_healthcheck(cJSON *config, const char *name, char *args, struct err *err)
+{
+	static const struct {
+		const char *flag, *field;
+	} times[] = {
+		{ "--interval=", "Interval" },
+		{ "--timeout=", "Timeout" },
+		{ "--start-period=", "StartPeriod" },
+		{ "--start-interval=", "StartInterval" },
+	};
+	cJSON *check = cJSON_CreateObject(), *test = NULL, *item;
+	char *end = args;
+	size_t n, i;
+	int64_t ns;
+
+	for (; strncmp(args, "--", 2) == 0; args = end + strspn(end, " \t")) {
+		end = args + strcspn(args, " \t");
+		if (*end)
+			*end++ = '\0';
+		for (i = 0; i < ARRAY_SIZE(times); i++)
+			if (strncmp(args, times[i].flag, strlen(times[i].flag)) == 0)
+				break;
+		if (i < ARRAY_SIZE(times) && filters_duration(args + strlen(times[i].flag), &ns) == 0 && ns >= 1000000)
+			json_add_int(check, times[i].field, ns);
+		else if (strncmp(args, "--retries=", 10) == 0 && is_digit(args[10]) && strlen(args) < 18)
+			json_add_int(check, "Retries", strtol(args + 10, NULL, 10));
+		else
+			goto wrong;
+	}
+	n = strcspn(args, " \t");
+	if (n == 4 && strncasecmp(args, "NONE", 4) == 0 && !args[4]) {
+		test = cJSON_CreateStringArray((const char *const[]){ "NONE" }, 1);
+	} else if (n == 3 && strncasecmp(args, "CMD", 3) == 0 && args[3]) {
+		args += 3 + strspn(args + 3, " \t");
+		test = json_form(args);
+		if (test) {
+			item = cJSON_CreateString("CMD");
+			cJSON_InsertItemInArray(test, 0, item);
+		} else {
+			test = cJSON_CreateStringArray((const char *const[]){ "CMD-SHELL", args }, 2);
+		}
+	} else {
+		goto wrong;
+	}
+	cJSON_AddItemToObject(check, "Test", test);
+	put(config, name, check);
+	return 0;
+wrong:
+	cJSON_Delete(check);
+	return err_set(err, 400, "HEALTHCHECK: cannot make sense of \"%.100s\"", args);
 }
 
 static const struct {
@@ -199,6 +313,7 @@ static const struct {
 	{ "ENTRYPOINT", "Entrypoint", change_command },
 	{ "ENV", "Env", change_pairs },
 	{ "EXPOSE", "ExposedPorts", change_set },
+	{ "HEALTHCHECK", "Healthcheck", change_healthcheck },
 	{ "LABEL", "Labels", change_pairs },
 	{ "ONBUILD", "OnBuild", change_onbuild },
 	{ "STOPSIGNAL", "StopSignal", change_text },

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "../container/container.h"
 #include "../container/filters.h"
@@ -241,23 +240,19 @@ cJSON *remove_image(struct engine *e, const struct call_ctx *ctx, const char *te
 	return NULL;
 }
 
-static bool is_true(const cJSON *v)
-{
-	return v && (strcasecmp(v->valuestring, "true") == 0 || strcmp(v->valuestring, "1") == 0);
-}
-
 cJSON *remove_unused(struct engine *e, const struct call_ctx *ctx, const cJSON *filters, struct err *err)
 {
 	struct removal r = { .e = e, .ctx = ctx, .done = cJSON_CreateArray(), .err = err };
-	const cJSON *dangling = cJSON_GetArrayItem(filters_get(filters, "dangling"), 0), *item;
 	cJSON *images, *answer = NULL, *listed = cJSON_Duplicate(filters, 1);
-	bool tagged = dangling && !is_true(dangling);
+	int dangling = filters_bool(filters, "dangling", 1, err);
+	bool tagged = dangling == 0;
+	const cJSON *item;
 	int64_t freed = 0;
 	int result = 0;
 
 	cJSON_DeleteItemFromObject(listed, "dangling");
 	images_lock(e);
-	images = show_list(e, listed, 0, /* shared= */ false, err);
+	images = dangling < 0 ? NULL : show_list(e, listed, 0, /* shared= */ false, err);
 	cJSON_ArrayForEach(item, images) {
 		cJSON *tags;
 		unsigned running;

@@ -83,6 +83,7 @@ struct list {
 	struct engine *e;
 	const cJSON *filters;
 	int version;
+	int dangling; /* 1, 0; -1: both */
 	int64_t since, before; /* bounds of creation, exclusive; 0: none */
 	cJSON *counts; /* images that have each layer, by chain id; NULL: not asked */
 	size_t n, size;
@@ -93,8 +94,13 @@ static bool matches_reference(const cJSON *patterns, const char *ref)
 {
 	const cJSON *pattern;
 	char name[IMAGE_REF_MAX];
+	size_t n;
 
-	snprintf(name, sizeof(name), "%.*s", (int)(strrchr(ref, ':') - ref), ref);
+	/* "a:tag", "a@sha256:..." */
+	n = strcspn(ref, "@");
+	if (!ref[n])
+		n = (size_t)(strrchr(ref, ':') - ref);
+	snprintf(name, sizeof(name), "%.*s", (int)n, ref);
 	cJSON_ArrayForEach(pattern, patterns)
 		if (fnmatch(pattern->valuestring, ref, FNM_PATHNAME) == 0 ||
 		    fnmatch(pattern->valuestring, name, FNM_PATHNAME) == 0)
@@ -102,25 +108,26 @@ static bool matches_reference(const cJSON *patterns, const char *ref)
 	return false;
 }
 
-/* Names that the filter leaves; false when the image is out by them. */
-static bool filter_tags(const struct list *l, cJSON *tags)
+static void keep_matching(const cJSON *patterns, cJSON *names)
 {
-	const cJSON *references = filters_get(l->filters, "reference"), *v;
-	const cJSON *dangling = filters_get(l->filters, "dangling");
+	for (int i = cJSON_GetArraySize(names); i-- > 0;)
+		if (!matches_reference(patterns, cJSON_GetArrayItem(names, i)->valuestring))
+			cJSON_DeleteItemFromArray(names, i);
+}
+
+/* Names that the filter leaves; false when the image is out by them. */
+static bool filter_names(const struct list *l, cJSON *tags, cJSON *digests)
+{
+	const cJSON *references = filters_get(l->filters, "reference");
 	bool untagged = cJSON_GetArraySize(tags) == 0;
 
-	cJSON_ArrayForEach(v, dangling) {
-		bool wanted = strcmp(v->valuestring, "true") == 0 || strcmp(v->valuestring, "1") == 0;
-
-		if (wanted != untagged)
-			return false;
-	}
+	if (l->dangling >= 0 && l->dangling != untagged)
+		return false;
 	if (!references)
 		return true;
-	for (int i = cJSON_GetArraySize(tags); i-- > 0;)
-		if (!matches_reference(references, cJSON_GetArrayItem(tags, i)->valuestring))
-			cJSON_DeleteItemFromArray(tags, i);
-	return cJSON_GetArraySize(tags) > 0;
+	keep_matching(references, tags);
+	keep_matching(references, digests);
+	return cJSON_GetArraySize(tags) > 0 || cJSON_GetArraySize(digests) > 0;
 }
 
 /* Calls f with each chain id (hex) of a row, bottom first. */
@@ -174,10 +181,10 @@ static int64_t shared_size(const struct list *l, const struct image_row *row)
 	return s.size;
 }
 
-static cJSON *summary(const struct list *l, const struct image_row *row, const cJSON *labels, cJSON *tags,
+static cJSON *summary(const struct list *l, const struct image_row *row, const cJSON *labels, cJSON *tags, cJSON *digests,
 		      int64_t created)
 {
-	cJSON *o = cJSON_CreateObject(), *digests = show_digests(l->e, row->id);
+	cJSON *o = cJSON_CreateObject();
 
 	/* Older clients show what stands there. */
 	if (l->version < 143 && cJSON_GetArraySize(tags) == 0) {
@@ -219,16 +226,18 @@ static int add_listed(struct list *l, int64_t created, cJSON *item)
 static int list_image(void *data, struct image_row *row)
 {
 	struct list *l = data;
-	cJSON *config = parse_config(row), *tags = show_tags(l->e, row->id);
+	cJSON *config = parse_config(row), *tags = show_tags(l->e, row->id), *digests = show_digests(l->e, row->id);
 	const cJSON *labels = json_get(json_get(config, "config"), "Labels");
 	int64_t created = created_of(config);
 	int r = 0;
 
 	if ((l->since && created <= l->since) || (l->before && created >= l->before) ||
-	    !filters_match_labels(l->filters, "label", labels) || !filter_tags(l, tags))
+	    !filters_match_labels(l->filters, "label", labels) || !filter_names(l, tags, digests)) {
 		cJSON_Delete(tags);
-	else
-		r = add_listed(l, created, summary(l, row, labels, tags, created));
+		cJSON_Delete(digests);
+	} else {
+		r = add_listed(l, created, summary(l, row, labels, tags, digests, created));
+	}
 	cJSON_Delete(config);
 	return r;
 }
@@ -262,6 +271,9 @@ cJSON *show_list(struct engine *e, const cJSON *filters, int version, bool share
 	const cJSON *until = cJSON_GetArrayItem(filters_get(filters, "until"), 0);
 	cJSON *all = NULL;
 
+	l.dangling = filters_bool(filters, "dangling", -1, err);
+	if (l.dangling < 0 && err && err->status)
+		return NULL;
 	if (bound_of(e, filters, "since", &l.since, err) < 0 || bound_of(e, filters, "before", &l.before, err) < 0)
 		return NULL;
 	if (until && filters_time(until->valuestring, &l.before, err) < 0)

@@ -223,13 +223,13 @@ static int step_missing(struct walk *w, const char *name)
 	struct below below;
 	int e;
 
-	if (!w->make)
-		return walk_fail(w, -ENOENT, "path");
 	e = look_below(w->x, w->dir, w->path, name, &below);
 	if (e < 0)
 		return e;
 	if (S_ISLNK(below.mode))
 		return follow(w, below.target);
+	if (!w->make)
+		return walk_fail(w, -ENOENT, "path");
 	e = make_dir(w, name, &below, /* opaque= */ false);
 	return e < 0 ? e : step_into(w, name);
 }

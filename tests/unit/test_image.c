@@ -354,10 +354,14 @@ static void test_changes(void)
 {
 	static const char *const good[] = {
 		"CMD [\"sh\",\"-c\",\"x\"]", "entrypoint echo hi", "ENV A=1 B=\"two words\" A=3", "ENV OLD with  spaces",
-		"LABEL k=v q='a b'", "EXPOSE 80 53/udp", "USER bob:staff", "VOLUME [\"/v\"]", "VOLUME /w /x", "WORKDIR /d",
+		"LABEL k=v q='a b'", "EXPOSE 80 53/udp", "USER bob:staff", "VOLUME [\"/v\"]", "VOLUME /w /x", "WORKDIR /x/../d/",
+		"WORKDIR ./e/..", "EXPOSE 7000-7001/TCP",
+		"HEALTHCHECK --interval=5s --retries=3 CMD true", "HEALTHCHECK NONE", "HEALTHCHECK --timeout=1m30s CMD [\"a\"]",
 		"STOPSIGNAL SIGINT", "ONBUILD RUN x",
 	};
-	static const char *const bad[] = { "RUN x", "", "ENV A", "ENV A=1 B", "WORKDIR rel", "USER", "EXPOSE http", "COPY a b" };
+	static const char *const bad[] = { "RUN x", "", "ENV A", "ENV A=1 B", "WORKDIR", "USER", "EXPOSE 1-65535", "EXPOSE 1/icmp",
+					   "ONBUILD ONBUILD RUN x", "ONBUILD FROM x", "HEALTHCHECK", "HEALTHCHECK --interval=x CMD a",
+					   "HEALTHCHECK RUN a", "EXPOSE http", "COPY a b" };
 	cJSON *config = cJSON_CreateObject();
 	struct err err;
 	char *text;
@@ -367,9 +371,10 @@ static void test_changes(void)
 	text = cJSON_PrintUnformatted(config);
 	CU_ASSERT_STRING_EQUAL(text, "{\"Cmd\":[\"sh\",\"-c\",\"x\"],\"Entrypoint\":[\"/bin/sh\",\"-c\",\"echo hi\"],"
 				     "\"Env\":[\"A=3\",\"B=two words\",\"OLD=with  spaces\"],\"Labels\":{\"k\":\"v\",\"q\":\"a b\"},"
-				     "\"ExposedPorts\":{\"80/tcp\":{},\"53/udp\":{}},\"User\":\"bob:staff\","
-				     "\"Volumes\":{\"/v\":{},\"/w\":{},\"/x\":{}},\"WorkingDir\":\"/d\",\"StopSignal\":\"SIGINT\","
-				     "\"OnBuild\":[\"RUN x\"]}");
+				     "\"ExposedPorts\":{\"80/tcp\":{},\"53/udp\":{},\"7000/tcp\":{},\"7001/tcp\":{}},\"User\":\"bob:staff\","
+				     "\"Volumes\":{\"/v\":{},\"/w\":{},\"/x\":{}},\"WorkingDir\":\"/d\","
+				     "\"Healthcheck\":{\"Timeout\":90000000000,\"Test\":[\"CMD\",\"a\"]},"
+				     "\"StopSignal\":\"SIGINT\",\"OnBuild\":[\"RUN x\"]}");
 	free(text);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		err = (struct err){ 0 };
