@@ -219,7 +219,7 @@ static int load_image(struct http_request *r, const struct plan_image *p, int fd
 	result = store_image(e, &ctx, p, fd, show_progress, progress, err);
 	for (unsigned i = 0; i < p->ntags && result == 0; i++) {
 		result = store_tag(e, p->tags[i], p->id, old, err);
-		if (result == 0 && *old) {
+		if (result == 0 && *old && !strchr(p->tags[i], '@')) {
 			snprintf(line, sizeof(line),
 				 "The image %s already exists, renaming the old one with ID sha256:%s to empty "
 				 "string\n", p->tags[i], old);
@@ -232,6 +232,8 @@ static int load_image(struct http_request *r, const struct plan_image *p, int fd
 	snprintf(digest, sizeof(digest), "sha256:%s", p->id);
 	store_event(e, "load", p->id, p->ntags ? p->tags[0] : digest);
 	for (unsigned i = 0; i < p->ntags; i++) {
+		if (strchr(p->tags[i], '@'))
+			continue;
 		snprintf(line, sizeof(line), "Loaded image: %s\n", p->tags[i]);
 		cJSON_AddItemToArray(said, cJSON_CreateString(line));
 	}

@@ -30,6 +30,8 @@ static int check_size(const cJSON *descriptor, const struct tar_entry *entry, st
 
 	if (err->status)
 		return -1;
+	if (size < 0 && json_get(descriptor, "size"))
+		return err_set(err, 400, "invalid archive: malformed descriptor");
 	if (entry && size >= 0 && (uint64_t)size != entry->size)
 		return err_set(err, 400, "invalid archive: %.80s has %llu bytes, not the %lld that its descriptor says",
 			       json_text(descriptor, "digest", "", NULL), (unsigned long long)entry->size, (long long)size);

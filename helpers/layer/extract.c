@@ -391,7 +391,7 @@ int extract_entry(struct extract *x, struct tar *t, const struct tar_entry *entr
 	int e = clean_path(entry->name, path);
 
 	if (e < 0)
-		return extract_fail(x, e, "path");
+		return extract_fail(x, e, e == -EINVAL ? "path with .." : "path");
 	e = extract_count(x);
 	if (e == 0)
 		e = check_ids(x, entry);

@@ -138,6 +138,9 @@ static int open_filter(struct stream *s)
 		return stream_fail(s, -EOPNOTSUPP, "compression");
 	if (archive_read_open(s->filter, s, NULL, packed_callback, NULL) != ARCHIVE_OK)
 		return stream_fail(s, -EINVAL, "compression");
+	/* None of the filters took it: libarchive would pass the bytes through. */
+	if (archive_filter_code(s->filter, 0) == ARCHIVE_FILTER_NONE)
+		return stream_fail(s, -EINVAL, "compression");
 	switch (archive_read_next_header(s->filter, &entry)) {
 	case ARCHIVE_OK:
 	case ARCHIVE_EOF: /* nothing is in it: read says so, too */

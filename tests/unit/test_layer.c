@@ -382,9 +382,9 @@ static void test_hostile(void)
 		int e;
 		const char *stage;
 	} cases[] = {
-		{ NULL, NULL, NULL, "../out", -EINVAL, "path" },
-		{ NULL, NULL, NULL, "a/../../out", -EINVAL, "path" },
-		{ NULL, NULL, NULL, "/../out", -EINVAL, "path" },
+		{ NULL, NULL, NULL, "../out", -EINVAL, "path with .." },
+		{ NULL, NULL, NULL, "a/../../out", -EINVAL, "path with .." },
+		{ NULL, NULL, NULL, "/../out", -EINVAL, "path with .." },
 		{ "l", "l", NULL, "l/out", -ELOOP, "symlinks in path" },
 		{ "l", "a/f", NULL, "l/out", -ENOTDIR, "path" },
 		{ "l", "a/f/..", NULL, "l/out", -ENOTDIR, "path" },
