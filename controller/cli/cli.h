@@ -64,6 +64,7 @@ int fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3
 int usage(const char *text);
 
 /* --- a user's own engine (engine.c) ---------------------------------------------------------------------------- */
+#define SYSTEM_SOCKET "/run/postern/postern.sock" /* of root's engine */
 int engine_user_run(char *ret, size_t size); /* its run directory */
 int engine_program(const char *name, char *ret, size_t size); /* path of a program of ours */
 /* Starts it and waits until it answers; -ENOENT when the socket is not its. Says what it does. */

@@ -6,8 +6,6 @@
 #include "../../helpers/base/cleanup.h"
 #include "cli.h"
 
-#define SYSTEM_SOCKET "/run/postern/postern.sock"
-
 const struct verb verbs[] = {
 	{ "run", "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create and start a container", verb_run },
 	{ "create", "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create a container", verb_create },
@@ -28,7 +26,7 @@ const struct verb verbs[] = {
 	{ "tag", "IMAGE NAME[:TAG]", "Give an image another name", verb_tag },
 	{ "rmi", "[-f] IMAGE...", "Remove images", verb_rmi },
 	{ "volume", "ls|create|rm|inspect ...", "Manage volumes", verb_volume },
-	{ "system", "start|stop", "Start or end your own engine", verb_system },
+	{ "system", "start|stop|unit", "Start or end your own engine; print a systemd unit for it", verb_system },
 	{ "doctor", "", "Say what hinders an ordinary user's engine here, and what root would do about it", verb_doctor },
 	{ "info", "[--format F]", "Show the engine and what this host lets it do", verb_info },
 	{ "version", "[--format F]", "Show versions", verb_version },

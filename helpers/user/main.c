@@ -158,13 +158,17 @@ static int run(struct config *c)
 	if (c->purge && access(c->run, F_OK) < 0 && access(c->data, F_OK) < 0)
 		return 0;
 	places_policy(c);
-	r = places_take(c, &run_dir);
+	r = check_paths(c);
+	if (r == 0)
+		r = places_take(c, &run_dir);
 	if (r == 0)
 		r = launcher = open_launcher(c);
 	if (r >= 0)
 		r = ids_find(c->single_id, &ids);
 	if (r == 0)
 		r = enter(&ids, run_dir);
+	if (r == 0 && !c->purge)
+		r = check_data(c, &ids);
 	if (r < 0)
 		return r;
 	if (c->purge)

@@ -62,6 +62,12 @@ int enter(const struct ids *ids, int run_dir);
  * an earlier engine run, and stay where they are. */
 bool delegate_find(struct config *c, int run_dir, bool containers);
 
+/* check.c. Are the paths short enough? */
+int check_paths(const struct config *c);
+/* Can the data directory hold what an engine puts there? Tried, in the namespaces of enter(). -errno, the way out
+ * logged. */
+int check_data(const struct config *c, const struct ids *ids);
+
 /* monitors.c: what an engine has left running, found by the sockets of the containers' monitors. */
 /* The range namespace above a container, or -ENOENT. */
 int monitors_range(int run_dir);
