@@ -102,14 +102,14 @@ unit: $(UNIT)
 # --- what is installed by name when it is missing ---------------------------------------------------------------
 DEPS_BUILD := gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libuv1-dev libhttp-parser-dev libsqlite3-dev \
 	libarchive-dev libseccomp-dev libcjson-dev nettle-dev linux-libc-dev
-DEPS_CHECK := libcunit1-dev libclang-rt-14-dev busybox-static jq curl strace procps iproute2 util-linux e2fsprogs python3-docker \
+DEPS_CHECK := libcunit1-dev libclang-rt-14-dev busybox-static jq curl strace procps iproute2 util-linux e2fsprogs python3-docker openssh-client \
 	podman buildah skopeo umoci zstd \
 	uidmap libcap2-bin
 DEPS_LINT := clang-tidy cppcheck
 # Peers; nothing of them starts by itself.
 DEPS_BENCH := podman fuse-overlayfs bubblewrap
 # Docker's client of Debian, unpacked below build/ only: installing it would start its daemon.
-DEBS := docker.io containerd runc crun
+DEBS := docker.io containerd runc crun openssh-server libwrap0
 missing = $(shell for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done)
 define install_missing
 	@m='$(call missing,$(1))'; if [ -n "$$m" ]; then echo "installing: $$m"; \

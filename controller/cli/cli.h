@@ -157,6 +157,7 @@ int verb_tag(struct cli *cli, int argc, char **argv);
 int verb_inspect(struct cli *cli, int argc, char **argv);
 int verb_doctor(struct cli *cli, int argc, char **argv);
 int verb_system(struct cli *cli, int argc, char **argv);
+int system_dial_stdio(struct cli *cli, int argc, char **argv);
 int verb_info(struct cli *cli, int argc, char **argv);
 int verb_version(struct cli *cli, int argc, char **argv);
 int verb_events(struct cli *cli, int argc, char **argv);

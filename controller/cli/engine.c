@@ -242,6 +242,7 @@ static const struct verb system_verbs[] = {
 	{ "start", "", "Start your own engine", start },
 	{ "stop", "", "End the engine; containers run on, and the next one finds them", stop },
 	{ "unit", "", "Print a systemd user unit for your own engine", unit },
+	{ "dial-stdio", "", "Join standard input and output to the engine's socket (what DOCKER_HOST=ssh:// runs)", system_dial_stdio },
 	{ 0 },
 };
 
