@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "cleanup.h"
@@ -98,6 +99,13 @@ uint32_t policy_rights(const struct policy_common *p, const struct peer *client,
 	if (ret_rule)
 		*ret_rule = rule;
 	return rights;
+}
+
+bool bits_equal(const uint8_t *a, const uint8_t *b, uint32_t bits)
+{
+	uint32_t whole = bits / 8, rest = bits % 8;
+
+	return memcmp(a, b, whole) == 0 && (rest == 0 || (a[whole] ^ b[whole]) >> (8 - rest) == 0);
 }
 
 bool policy_maps(const struct policy_common *p, uint32_t id)

@@ -232,6 +232,14 @@ static inline uint32_t policy_link_group(const struct policy_common *p)
 	return 0x50000000 | p->ids_base;
 }
 
+/* Are the first bits of both the same? */
+bool bits_equal(const uint8_t *a, const uint8_t *b, uint32_t bits);
+
+static inline bool policy_subnet_holds(const struct policy_subnet *s, const uint8_t address[16], uint32_t bits)
+{
+	return bits >= s->bits && bits_equal(s->address, address, s->bits);
+}
+
 /* Is it an id that containers have? */
 bool policy_maps(const struct policy_common *p, uint32_t id);
 /* The lines of a uid_map: a container's ids from `inside` on in the new namespace, from `outside` on in its parent. The length. */

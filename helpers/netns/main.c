@@ -7,7 +7,7 @@
  * up, and only then becomes dumpable, so that idmap may write its maps through the /proc/PID directory. It waits until
  * nobody holds the lifeline any more (or we die) and ends; the namespaces live on in the fds. clone(2), ioctl_ns(2).
  *
- * Input: only that a namespace is wanted. Nothing in a request is used. */
+ * CONFIGURE goes into such namespaces again (inside.c), proven to be ours. Nothing else in a request reaches beyond them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
@@ -28,14 +28,7 @@
 #include "../base/log.h"
 #include "../base/sandbox.h"
 #include "../base/sys.h"
-#include "../protocol/server.h"
-
-enum { FD_RANGE_NS = FD_OWN };
-
-struct ctx {
-	int proc; /* /proc */
-	unsigned waiting; /* children whose lifeline still holds */
-};
+#include "netns.h"
 
 /* Closes everything but a and b. */
 static int keep_two(int a, int b)
@@ -164,23 +157,31 @@ static int run_create(struct request *r)
 static int netns_start(struct helper *h)
 {
 	struct ctx *c = h->ctx;
-	struct sandbox_dir dir;
+	struct sandbox_dir dirs[2];
+	int e;
 
-	/* Nothing is asked of it: being inside is what counts, and the launcher saw to that. */
-	close_fd(FD_RANGE_NS);
+
 	c->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->proc < 0)
 		return -errno;
-	dir = (struct sandbox_dir){ c->proc, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR };
-	return sandbox_landlock(&dir, 1, NULL);
+	dirs[0] = (struct sandbox_dir){ c->proc, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR };
+	dirs[1] = (struct sandbox_dir){ openat(c->proc, "sys/net", O_PATH | O_DIRECTORY | O_CLOEXEC), LANDLOCK_ACCESS_FS_WRITE_FILE };
+	if (dirs[1].fd < 0)
+		return -errno;
+	e = sandbox_landlock(dirs, ARRAY_SIZE(dirs), NULL);
+	close_fd(dirs[1].fd);
+	return e;
 }
 
 static const int syscalls[] = {
 	SYS_clone3, SYS_pipe2, SYS_socket, SYS_openat, SYS_waitid, SYS_close_range, SYS_prctl, SYS_getppid,
+	/* inside.c */
+	SYS_clone, SYS_setns, SYS_wait4, SYS_bind, SYS_setsockopt,
 };
 
 static const struct handler handlers[] = {
 	{ OP_NETNS_CREATE, run_create },
+	{ OP_NETNS_CONFIGURE, run_configure },
 };
 
 int main(int argc, char **argv)
@@ -194,7 +195,7 @@ int main(int argc, char **argv)
 		.start = netns_start,
 		.syscalls = syscalls,
 		.nsyscalls = ARRAY_SIZE(syscalls),
-		.controller_rights = op_bit(OP_NETNS_CREATE),
+		.controller_rights = op_bit(OP_NETNS_CREATE) | op_bit(OP_NETNS_CONFIGURE),
 	};
 
 	return helper_run(&def, argc, argv);

@@ -83,14 +83,15 @@ enum { PORT_NUMBERS = 5 };
 /* --- netns, beside CREATE ------------------------------------------------------------------------------------ */
 #define OPS_NETNS_NET(OP)                                                                                        \
 	OP(netns, NETNS, configure, CONFIGURE, ACQUIRE, NONE,                                                    \
-	   "gives an interface inside a container its addresses and routes and sets it up")                      \
+	   "gives an interface inside a container its addresses and routes and sets it up")
+#define OPS_NETNS_RESOLVER(OP)                                                                                   \
 	OP(netns, NETNS, resolver, RESOLVER, ACQUIRE, NONE,                                                      \
 	   "makes sockets at 127.0.0.11 inside a container, to which its port 53 leads")
 #define REQ_netns_configure(F, S)                                                                                \
 	F(S, NAME, name, 1, IFNAME_MAX)                                                                          \
 	ADDRESS4(F, S, address4)                                                                                 \
 	ADDRESS6(F, S, address6)                                                                                 \
-	F(S, U32S, linklocal4, 0, 8) /* further addresses, /32 */                                                \
+	F(S, U32S, linklocal4, 0, 8) /* further addresses, as Docker's --link-local-ip */                        \
 	F(S, U32, gateway4, 0, UINT32_MAX) /* of the default route; 0: none through this interface */            \
 	F(S, U64, gateway6_hi, 0, UINT64_MAX)                                                                    \
 	F(S, U64, gateway6_lo, 0, UINT64_MAX)                                                                    \

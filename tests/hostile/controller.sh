@@ -35,7 +35,9 @@ start=postern-launcher
 is_users && start=postern-user user=(setpriv --reuid "$POSTERN_UID" --regid "$(id -g "$POSTERN_USER")" --clear-groups) other=()
 read=$(dirname "$POSTERN_RUN")/read.sock
 # shellcheck disable=SC2086
-unshare --net "${user[@]}" "$hostile/$start" ${POSTERN_ARGS/--bin $POSTERN_PROGRAMS/--bin $hostile} --read "$read" 2>"$log" &
+unshare --net bash -c 'ip link add hosteth type veth peer name hostpeer && ip addr add 10.77.0.1/24 dev hosteth &&
+	ip link set hosteth up && ip link set hostpeer up && ip link add hostbr type bridge && ip link add psthost type bridge || exit 1
+	exec "$@"' - "${user[@]}" "$hostile/$start" ${POSTERN_ARGS/--bin $POSTERN_PROGRAMS/--bin $hostile} --read "$read" 2>"$log" &
 launcher=$!; pids+=($launcher)
 if ! until_true 100 grep -q "HOSTILE ready" "$log"; then fail "the taken-over controller starts" "$(tail -n 5 "$log")"; finish; fi
 fds() { for p in $(jq -r '.helpers[] | select(.name != "launcher" and .name != "controller") | .pid' "$POSTERN_RUN/helpers.json"); do

@@ -1,0 +1,20 @@
+/* netns.h - what the files of postern-netns share. */
+#ifndef POSTERN_NETNS_H
+#define POSTERN_NETNS_H
+
+#include "../protocol/server.h"
+
+struct ctx {
+	int proc; /* /proc */
+	unsigned waiting; /* children whose lifeline still holds */
+};
+
+/* --- inside.c --- */
+/* Runs act(data) as root of those namespaces, which must be a container's of ours: proven here. What act opens is open here
+ * afterwards. 0, what act returned, or -errno; a failure before it has the stage "userns" or "netns". */
+int inside(struct request *r, int userns, int netns, int (*act)(void *data), void *data);
+
+/* --- configure.c --- */
+int run_configure(struct request *r);
+
+#endif
