@@ -92,10 +92,16 @@ static int parse_map(const char *text, struct ids *ids)
 /* "cgroup,device": the only ones that an engine can do without. */
 static int parse_absent(char *text, uint32_t *ret)
 {
+	static const enum helper_id dispensable[] = { HELPER_CGROUP, HELPER_DEVICE, HELPER_VETH };
+
 	for (char *name; (name = strsep(&text, ","));) {
-		if (strcmp(name, "cgroup") != 0 && strcmp(name, "device") != 0)
+		unsigned i = 0;
+
+		while (i < ARRAY_SIZE(dispensable) && strcmp(name, helper_name(dispensable[i])) != 0)
+			i++;
+		if (i == ARRAY_SIZE(dispensable))
 			return -EINVAL;
-		*ret |= 1u << (*name == 'c' ? HELPER_CGROUP : HELPER_DEVICE);
+		*ret |= 1u << dispensable[i];
 	}
 	return 0;
 }
