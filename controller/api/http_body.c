@@ -194,6 +194,19 @@ int http_stream_write(struct http_stream *s, const void *data, size_t n)
 	return http_gone(r) ? -1 : 0;
 }
 
+int http_stream_try(struct http_stream *s, const void *data, size_t n)
+{
+	struct http_request *r = s->request;
+	uv_buf_t buf = uv_buf_init((char *)data, (unsigned)n);
+
+	r->output_wait = r->conn->queued > API_WRITE_HIGH;
+	if (http_gone(r))
+		return -1;
+	if (r->output_wait)
+		return 0;
+	return conn_write(r->conn, &buf, 1) < 0 ? -1 : 1;
+}
+
 void http_stream_shutdown(struct http_stream *s)
 {
 	conn_end_output(s->request->conn);

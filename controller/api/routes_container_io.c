@@ -34,19 +34,32 @@ void route_events(struct http_request *r)
 	events_serve(r);
 }
 
+/* A number of rows or columns. */
+static int query_size(struct http_request *r, const char *name, uint32_t *ret, struct err *err)
+{
+	const char *text = http_query(r, name);
+	char *end;
+	unsigned long v = strtoul(text ? text : "", &end, 10);
+
+	if (!text || !text[0] || *end || v > 65535)
+		return err_set(err, 400, "strconv.Atoi: parsing \"%.40s\": invalid syntax", text ? text : "");
+	*ret = (uint32_t)v;
+	return 0;
+}
+
 void route_resize(struct http_request *r)
 {
 	struct container *c = route_container(r);
-	const char *h = http_query(r, "h"), *w = http_query(r, "w");
-	struct req_monitor_resize req = { .rows = h ? (uint32_t)atoi(h) & 0xffff : 0,
-					  .columns = w ? (uint32_t)atoi(w) & 0xffff : 0 };
+	struct req_monitor_resize req = { 0 };
 	struct err err = { 0 };
 
 	if (!c)
 		return;
-	if (!container_is_running(c) || !c->monitor)
+	query_size(r, "h", &req.rows, &err);
+	query_size(r, "w", &req.columns, &err);
+	if (!err.status && (!container_is_running(c) || !c->monitor))
 		err_set(&err, 409, "cannot resize a stopped container: container %s is not running", c->row.id);
-	else
+	if (!err.status)
 		monitor_call(c->monitor, OP_MONITOR_RESIZE, &req, NULL, &err);
 	if (err.status)
 		http_reply_error(r, &err);

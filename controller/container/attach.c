@@ -1,7 +1,10 @@
 /* attach.c - docker attach: a client's connection and the monitor's stream, joined in one task.
  *
  * Output first, then input; a side that is full stops only its own direction. The descriptor of the stream is watched
- * for one event at a time, so that a slow client costs no turns of the loop. */
+ * for one event at a time, so that a slow client costs no turns of the loop. What the client does not take at once waits
+ * in a file: the monitor is always read, and so the container is not held back. Only one that is SPILL_MAX behind and
+ * still reads slows it, as a pipe would, since cutting a slow reader would silently cut its data; one that has taken
+ * nothing for STALL_MS then is cut off. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +16,7 @@
 #include "../json.h"
 #include "../task.h"
 #include "internal.h"
+#include "spill.h"
 #include "stream.h"
 
 enum {
@@ -20,6 +24,7 @@ enum {
 	OUT_MAX = 64 * 1024, /* largest packet of the monitor's */
 	IN_MAX = 16 * 1024, /* largest packet that we send */
 	TURN_PACKETS = 64, /* before input has its turn */
+	STALL_MS = 5000,
 };
 
 struct attach {
@@ -29,6 +34,10 @@ struct attach {
 	uv_poll_t *poll;
 	struct task *task;
 	bool framed, input, close_stdin;
+	bool ended; /* the container's output */
+	struct spill spill;
+	uint8_t *spilled; /* OUT_MAX, on their way from there */
+	uint64_t progress_ms; /* when the client last took something */
 	bool detach;
 	struct detach_keys keys;
 	bool use_keys;
@@ -119,24 +128,51 @@ static int watch(struct attach *a, struct engine *e)
 }
 
 /* --- moving bytes ---------------------------------------------------------------------------------------- */
-/* 1: all for now; 0: the container's output has ended; -1: the client has gone. */
+/* To the client, or behind what waits for it already. -1: it has gone, or there is no disk for it. */
+static int give(struct attach *a, const void *data, size_t n)
+{
+	int r = spill_empty(&a->spill) ? http_stream_try(a->client, data, n) : 0;
+
+	if (r > 0)
+		a->progress_ms = uv_hrtime() / 1000000;
+	return r != 0 ? r : spill_put(&a->spill, data, n);
+}
+
+/* -1: the client has gone. */
+static int give_spilled(struct attach *a)
+{
+	while (!spill_empty(&a->spill)) {
+		ssize_t n = spill_peek(&a->spill, a->spilled, OUT_MAX);
+		int r = n <= 0 ? -1 : http_stream_try(a->client, a->spilled, (size_t)n);
+
+		if (r <= 0)
+			return r;
+		spill_drop(&a->spill, (size_t)n);
+		a->progress_ms = uv_hrtime() / 1000000;
+	}
+	return 0;
+}
+
+/* Until there is no more for now, or no room. -1: the client has gone. */
 static int move_output(struct attach *a)
 {
-	for (unsigned i = 0; i < TURN_PACKETS; i++) {
+	for (unsigned i = 0; i < TURN_PACKETS && !a->ended && spill_has_room(&a->spill); i++) {
 		uint8_t *packet = a->out + HEADER - 1;
 		ssize_t n = recv(a->stream, packet, OUT_MAX + 1, MSG_DONTWAIT);
 		uint8_t type;
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return 1;
-		if (n <= 0)
 			return 0;
+		if (n <= 0) {
+			a->ended = true;
+			return 0;
+		}
 		if (n == 1)
 			continue;
 		type = packet[0];
 		n--;
 		if (!a->framed) {
-			if (http_stream_write(a->client, a->out + HEADER, (size_t)n) < 0)
+			if (give(a, a->out + HEADER, (size_t)n) < 0)
 				return -1;
 			continue;
 		}
@@ -146,10 +182,10 @@ static int move_output(struct attach *a)
 		a->out[5] = (uint8_t)(n >> 16);
 		a->out[6] = (uint8_t)(n >> 8);
 		a->out[7] = (uint8_t)n;
-		if (http_stream_write(a->client, a->out, HEADER + (size_t)n) < 0)
+		if (give(a, a->out, HEADER + (size_t)n) < 0)
 			return -1;
 	}
-	return 1;
+	return 0;
 }
 
 static void move_input(struct attach *a)
@@ -186,24 +222,38 @@ static bool take_input(struct attach *a)
 	return true;
 }
 
+/* What wakes us: the monitor's stream, input, or a client that has caught up. */
+static int await_events(struct attach *a)
+{
+	bool full = !spill_has_room(&a->spill);
+	int events = (a->ended || full ? 0 : UV_READABLE) | (a->in_len && !a->ended ? UV_WRITABLE : 0);
+
+	if (events && uv_poll_start(a->poll, events, on_stream) < 0)
+		return -1;
+	if (full) {
+		task_sleep_ms(STALL_MS);
+	} else if (a->input && !a->in_len && !a->detach && !a->ended) {
+		if (!take_input(a))
+			return -1;
+	} else {
+		task_park();
+	}
+	return full && uv_hrtime() / 1000000 - a->progress_ms >= STALL_MS ? -1 : 0;
+}
+
 static void pump(struct attach *a)
 {
+	a->progress_ms = uv_hrtime() / 1000000;
 	while (!http_gone(a->r)) {
-		int r = move_output(a);
-
-		if (r <= 0)
+		if (give_spilled(a) < 0 || move_output(a) < 0)
+			return;
+		if (a->ended && spill_empty(&a->spill))
 			return;
 		move_input(a);
 		if (a->detach && !a->in_len)
 			return;
-		if (uv_poll_start(a->poll, UV_READABLE | (a->in_len ? UV_WRITABLE : 0), on_stream) < 0)
+		if (await_events(a) < 0)
 			return;
-		if (a->input && !a->in_len && !a->detach) {
-			if (!take_input(a))
-				return;
-		} else {
-			task_park();
-		}
 	}
 }
 
@@ -259,14 +309,18 @@ static void run(struct attach *a, struct container *c)
 	a->out = malloc(HEADER + OUT_MAX);
 	a->in = malloc(1 + IN_MAX + DETACH_KEYS_MAX);
 	a->raw = malloc(IN_MAX);
-	if (a->out && a->in && a->raw && watch(a, c->e) == 0)
+	a->spilled = malloc(OUT_MAX);
+	spill_init(&a->spill, c->e->state_dir);
+	if (a->out && a->in && a->raw && a->spilled && watch(a, c->e) == 0)
 		pump(a);
+	spill_finish(&a->spill);
 	unwatch(a);
 	if (a->detach)
 		container_emit(c, "detach", NULL, NULL);
 	free(a->out);
 	free(a->in);
 	free(a->raw);
+	free(a->spilled);
 }
 
 void attach_serve(struct http_request *r, struct container *c)
