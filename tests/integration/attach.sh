@@ -30,7 +30,7 @@ print(data[:200])
 P
 chmod 644 "$POSTERN_BASE/client.py"
 own=(); is_users && own=(setpriv --reuid "$POSTERN_UID" --regid "$POSTERN_UID" --clear-groups)
-client() { timeout -k 1 40 "${own[@]}" python3 /dev/fd/3 "$@" 3<"$POSTERN_BASE/client.py"; }
+client() { timeout -k 1 40 "${own[@]}" /usr/bin/python3 /dev/fd/3 "$@" 3<"$POSTERN_BASE/client.py"; }
 
 # --- a client that never reads, and one that reads late
 lines() { echo "yes 0123456789012345678901234567890123456789 | head -c $1"; }
@@ -83,7 +83,8 @@ if [ -n "$(command -v script)" ]; then
 	is "the default detach keys leave the container running" true bash -c "(sleep 0.5; printf '\020\021') | timeout -k 1 10 script -qec 'docker attach keys' /dev/null >/dev/null; docker inspect -f '{{.State.Running}}' keys"
 	is "others" true bash -c "(sleep 0.5; printf 'xy') | timeout -k 1 10 script -qec 'docker attach --detach-keys x,y keys' /dev/null >/dev/null; docker inspect -f '{{.State.Running}}' keys"
 fi
-until_true 80 bash -c 'docker logs keys | grep -q "33 77"'
+resized() { api -X POST "http://x/containers/keys/resize?h=30&w=70"; api -X POST "http://x/containers/keys/resize?h=33&w=77"; docker logs keys | grep -q "33 77"; }
+until_true 60 resized
 like "its size is what was said" "33 77" docker logs keys
 docker rm -f keys >/dev/null
 finish
