@@ -114,8 +114,12 @@ DEPS_BENCH := podman fuse-overlayfs bubblewrap
 # Docker's client of Debian, unpacked below build/ only: installing it would start its daemon.
 DEBS := docker.io containerd runc crun openssh-server libwrap0
 missing = $(shell for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done)
+# Who may not install is told what root would run.
 define install_missing
-	@m='$(call missing,$(1))'; if [ -n "$$m" ]; then echo "installing: $$m"; \
+	@m='$(call missing,$(1))'; if [ -n "$$m" ]; then \
+		if [ -n "$(SUDO)" ] && ! sudo -n true 2>/dev/null; then \
+			echo "packages are missing; root would run: apt-get install --no-install-recommends" $$m >&2; exit 1; fi; \
+		echo "installing: $$m"; \
 		$(SUDO) apt-get update -qq && DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$m >/dev/null; fi
 endef
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -137,12 +141,13 @@ install: build
 uninstall:
 	rm -rf $(DESTDIR)$(LIBEXEC) $(DESTDIR)$(PREFIX)/bin/postern
 
+# As root an engine of root's, as an ordinary user one of that user's.
 run: deps
-	@$(call install_missing,busybox-static)
+	$(call install_missing,busybox-static)
 	@$(MAKE) --no-print-directory -s -j2 build
-	@$(SUDO) tests/demo run
+	@tests/demo run
 stop:
-	@$(SUDO) tests/demo stop
+	@tests/demo stop
 
 check: deps-check
 	@$(MAKE) --no-print-directory -s -j2 build unit hostile
@@ -178,7 +183,7 @@ lint: deps-lint
 	@tests/lint
 
 clean:
-	@[ ! -e build/engine ] || $(SUDO) tests/demo stop
+	@[ ! -e build/engine ] || tests/demo stop
 	rm -rf build
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

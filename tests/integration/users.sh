@@ -4,6 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 [ -n "${POSTERN_SOCKET:-}" ] || exec "$top/tests/with-engine" bash "$0" "$@"
 
+mkdir -p /run/postern-tests; exec 7>/run/postern-tests/users; flock -w 300 7 # its users have fixed names
 home=$(mktemp -d /var/tmp/postern-users.XXXXXX); chmod 755 "$home"
 image=$top/build/images/busybox.tar
 end() {
@@ -46,9 +47,21 @@ is "two users' containers have no id in common but none" "" bash -c "comm -12 <(
 like "doctor: what a user without ids lacks" "less +subordinate ids.*usermod --add-subuids" bash -c "$(declare -f as); home=$home; as ptestb '$bin/postern' doctor | tr '\n' ' '"
 like "doctor: and what one with ids has" "good +subordinate ids: 65536" as ptesta "$bin/postern" doctor
 
-# set-id programs: strace as root keeps them set-id
+# make run and make stop in a tree of the user's own, as built
 for u in ptesta ptestb; do
 	as $u "$bin/postern" rm -f keeps >/dev/null 2>&1; as $u "$bin/postern" system stop
+	tree=$home/$u/tree; mkdir "$tree"
+	(cd "$top" && git ls-files -z | xargs -0 cp -a --parents -t "$tree" && cp -a --parents build/bin build/obj build/gen build/*.a build/images "$tree")
+	chown -R $u: "$tree"
+	like "$u: make run" "hello from [0-9a-f]+, uid 0, which on the host is you, $(id -u $u).*container .*make stop" bash -c "$(declare -f as); home=$home; as $u make -C '$tree' run 2>&1 | tr '\n' ' '"
+	like "$u: make stop" "nothing is left" as $u make -C "$tree" stop
+	is "$u: nothing is" "" bash -c "ls -d '$tree/build/engine' 2>/dev/null; ps -eo uid=,args= | awk '!/defunct/ && \$1 == $(id -u $u)'"
+	rm -rf "$tree"
+done
+like "packages missing: told what root would run" "root would run: apt-get install .*no-such-package" as ptestb make -C "$top" --eval='check-missing: ; $(call install_missing,no-such-package)' check-missing
+
+# set-id programs: strace as root keeps them set-id
+for u in ptesta ptestb; do
 	run=$home/$u/run/postern; [ $u = ptesta ] || run=/tmp/postern-1561
 	rm -f "$run/userns" # else it may go into the namespace of the one before, which takes no map
 	unshare --net strace -f -qq -u $u -e trace=execve -o "$home/trace-$u" env -i PATH="$PATH" HOME="$home/$u" "$bin/postern-user" \
