@@ -9,6 +9,7 @@ home=$(mktemp -d /var/tmp/postern-users.XXXXXX); chmod 755 "$home"
 image=$top/build/images/busybox.tar
 end() {
 	for u in ptesta ptestb; do
+		as $u "$bin/postern" system stop 2>/dev/null
 		as $u "$bin/postern-user" --purge 2>/dev/null
 		userdel -f $u 2>/dev/null
 	done
@@ -51,11 +52,11 @@ like "doctor: and what one with ids has" "good +subordinate ids: 65536" as ptest
 for u in ptesta ptestb; do
 	as $u "$bin/postern" rm -f keeps >/dev/null 2>&1; as $u "$bin/postern" system stop
 	tree=$home/$u/tree; mkdir "$tree"
-	(cd "$top" && git ls-files -z | xargs -0 cp -a --parents -t "$tree" && cp -a --parents build/bin build/obj build/gen build/*.a build/images "$tree")
+	(cd "$top" && git ls-files -z | xargs -0 cp -a --parents -t "$tree" && cp -a --parents build/bin build/obj build/gen build/*.a "$tree")
 	chown -R $u: "$tree"
 	like "$u: make run" "hello from [0-9a-f]+, uid 0, which on the host is you, $(id -u $u).*container .*make stop" bash -c "$(declare -f as); home=$home; as $u make -C '$tree' run 2>&1 | tr '\n' ' '"
 	like "$u: make stop" "nothing is left" as $u make -C "$tree" stop
-	is "$u: nothing is" "" bash -c "ls -d '$tree/build/engine' 2>/dev/null; ps -eo uid=,args= | awk '!/defunct/ && \$1 == $(id -u $u)'"
+	is "$u: nothing is" "" bash -c "ls -d '$tree/build/engine' 2>/dev/null; pgrep -u $u -f '[-]-data=$tree'"
 	rm -rf "$tree"
 done
 like "packages missing: told what root would run" "root would run: apt-get install .*no-such-package" as ptestb make -C "$top" --eval='check-missing: ; $(call install_missing,no-such-package)' check-missing
