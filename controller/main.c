@@ -107,6 +107,10 @@ static int lock_files(int state_dir)
 		{ "/proc", READ | LIST }, /* info: kernel, memory, processors */
 		{ "/sys", READ | LIST },
 		{ "/etc/os-release", READ },
+		{ "/etc/hosts", READ }, /* --network host */
+		{ "/etc/resolv.conf", READ },
+		{ "/etc/cdi", READ | LIST }, /* --gpus, devices by name */
+		{ "/var/run/cdi", READ | LIST },
 		{ "/usr/lib/os-release", READ },
 	};
 	struct sandbox_dir dirs[ARRAY_SIZE(readable) + 1];

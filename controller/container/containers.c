@@ -81,10 +81,11 @@ void container_put(struct container *c)
 	free(c);
 }
 
-static cJSON *take_labels(const struct container *c)
+static cJSON *take_labels(struct container *c)
 {
 	cJSON *merged = container_config(c), *labels;
 
+	c->mixes = spec_share(json_get(merged, "HostConfig"), "PidMode", NULL) != SHARE_OWN;
 	labels = cJSON_DetachItemFromObject(cJSON_GetObjectItem(merged, "Config"), "Labels");
 	cJSON_Delete(merged);
 	if (cJSON_GetArraySize(labels) > 0)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/log.h"
@@ -135,16 +136,20 @@ static void undo(struct engine *e, const char *id, const cJSON *merged, const st
 	remove_anonymous(e, merged, ctx);
 }
 
-/* Docker's default host name is the beginning of the id. */
+/* Docker's default host name is the beginning of the id, or the host's own where the network or the name is that. */
 static void fill_hostname(cJSON *merged, const char *id)
 {
 	cJSON *config = cJSON_GetObjectItem(merged, "Config");
+	const cJSON *host = json_get(merged, "HostConfig");
 	const char *name = json_text(config, "Hostname", "", NULL);
-	char text[13];
+	char text[65] = "";
 
 	if (name && name[0])
 		return;
-	snprintf(text, sizeof(text), "%.12s", id);
+	if (spec_share(host, "NetworkMode", NULL) == SHARE_HOST || spec_share(host, "UTSMode", NULL) == SHARE_HOST)
+		gethostname(text, sizeof(text) - 1);
+	if (!text[0])
+		snprintf(text, sizeof(text), "%.12s", id);
 	cJSON_DeleteItemFromObject(config, "Hostname");
 	cJSON_AddStringToObject(config, "Hostname", text);
 }
@@ -238,6 +243,8 @@ int container_create(struct engine *e, const cJSON *body, const char *name, cons
 		return -1;
 	merged = spec_merge(body, image.config, warnings, err);
 	r = merged ? limits_check(e, merged, warnings, err) : -1;
+	if (r == 0)
+		r = policy_check(e, merged, err);
 	if (r == 0)
 		r = create_merged(e, merged, name, &image, ctx, ret, err);
 	cJSON_Delete(merged);

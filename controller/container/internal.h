@@ -78,6 +78,7 @@ struct container {
 	struct req_monitor_exited exit; /* valid once exit_seen */
 	bool exit_seen; /* the monitor told of the end of this run */
 	bool cleaning; /* ended; its cgroup and range are being given back */
+	bool mixes; /* its processes are not all in a pid namespace of its own */
 	bool keep; /* a restart is under way: AutoRemove waits */
 	bool archiving, archive_again; /* full parts of its log are being compressed; more of them since */
 	bool gone; /* removed; only references are left */
@@ -182,6 +183,9 @@ void container_release_kernel(struct engine *e, const uint8_t *id, uint32_t base
 void container_delete_files(struct engine *e, const char *id);
 int slot_take(struct engine *e, struct slot *ret); /* 0 or -ENOENT */
 int slot_make(struct engine *e, struct slot *ret, const struct call_ctx *ctx, struct err *err);
+/* Of a running container's user namespace and range; netns -EBADF: a new network in it. Takes both fds. */
+int slot_join(struct engine *e, int userns, int netns, uint32_t base, struct slot *ret, const struct call_ctx *ctx,
+	      struct err *err);
 /* Closes; release: nothing runs in it, so its range and mapping go back as well. */
 void slot_finish(struct engine *e, struct slot *s, bool release);
 void pool_refill(struct engine *e);

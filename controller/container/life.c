@@ -60,8 +60,21 @@ struct release {
 	struct err err;
 };
 
+/* The range of one that joined another goes back with the last of them. */
+static bool range_shared(struct engine *e, const uint8_t *id, uint32_t base)
+{
+	const struct container *c;
+
+	for (c = TAILQ_FIRST(&e->containers->all); base && c; c = TAILQ_NEXT(c, next))
+		if (c->row.base == base && memcmp(c->raw_id, id, ID_BYTES) != 0)
+			return true;
+	return false;
+}
+
 static void release_begin(struct release *r, struct engine *e, const uint8_t *id, uint32_t base)
 {
+	if (range_shared(e, id, base))
+		base = 0;
 	*r = (struct release){ .e = e, .ctx = { .client = -1, .container = id }, .range = { .base = base } };
 	memcpy(r->remove.container, id, ID_BYTES);
 	r->removing = helper_submit(e, OP_CGROUP_REMOVE, &r->remove, &r->ctx, 0);
@@ -187,7 +200,8 @@ void container_finish_run(struct container *c)
 	container_ref(c);
 	c->e->containers->busy++;
 	c->cleaning = true;
-	if (lost)
+	/* What it has left in another's pid namespace does not end with it. */
+	if (lost || (c->mixes && !helper_absent(c->e, HELPER_CGROUP)))
 		kill_lost(c->e, c->raw_id); /* without a word from the monitor something may still run */
 	/* The last count of what it used, then the cgroup's end: in this order at the helper, so neither waits here. */
 	memcpy(req.container, c->raw_id, ID_BYTES);

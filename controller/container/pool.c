@@ -51,6 +51,43 @@ int slot_make(struct engine *e, struct slot *ret, const struct call_ctx *ctx, st
 	return r;
 }
 
+/* A network in a user namespace that is there. */
+static int make_network(struct engine *e, int userns, int *ret, const struct call_ctx *ctx, struct err *err)
+{
+	struct req_netns_create create = { .userns = userns };
+	struct rep_netns_create made;
+	int r;
+
+	message_init(&desc(OP_NETNS_CREATE)->rep, &made);
+	r = helper_call(e, OP_NETNS_CREATE, &create, &made, ctx, err);
+	if (r < 0)
+		return r;
+	*ret = TAKE_FD(made.netns);
+	message_close_fds(&desc(OP_NETNS_CREATE)->rep, &made);
+	return 0;
+}
+
+int slot_join(struct engine *e, int userns, int netns, uint32_t base, struct slot *ret, const struct call_ctx *ctx,
+	      struct err *err)
+{
+	struct req_idmap_store store = { .ticket = ticket_new(e->containers), .base = base };
+	struct slot s = { .userns = userns, .netns = netns, .base = base, .ticket = store.ticket };
+	int r;
+
+	s.idmap_generation = helper_generation(e, HELPER_IDMAP);
+	s.mount_generation = helper_generation(e, HELPER_MOUNT);
+	r = netns >= 0 ? 0 : make_network(e, userns, &s.netns, ctx, err);
+	if (r == 0)
+		r = helper_call(e, OP_IDMAP_STORE, &store, NULL, ctx, err);
+	if (r == 0) {
+		*ret = s;
+		return 0;
+	}
+	close_fd(s.userns);
+	close_fd(s.netns);
+	return r;
+}
+
 void slot_finish(struct engine *e, struct slot *s, bool release)
 {
 	s->userns = close_fd(s->userns);

@@ -36,7 +36,7 @@ static int plan_read(struct plan *p, struct err *err)
 	snprintf(ref, sizeof(ref), "sha256:%s", c->row.image_id);
 	if (image_find(p->e, ref, &p->image, err) < 0)
 		return -1;
-	if (container_mounts(p->merged, &p->mounts, err) < 0)
+	if (container_mounts(p->merged, &p->mounts, err) < 0 || devices_expand(p->e, p->merged, &p->mounts, err) < 0)
 		return -1;
 	message_init(&op_desc(OP_CGROUP_CREATE)->req, &p->limits);
 	if (spec_limits(p->merged, &p->limits, err) < 0)
@@ -105,6 +105,10 @@ static int make_seccomp(struct plan *p, struct err *err)
 
 	if (spec_seccomp_unconfined(p->merged, &profile))
 		return 0;
+	/* Docker runs privileged ones without a filter; here that needs policy's word, and else they have the usual one. */
+	if (!profile && p->e->policy->allow.seccomp_unconfined &&
+	    json_bool(json_get(p->merged, "HostConfig"), "Privileged", false, NULL))
+		return 0;
 	if (spec_caps(p->merged, ~UINT64_C(0), &caps, err) < 0 ||
 	    seccomp_filter(profile, caps, &filter, &bytes, err) < 0)
 		return -1;
@@ -138,6 +142,9 @@ static int make_spec(struct plan *p, struct err *err)
 		.ngroups = p->user.groups.n,
 		.home = p->user.home,
 		.mounts = &p->mounts,
+		.network_of = p->join.network_of,
+		.host_hosts = p->join.hosts,
+		.host_resolv = p->join.resolv,
 		.cgroups_path = p->c->row.id,
 		.ids = p->e->policy,
 		.caps_allowed = ~UINT64_C(0), /* spawn holds the policy and refuses */
@@ -193,6 +200,8 @@ static int take_cgroup(struct plan *p, struct err *err)
 	message_init(&op_desc(OP_DEVICE_ATTACH)->req, &req);
 	snprintf(req.name, sizeof(req.name), "%s", p->c->row.name);
 	plan_device_rules(p, &req);
+	if (devices_rules(p->merged, &req, err) < 0)
+		return -1;
 	req.cgroup = p->cgroup.v2;
 	if (helper_absent(p->e, HELPER_DEVICE))
 		return 0;
@@ -259,7 +268,13 @@ static int spawn_create(struct plan *p, struct err *err)
 	req.spec = p->spec_fd;
 	req.seccomp = p->seccomp;
 	req.userns = p->slot.userns;
-	req.netns = p->slot.netns;
+	req.netns = p->join.host & HOST_NETWORK ? -EBADF : p->slot.netns;
+	req.pidns = p->join.pidns;
+	req.ipcns = p->join.ipcns;
+	req.utsns = p->join.utsns;
+	req.shm = p->join.shm;
+	req.host = p->join.host;
+	req.privileged = json_bool(json_get(p->merged, "HostConfig"), "Privileged", false, NULL);
 	req.cgroup = p->cgroup.v2;
 	req.cgroup_v1.n = p->cgroup.v1.n;
 	memcpy(req.cgroup_v1.fd, p->cgroup.v1.fd, p->cgroup.v1.n * sizeof(int));
@@ -317,7 +332,7 @@ static int plan_run(struct plan *p, struct err *err)
 	submit_user(p);
 	if (plan_submit_sources(p, err) < 0)
 		return -1;
-	if (slot_take(e, &p->slot) < 0 && slot_make(e, &p->slot, &p->ctx, err) < 0)
+	if (plan_join(p, err) < 0)
 		return -1;
 	submit_rootfs(p);
 	plan_submit_volumes(p);
@@ -396,6 +411,7 @@ static void plan_finish(struct plan *p)
 		close_fd(p->binds[i].fd);
 	close_fd(p->slot.userns);
 	close_fd(p->slot.netns);
+	join_finish(&p->join);
 	close_fd(p->spec_fd);
 	close_fd(p->seccomp);
 	close_fd(p->log);
@@ -418,6 +434,7 @@ static struct plan *plan_create(struct container *c, const struct call_ctx *ctx)
 	p->ctx = *ctx;
 	p->ctx.container = c->raw_id;
 	message_init(&op_desc(OP_CGROUP_CREATE)->rep, &p->cgroup);
+	join_init(&p->join);
 	p->slot.userns = p->slot.netns = p->spec_fd = p->seccomp = p->log = p->exit_file = -EBADF;
 	return p;
 }

@@ -18,6 +18,14 @@ struct bind {
 	int fd;
 };
 
+/* What a container has of others' (join.c). */
+struct join {
+	uint32_t host; /* HOST_* */
+	int pidns, ipcns, utsns, shm; /* -EBADF: its own */
+	cJSON *network_of; /* configuration of the container whose network it has, or NULL */
+	char *hosts, *resolv; /* the host's files, with its network */
+};
+
 struct plan {
 	struct engine *e;
 	struct container *c;
@@ -37,6 +45,7 @@ struct plan {
 	/* what is there */
 	struct rep_layer_user user;
 	struct slot slot;
+	struct join join;
 	bool has_cgroup, has_rootfs, created;
 	struct rep_cgroup_create cgroup;
 	struct rep_mount_rootfs rootfs;
@@ -44,6 +53,10 @@ struct plan {
 	uint32_t pid;
 };
 
+/* Sets p->slot: ready namespaces, or those of the containers that it joins. */
+int plan_join(struct plan *p, struct err *err);
+void join_init(struct join *j);
+void join_finish(struct join *j);
 /* Lookups of host paths and devices. */
 int plan_submit_sources(struct plan *p, struct err *err);
 int plan_take_sources(struct plan *p, struct err *err);
@@ -55,6 +68,14 @@ int plan_take_binds(struct plan *p, struct err *err);
 /* After a failure: waits for every call, keeps what came. */
 void plan_collect_binds(struct plan *p);
 void plan_device_rules(const struct plan *p, struct req_device_attach *req);
+/* cdi.c: turns DeviceRequests into devices, mounts, environment and groups of the configuration. */
+int cdi_inject(cJSON *merged, struct err *err);
+/* devices.c: a directory is every device of policy below it; a privileged container has all of policy's. */
+int devices_expand(const struct engine *e, const cJSON *merged, struct spec_mounts *mounts, struct err *err);
+/* DeviceCgroupRules, behind those of the devices. */
+int devices_rules(const cJSON *merged, struct req_device_attach *req, struct err *err);
+/* What policy says no to, early and in Docker's words: 403. The helpers ask it again. */
+int policy_check(const struct engine *e, const cJSON *merged, struct err *err);
 /* What a failed lookup means for the user. */
 void bind_error(const struct spec_mount *m, int status, const struct err *failure, struct err *err);
 

@@ -289,18 +289,22 @@ static int build_sysctl(cJSON *to, const struct spec_input *in, const cJSON *hos
 	const cJSON *e;
 
 	snprintf(groups, sizeof(groups), "0 %u", last_id(in));
-	if (json_put_text(sysctl, "net.ipv4.ip_unprivileged_port_start", "0", err) ||
-	    json_put_text(sysctl, "net.ipv4.ping_group_range", groups, err))
+	if (spec_share(host, "NetworkMode", NULL) == SHARE_OWN &&
+	    (json_put_text(sysctl, "net.ipv4.ip_unprivileged_port_start", "0", err) ||
+	     json_put_text(sysctl, "net.ipv4.ping_group_range", groups, err)))
 		return -1;
 	cJSON_ArrayForEach(e, json_get(host, "Sysctls"))
-		if (check_sysctl(e->string, err) || json_put_text(sysctl, e->string, e->valuestring, err))
+		if (check_sysctl(e->string, err) || check_sysctl_modes(host, e->string, err) || json_put_text(sysctl, e->string, e->valuestring, err))
 			return -1;
 	return 0;
 }
 
 static int build_linux(cJSON *spec, const struct spec_input *in, const cJSON *host, struct err *err)
 {
-	static const char *const namespaces[] = { "user", "mount", "network", "uts", "pid", "ipc", "cgroup" };
+	static const struct {
+		const char *type, *mode;
+	} namespaces[] = { { "user", "" },	 { "mount", "" },      { "network", "NetworkMode" }, { "uts", "UTSMode" },
+			   { "pid", "PidMode" }, { "ipc", "IpcMode" }, { "cgroup", "CgroupnsMode" } };
 	const cJSON *masked = json_get(host, "MaskedPaths"), *readonly = json_get(host, "ReadonlyPaths");
 	cJSON *linux_part = add_object(spec, "linux", err), *list;
 	size_t i;
@@ -311,9 +315,12 @@ static int build_linux(cJSON *spec, const struct spec_input *in, const cJSON *ho
 		return -1;
 	list = add_array(linux_part, "namespaces", err);
 	for (i = 0; i < ARRAY_SIZE(namespaces); i++) {
-		cJSON *one = cJSON_CreateObject();
+		cJSON *one;
 
-		if (json_put_text(one, "type", namespaces[i], err) || json_put(list, NULL, one, err))
+		if (spec_share(host, namespaces[i].mode, NULL) != SHARE_OWN)
+			continue;
+		one = cJSON_CreateObject();
+		if (json_put_text(one, "type", namespaces[i].type, err) || json_put(list, NULL, one, err))
 			return -1;
 	}
 	/* An empty list is systempaths=unconfined: then nothing is masked. */
@@ -338,14 +345,36 @@ static int build_annotations(cJSON *spec, const struct spec_input *in, const cha
 	return build_files(annotations, in, hostname, err);
 }
 
+/* A privileged container may write to what it mounts itself. */
+static int open_mounts(cJSON *spec, struct err *err)
+{
+	const cJSON *mount;
+
+	cJSON_ArrayForEach(mount, json_get(spec, "mounts")) {
+		const cJSON *option;
+
+		if (!list_has("sysfs,cgroup", ',', get_text(mount, "type")))
+			continue;
+		cJSON_ArrayForEach(option, json_get(mount, "options"))
+			if (!strcmp(option->valuestring, "ro") && !cJSON_SetValuestring((cJSON *)option, "rw"))
+				return err_set(err, 500, "out of memory");
+	}
+	return 0;
+}
+
 static int build_all(cJSON *spec, const struct spec_input *in, struct err *err)
 {
 	const cJSON *config = json_get(in->merged, "Config"), *host = json_get(in->merged, "HostConfig");
 	char short_id[HOSTNAME_LEN + 1];
 	const char *hostname = get_text(config, "Hostname"), *domain = get_text(config, "Domainname");
+	bool own_uts = spec_share(host, "UTSMode", NULL) == SHARE_OWN;
 	cJSON *root;
 
 	snprintf(short_id, sizeof(short_id), "%s", in->id);
+	if (in->network_of) {
+		hostname = get_text(json_get(in->network_of, "Config"), "Hostname");
+		domain = get_text(json_get(in->network_of, "Config"), "Domainname");
+	}
 	if (!hostname[0])
 		hostname = short_id;
 	if (json_put_text(spec, "ociVersion", "1.2.0", err) || build_process(spec, in, hostname, err))
@@ -353,10 +382,10 @@ static int build_all(cJSON *spec, const struct spec_input *in, struct err *err)
 	root = add_object(spec, "root", err);
 	if (json_put_text(root, "path", "rootfs", err) ||
 	    json_put(root, "readonly", cJSON_CreateBool(get_bool(host, "ReadonlyRootfs")), err) ||
-	    json_put_text(spec, "hostname", hostname, err) ||
-	    (domain[0] && json_put_text(spec, "domainname", domain, err)))
+	    (own_uts && (json_put_text(spec, "hostname", hostname, err) ||
+			 (domain[0] && json_put_text(spec, "domainname", domain, err)))))
 		return -1;
-	if (build_mounts(spec, in, host, err) || build_annotations(spec, in, hostname, err) ||
+	if (build_mounts(spec, in, host, err) || (get_bool(host, "Privileged") && open_mounts(spec, err)) || build_annotations(spec, in, hostname, err) ||
 	    build_linux(spec, in, host, err))
 		return -1;
 	return 0;

@@ -77,7 +77,8 @@ static bool replaced(const struct spec_mounts *m, const char *path)
 int build_files(cJSON *annotations, const struct spec_input *in, const char *hostname, struct err *err)
 {
 	static const char *const paths[] = { "/etc/hostname", "/etc/hosts", "/etc/resolv.conf" };
-	const cJSON *config = json_get(in->merged, "Config"), *host = json_get(in->merged, "HostConfig");
+	const cJSON *of = in->network_of ? in->network_of : in->merged;
+	const cJSON *config = json_get(of, "Config"), *host = json_get(of, "HostConfig");
 	char name[64];
 	size_t i;
 
@@ -93,8 +94,12 @@ int build_files(cJSON *annotations, const struct spec_input *in, const char *hos
 			return err_set(err, 500, "out of memory");
 		if (i == 0)
 			fprintf(f, "%s\n", hostname);
+		else if (i == 1 && in->host_hosts)
+			fputs(in->host_hosts, f);
 		else if (i == 1)
 			write_hosts(f, host, config, hostname);
+		else if (in->host_resolv && !get_size(host, "Dns"))
+			fputs(in->host_resolv, f);
 		else
 			write_resolv(f, host);
 		if (fclose(f))

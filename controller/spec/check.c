@@ -66,62 +66,13 @@ int check_config(cJSON *config, struct err *err)
 static const struct {
 	const char *field, *message;
 } refused[] = {
-	{ "Privileged",
-	  "privileged mode is incompatible with user namespaces: every container of this engine has one of its own" },
 	{ "VolumesFrom", "volumes-from is not available in this version" },
 	{ "Links", "links are not available in this version" },
-	{ "DeviceCgroupRules", "device cgroup rules are not available in this version: name the devices instead" },
 	{ "DeviceRequests", "could not select device driver: device requests are not available in this version" },
 	{ "CgroupParent", "a cgroup parent cannot be chosen: containers live below the cgroup of this engine" },
 	{ "Cgroup", "a cgroup cannot be chosen: containers live below the cgroup of this engine" },
 	{ "StorageOpt", "--storage-opt is supported only for overlay over xfs with 'pquota' mount option" },
 };
-
-struct mode {
-	const char *field, *fallback;
-	const char *allowed; /* comma-separated */
-	const char *refused; /* likewise: known words that are not carried out */
-	const char *invalid, *why;
-};
-static const struct mode modes[] = {
-	{ "PidMode", "", "", "host", "invalid PID mode",
-	  "cannot share the host PID namespace when user namespaces are enabled" },
-	{ "IpcMode", "private", "private,none,shareable", "host", "invalid IPC mode",
-	  "cannot share the host's IPC namespace when user namespaces are enabled" },
-	{ "UTSMode", "", "", "host", "invalid UTS mode",
-	  "cannot share the host's UTS namespace when user namespaces are enabled" },
-	{ "UsernsMode", "", "private", "host", "invalid USER mode",
-	  "cannot share the host's user namespace: every container of this engine has one of its own" },
-	{ "CgroupnsMode", "private", "private", "host", "invalid cgroup namespace mode",
-	  "cannot share the host's cgroup namespace when user namespaces are enabled" },
-	{ "Isolation", "", "default", "", "invalid isolation", "" },
-	{ "Runtime", "postern", "postern,runc", "", "unknown or invalid runtime name", "" },
-};
-
-static int check_modes(cJSON *host, struct err *err)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(modes); i++) {
-		const struct mode *m = &modes[i];
-		const char *value = get_text(host, m->field);
-
-		if (!value[0]) {
-			if (json_put_text(host, m->field, m->fallback, err))
-				return -1;
-		} else if (m->refused[0] && list_has(m->refused, ',', value)) {
-			return err_set(err, 400, "%s", m->why);
-		} else if (m->refused[0] && !strncmp(value, "container:", 10)) {
-			return err_set(
-				err, 400,
-				"joining the namespace of another container (%s) is not available in this version",
-				m->field);
-		} else if (!list_has(m->allowed, ',', value)) {
-			return err_set(err, 400, "%s: %.64s", m->invalid, value);
-		}
-	}
-	return 0;
-}
 
 static int check_refused(const cJSON *host, struct err *err)
 {
@@ -185,10 +136,15 @@ static int check_network(cJSON *host, const cJSON *config, cJSON *warnings, stru
 {
 	const char *mode = get_text(host, "NetworkMode");
 
-	if (!strcmp(mode, "host"))
-		return err_set(err, 400, "cannot share the host's network namespace when user namespaces are enabled");
-	if (!strncmp(mode, "container:", 10))
-		return err_set(err, 400, "joining the network of another container is not available in this version");
+	if (check_mode_conflicts(host, config, err))
+		return -1;
+	if (spec_share(host, "NetworkMode", NULL) == SHARE_CONTAINER)
+		return 0;
+	if (!strcmp(mode, "host")) {
+		if (get_size(host, "PortBindings"))
+			return json_warn(warnings, err, "Published ports are discarded when using host network mode");
+		return 0;
+	}
 	if (!mode[0]) {
 		if (json_put_text(host, "NetworkMode", "default", err))
 			return -1;
@@ -275,6 +231,7 @@ static int check_restart(cJSON *host, struct err *err)
 
 static int check_lists(const cJSON *host, struct err *err)
 {
+	uint32_t rule[4];
 	const cJSON *e;
 
 	cJSON_ArrayForEach(e, json_get(host, "Annotations")) {
@@ -284,8 +241,11 @@ static int check_lists(const cJSON *host, struct err *err)
 		if (!strncmp(e->string, "org.postern.", 12))
 			return err_set(err, 400, "invalid Annotations: org.postern. is reserved");
 	}
+	cJSON_ArrayForEach(e, json_get(host, "DeviceCgroupRules"))
+		if (spec_device_rule(e->valuestring, rule, err))
+			return -1;
 	cJSON_ArrayForEach(e, json_get(host, "Sysctls"))
-		if (check_sysctl(e->string, err))
+		if (check_sysctl(e->string, err) || check_sysctl_modes(host, e->string, err))
 			return -1;
 	cJSON_ArrayForEach(e, json_get(host, "GroupAdd"))
 		if (!e->valuestring[0] || strlen(e->valuestring) > 128 ||
@@ -337,8 +297,10 @@ int check_hostconfig(cJSON *host, const cJSON *config, cJSON *warnings, struct e
 	    check_names(host, warnings, err) || check_log(host, err) || check_restart(host, err) ||
 	    check_lists(host, err) || check_security(host, warnings, err) || check_resources(host, warnings, err))
 		return -1;
-	if (default_paths(host, "MaskedPaths", masked_paths, err) ||
-	    default_paths(host, "ReadonlyPaths", readonly_paths, err) || default_console(host, err))
+	/* None at all when privileged, unless the client has said so. */
+	if ((!get_bool(host, "Privileged") && (default_paths(host, "MaskedPaths", masked_paths, err) ||
+					       default_paths(host, "ReadonlyPaths", readonly_paths, err))) ||
+	    default_console(host, err))
 		return -1;
 	return 0;
 }

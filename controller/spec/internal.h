@@ -88,6 +88,11 @@ int cpulist_check(const char *text, unsigned limit);
 int check_config(cJSON *config, struct err *err);
 int check_hostconfig(cJSON *host, const cJSON *config, cJSON *warnings, struct err *err);
 int check_resources(cJSON *host, cJSON *warnings, struct err *err);
+/* modes.c */
+int check_modes(cJSON *host, struct err *err);
+int check_mode_conflicts(const cJSON *host, const cJSON *config, struct err *err);
+/* A sysctl of a namespace that is not the container's own. */
+int check_sysctl_modes(const cJSON *host, const char *name, struct err *err);
 int check_security(const cJSON *host, cJSON *warnings, struct err *err);
 /* Fails unless the name is of a namespace that every container has of its own. */
 int check_sysctl(const char *name, struct err *err);

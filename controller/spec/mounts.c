@@ -393,6 +393,31 @@ static int add_device(struct spec_mounts *m, const cJSON *e, struct err *err)
 	return add(m, &one, err);
 }
 
+int spec_device_rule(const char *text, uint32_t ret[4], struct err *err)
+{
+	static const struct {
+		char letter;
+		uint32_t bit;
+	} access[] = { { 'r', DEVICE_READ }, { 'w', DEVICE_WRITE }, { 'm', DEVICE_MKNOD } };
+	char type, major[16], minor[16], letters[4];
+	uint64_t numbers[2] = { UINT32_MAX, UINT32_MAX };
+	uint32_t mask = 0;
+	int end = 0;
+	size_t i;
+
+	if (sscanf(text, "%c %15[0-9*]:%15[0-9*] %3[rwm]%n", &type, major, minor, letters, &end) != 4 || text[end] ||
+	    !strchr("abc", type) || (strcmp(major, "*") != 0 && text_u64(major, UINT32_MAX - 1, &numbers[0])) ||
+	    (strcmp(minor, "*") != 0 && text_u64(minor, UINT32_MAX - 1, &numbers[1])))
+		return err_set(err, 400, "invalid device cgroup rule format: '%.64s'", text);
+	for (i = 0; i < ARRAY_SIZE(access); i++)
+		mask |= strchr(letters, access[i].letter) ? access[i].bit : 0;
+	ret[0] = type == 'b' ? DEVICE_BLOCK : type == 'c' ? DEVICE_CHAR : 0;
+	ret[1] = mask;
+	ret[2] = (uint32_t)numbers[0];
+	ret[3] = (uint32_t)numbers[1];
+	return 0;
+}
+
 static unsigned depth(const char *path)
 {
 	unsigned n = 0;
@@ -451,4 +476,28 @@ int spec_mounts(const cJSON *merged, struct spec_mounts *ret, struct err *err)
 	sort(&m);
 	*ret = m;
 	return 0;
+}
+
+int spec_mounts_device(struct spec_mounts *m, const char *source, const char *target, const char *access,
+		       struct err *err)
+{
+	struct spec_mount one = {
+		.type = SPEC_DEVICE, .source = (char *)source, .target = (char *)target, .device_access = (char *)access
+	};
+
+	if (mount_at(m, target))
+		return 0;
+	if (add(m, &one, err))
+		return -1;
+	sort(m);
+	return 0;
+}
+
+void spec_mounts_remove(struct spec_mounts *m, size_t i)
+{
+	free(m->v[i].source);
+	free(m->v[i].target);
+	free(m->v[i].options);
+	free(m->v[i].device_access);
+	memmove(&m->v[i], &m->v[i + 1], (--m->n - i) * sizeof(m->v[0]));
 }

@@ -16,6 +16,11 @@
  * The caller owns it. */
 cJSON *spec_merge(const cJSON *body, const cJSON *image_config, cJSON *warnings, struct err *err);
 
+/* Whose namespace a mode of HostConfig ("PidMode", "NetworkMode" ...) asks for. *ret_name (may be NULL): the container's,
+ * borrowed. */
+enum spec_share { SHARE_OWN, SHARE_HOST, SHARE_CONTAINER };
+enum spec_share spec_share(const cJSON *host, const char *field, const char **ret_name);
+
 enum spec_mount_type { SPEC_BIND, SPEC_VOLUME, SPEC_TMPFS, SPEC_DEVICE };
 struct spec_mount {
 	enum spec_mount_type type;
@@ -33,7 +38,15 @@ struct spec_mounts {
 /* All mounts that the merged configuration asks for, in order of target depth: Binds, Mounts, Tmpfs, Volumes, Devices.
  */
 int spec_mounts(const cJSON *merged, struct spec_mounts *ret, struct err *err);
+/* One more device, unless something is mounted there already; access: letters of "rwm". */
+int spec_mounts_device(struct spec_mounts *m, const char *source, const char *target, const char *access,
+		       struct err *err);
+/* Takes the one at index i out. */
+void spec_mounts_remove(struct spec_mounts *m, size_t i);
 void spec_mounts_finish(struct spec_mounts *m);
+/* "c 10:200 rwm" (Docker's form; any of the numbers may be "*") to type, access, major, minor as device ATTACH wants
+ * them. err 400. */
+int spec_device_rule(const char *text, uint32_t ret[4], struct err *err);
 
 struct spec_input {
 	const cJSON *merged;
@@ -45,6 +58,8 @@ struct spec_input {
 	const struct spec_mounts *mounts; /* BIND, VOLUME and DEVICE take binds[0], [1] ... in this order */
 	const char *cgroups_path;
 	uint64_t caps_allowed; /* policy; a capability outside is an error */
+	const cJSON *network_of; /* merged configuration of the container whose network it has, or NULL */
+	const char *host_name, *host_hosts, *host_resolv; /* with the host's network: its name and files, or NULL */
 	const struct policy_common *ids; /* which ids containers have; NULL: all of 0..MAP_SIZE-1 */
 };
 /* OCI runtime spec (config.json). Mount sources of binds are "fd:N"; annotations "org.postern.file./etc/hosts" and the

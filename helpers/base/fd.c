@@ -137,6 +137,11 @@ static bool is_sealed(int fd)
 	return seals >= 0 && (seals & want) == want;
 }
 
+static const int ns_types[FDK_COUNT] = {
+	[FDK_USERNS] = CLONE_NEWUSER, [FDK_NETNS] = CLONE_NEWNET, [FDK_PIDNS] = CLONE_NEWPID,
+	[FDK_IPCNS] = CLONE_NEWIPC, [FDK_UTSNS] = CLONE_NEWUTS, [FDK_MNTNS] = CLONE_NEWNS,
+};
+
 static bool kind_matches(int fd, enum fd_kind kind, const struct fd_id *id, int flags)
 {
 	bool is_path = flags & O_PATH;
@@ -148,9 +153,12 @@ static bool kind_matches(int fd, enum fd_kind kind, const struct fd_id *id, int 
 	case FDK_PATH:
 		return true;
 	case FDK_USERNS:
-		return id->dev == known.nsfs && ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWUSER;
 	case FDK_NETNS:
-		return id->dev == known.nsfs && ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET;
+	case FDK_PIDNS:
+	case FDK_IPCNS:
+	case FDK_UTSNS:
+	case FDK_MNTNS:
+		return id->dev == known.nsfs && ioctl(fd, NS_GET_NSTYPE) == ns_types[kind];
 	case FDK_PROCDIR:
 		return S_ISDIR(id->mode) && id->dev == known.proc;
 	case FDK_CGROUP2:
@@ -223,12 +231,12 @@ int userns_prove(int fd, int parent, uid_t owner)
 	return fd_same(actual, parent) && uid == owner ? 0 : -EPERM;
 }
 
-int netns_prove(int fd, int userns)
+int ns_prove(int fd, enum fd_kind kind, int userns)
 {
 	_cleanup_close_ int actual = -EBADF;
 	int r;
 
-	r = fd_prove(fd, FDK_NETNS, NULL);
+	r = fd_prove(fd, kind, NULL);
 	if (r < 0)
 		return r;
 	actual = ioctl(fd, NS_GET_USERNS);

@@ -17,6 +17,10 @@
 #define FD_KINDS(K)                                                                           \
 	K(USERNS, "userns")     /* user namespace (nsfs) */                                   \
 	K(NETNS, "netns")       /* network namespace (nsfs) */                                \
+	K(PIDNS, "pidns")                                                                     \
+	K(IPCNS, "ipcns")                                                                     \
+	K(UTSNS, "utsns")                                                                     \
+	K(MNTNS, "mntns")                                                                     \
 	K(PROCDIR, "procdir")   /* directory /proc/PID, not O_PATH */                         \
 	K(CGROUP2, "cgroup2")   /* directory of the version 2 hierarchy */                    \
 	K(CGROUP1, "cgroup1")   /* directory of a version 1 hierarchy */                      \
@@ -71,8 +75,8 @@ int fd_prove(int fd, enum fd_kind kind, struct fd_id *ret);
  * -EPERM when it is not. ioctl_ns(2). */
 int userns_prove(int fd, int parent, uid_t owner);
 
-/* Proves that a network namespace is owned by the user namespace `userns`. -EPERM when it is not. */
-int netns_prove(int fd, int userns);
+/* Proves that a namespace of that kind (FDK_NETNS ...) is owned by the user namespace `userns`. -EPERM when it is not. */
+int ns_prove(int fd, enum fd_kind kind, int userns);
 
 /* True when both fds are of the same object (device and inode). */
 bool fd_same(int a, int b);

@@ -30,6 +30,19 @@ struct policy_extent {
 	uint32_t first, count;
 };
 
+struct policy_device {
+	uint32_t type, major, minor, access; /* DEVICE_*; UINT32_MAX is any */
+	char path[128]; /* "/dev/fuse"; empty when only a cgroup rule */
+	char rule[RULE_MAX];
+};
+
+/* What a container may be at all, beside what it may have. */
+struct policy_allow {
+	uint32_t privileged; /* every capability over its own user namespace, nothing masked */
+	uint32_t host_cgroup, host_ipc, host_network, host_pid, host_uts; /* the host's namespace instead of one of its own */
+	uint32_t seccomp_unconfined;
+};
+
 /* First in every part. */
 struct policy_common {
 	uint32_t magic, size; /* size of the whole part */
@@ -45,6 +58,9 @@ struct policy_common {
 	uint32_t nusers;
 	struct policy_user users[POLICY_USERS_MAX]; /* the highest rights of all that match count */
 	char sockets[SOCKET_COUNT][SOCKET_PATH_SIZE]; /* the engine's (peer.h): clients are proven against them; "": none */
+	uint32_t ndevices; /* what containers may be given beside the default ones */
+	struct policy_device devices[POLICY_DEVICES_MAX];
+	struct policy_allow allow;
 	char build[65]; /* build id of the engine, for records */
 };
 
@@ -108,17 +124,10 @@ struct policy_path {
 	char rule[RULE_MAX];
 };
 
-struct policy_device {
-	uint32_t type, major, minor, access; /* DEVICE_*; UINT32_MAX is any */
-	char path[128]; /* "/dev/fuse"; empty when only a cgroup rule */
-	char rule[RULE_MAX];
-};
-
 struct policy_lookup {
 	struct policy_common common;
-	uint32_t npaths, ndevices;
+	uint32_t npaths;
 	struct policy_path paths[POLICY_PATHS_MAX];
-	struct policy_device devices[POLICY_DEVICES_MAX];
 	uint32_t ndenied;
 	char denied[16][256]; /* our own state, sockets, logs: never, whatever the rules say */
 	uint32_t owner_uid_first; /* owners below it, our own ids and container ranges: only unmapped and read-only */
@@ -143,15 +152,13 @@ struct policy_cgroup {
 
 struct policy_device_part {
 	struct policy_common common;
-	uint32_t ndevices; /* what containers may be given beside the default ones */
-	struct policy_device devices[POLICY_DEVICES_MAX];
 };
 
 struct policy_spawn {
 	struct policy_common common;
 	uint32_t max_containers;
 	uint64_t caps; /* bit per capability that a container may have */
-	uint32_t seccomp_unconfined, seccomp_custom; /* allowed? */
+	uint32_t seccomp_custom; /* allowed? */
 	uint32_t no_new_privs_required;
 	uint32_t unmasked_paths; /* systempaths=unconfined allowed? */
 };

@@ -67,7 +67,7 @@ static_assert((int)DEVICE_BLOCK == (int)BPF_DEVCG_DEV_BLOCK && (int)DEVICE_CHAR 
 static_assert((int)DEVICE_MKNOD == (int)BPF_DEVCG_ACC_MKNOD && (int)DEVICE_WRITE == (int)BPF_DEVCG_ACC_WRITE, "access");
 
 /* The policy device that a rule lies inside, or NULL. "Any" of a rule only fits "any" of policy. */
-static const struct policy_device *allowed_by(const struct policy_device_part *p, const struct device_rule *rule)
+static const struct policy_device *allowed_by(const struct policy_common *p, const struct device_rule *rule)
 {
 	for (uint32_t i = 0; i < p->ndevices && i < POLICY_DEVICES_MAX; i++) {
 		const struct policy_device *d = &p->devices[i];

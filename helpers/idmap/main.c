@@ -126,6 +126,16 @@ static int give_mapping(struct request *r, struct req_mount_mapping *m, const ch
 	return e < 0 ? request_fail(r, e, "mount") : 0;
 }
 
+static int give_store(struct request *r, uint64_t ticket, uint32_t base)
+{
+	struct req_mount_mapping mapping = { .ticket = ticket, .what = MAPPING_STORE, .base = base };
+	struct extent extents[EXTENTS_MAX];
+	char text[EXTENTS_TEXT_MAX];
+
+	mapping_format(extents, mapping_extents(base, false, 0, 0, extents), text);
+	return give_mapping(r, &mapping, text, text);
+}
+
 static int take_range(struct request *r)
 {
 	const struct policy_idmap *policy = policy_of(r);
@@ -154,9 +164,7 @@ static int run_map(struct request *r)
 	const struct req_idmap_map *req = r->req;
 	struct rep_idmap_map *rep = r->rep;
 	struct ranges *ranges = ranges_of(r->helper);
-	struct req_mount_mapping mapping = { .ticket = req->ticket, .what = MAPPING_STORE };
 	char text[EXTENTS_TEXT_MAX] = "";
-	struct extent extents[EXTENTS_MAX];
 	int e, index;
 
 	e = userns_prove(req->userns, FD_RANGE_NS, policy_id(&policy_of(r)->common, IDS_OWNER));
@@ -171,11 +179,10 @@ static int run_map(struct request *r)
 	index = take_range(r);
 	if (index < 0)
 		return index;
-	mapping.base = ranges->first + (uint32_t)index * MAP_SIZE;
-	mapping_format(extents, mapping_extents(mapping.base, false, 0, 0, extents), text);
-	e = give_mapping(r, &mapping, text, text);
+	rep->base = ranges->first + (uint32_t)index * MAP_SIZE;
+	e = give_store(r, req->ticket, rep->base);
 	if (e == 0) {
-		e = write_maps(r, req->proc, mapping.base);
+		e = write_maps(r, req->proc, rep->base);
 		if (e < 0)
 			request_fail(r, e, "map");
 	}
@@ -183,7 +190,6 @@ static int run_map(struct request *r)
 		ranges_give(ranges, (uint32_t)index);
 		return e;
 	}
-	rep->base = mapping.base;
 	return 0;
 }
 
@@ -213,6 +219,16 @@ static int run_owner(struct request *r)
 	mapping_format(extents, mapping_extents(req->base, true, req->owner_uid, req->run_uid, extents), uids);
 	mapping_format(extents, mapping_extents(req->base, has_gid, req->owner_gid, req->run_gid, extents), gids);
 	return give_mapping(r, &mapping, uids, gids);
+}
+
+/* As at MAP, for a range that is in use: whoever may start a container in a fresh one gains nothing by a second mapping. */
+static int run_store(struct request *r)
+{
+	const struct req_idmap_store *req = r->req;
+
+	if (ranges_find(ranges_of(r->helper), req->base) < 0)
+		return request_fail(r, -ENOENT, "range");
+	return give_store(r, req->ticket, req->base);
 }
 
 /* No proof is asked for here: a range that was given out once is given again only when all others were, too, and /proc
@@ -269,6 +285,7 @@ static const int syscalls[] = {
 static const struct handler handlers[] = {
 	{ OP_IDMAP_MAP, run_map },
 	{ OP_IDMAP_OWNER, run_owner },
+	{ OP_IDMAP_STORE, run_store },
 	{ OP_IDMAP_RELEASE, run_release },
 };
 
@@ -283,7 +300,8 @@ int main(int argc, char **argv)
 		.start = idmap_start,
 		.syscalls = syscalls,
 		.nsyscalls = ARRAY_SIZE(syscalls),
-		.controller_rights = op_bit(OP_IDMAP_MAP) | op_bit(OP_IDMAP_OWNER) | op_bit(OP_IDMAP_RELEASE),
+		.controller_rights = op_bit(OP_IDMAP_MAP) | op_bit(OP_IDMAP_OWNER) | op_bit(OP_IDMAP_STORE) |
+				     op_bit(OP_IDMAP_RELEASE),
 	};
 
 	return helper_run(&def, argc, argv);

@@ -237,7 +237,7 @@ static int files_create(struct launcher *l, int *fds)
 	for (uint32_t i = 0; i < policy->npaths && r == 0; i++)
 		if (!covered(policy, i))
 			r = bind_into(root, policy->paths[i].path, policy->paths[i].path, /* recursive= */ true);
-	if (r == 0 && policy->ndevices)
+	if (r == 0 && policy->common.ndevices)
 		r = bind_into(root, "/dev", "/dev", /* recursive= */ false);
 	/* What is mounted below may not be taken off in a user's namespace: mount_namespaces(7). */
 	if (r == -EINVAL)

@@ -93,8 +93,7 @@ static const char *policy_flaw(const struct policy *p)
 	for (uint32_t i = 0; i < p->lookup.npaths; i++)
 		if (!path_sane(&p->lookup, &p->lookup.paths[i]))
 			return "a bind rule";
-	if (!devices_sane(p->lookup.devices, p->lookup.ndevices) ||
-	    !devices_sane(p->device.devices, p->device.ndevices))
+	if (!devices_sane(c->devices, c->ndevices))
 		return "a device rule";
 	if (c->range_first < MAP_SIZE || c->range_last >= FOREIGN_FIRST || c->range_last < c->range_first ||
 	    c->range_last - c->range_first < MAP_SIZE - 1)

@@ -30,8 +30,8 @@ bool rules_denied(const struct policy_lookup *p, const char *path)
 
 bool rules_device_path(const struct policy_lookup *p, const char *path)
 {
-	for (uint32_t i = 0; i < p->ndevices; i++)
-		if (p->devices[i].path[0] && strcmp(p->devices[i].path, path) == 0)
+	for (uint32_t i = 0; i < p->common.ndevices; i++)
+		if (p->common.devices[i].path[0] && strcmp(p->common.devices[i].path, path) == 0)
 			return true;
 	return false;
 }
@@ -45,8 +45,8 @@ const struct policy_device *rules_device(const struct policy_lookup *p, const ch
 {
 	uint32_t type = S_ISCHR(o->mode) ? DEVICE_CHAR : S_ISBLK(o->mode) ? DEVICE_BLOCK : 0;
 
-	for (uint32_t i = 0; type && i < p->ndevices; i++) {
-		const struct policy_device *rule = &p->devices[i];
+	for (uint32_t i = 0; type && i < p->common.ndevices; i++) {
+		const struct policy_device *rule = &p->common.devices[i];
 
 		if (rule->path[0] && strcmp(rule->path, path) == 0 && number_matches(rule->type, type) &&
 		    number_matches(rule->major, o->rdev_major) && number_matches(rule->minor, o->rdev_minor))

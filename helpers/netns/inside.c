@@ -13,7 +13,7 @@
 #include "../base/policy.h"
 #include "netns.h"
 
-enum { FD_RANGE_NS = FD_OWN, STACK_BYTES = 256 << 10 };
+enum { STACK_BYTES = 256 << 10 };
 
 struct act {
 	int userns, netns, result;
@@ -42,7 +42,7 @@ int inside(struct request *r, int userns, int netns, int (*act)(void *data), voi
 
 	if (e < 0)
 		return request_fail(r, e, "userns");
-	e = netns_prove(netns, userns);
+	e = ns_prove(netns, FDK_NETNS, userns);
 	if (e < 0)
 		return request_fail(r, e, "netns");
 	pid = clone(act_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &a);

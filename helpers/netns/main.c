@@ -7,12 +7,15 @@
  * up, and only then becomes dumpable, so that idmap may write its maps through the /proc/PID directory. It waits until
  * nobody holds the lifeline any more (or we die) and ends; the namespaces live on in the fds. clone(2), ioctl_ns(2).
  *
+ * With a user namespace of a container's, which is proven to be one, that process enters it and makes only the network.
+ *
  * CONFIGURE goes into such namespaces again (inside.c), proven to be ours. Nothing else in a request reaches beyond them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <linux/sched.h>
 #include <net/if.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,11 +58,13 @@ static int loopback_up(void)
 }
 
 /* Whoever may look into this process finds no fd of ours: they are gone before it can be looked into. */
-static _Noreturn void child_main(int lifeline, int ready, pid_t parent)
+static _Noreturn void child_main(int lifeline, int ready, int userns, pid_t parent)
 {
 	char byte = 0;
 	ssize_t n;
 
+	if (userns >= 0 && (setns(userns, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNET) < 0))
+		_exit(1);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || keep_two(lifeline, ready) < 0 || loopback_up() < 0 ||
 	    prctl(PR_SET_DUMPABLE, 1) < 0 || write(ready, &byte, 1) != 1)
 		_exit(1);
@@ -110,6 +115,7 @@ static void child_discard(int pidfd)
 static int run_create(struct request *r)
 {
 	const struct policy_netns *policy = r->helper->policy;
+	const struct req_netns_create *req = r->req;
 	struct rep_netns_create *rep = r->rep;
 	struct ctx *c = r->helper->ctx;
 	_cleanup_close_ int life_read = -EBADF, life_write = -EBADF, ready_read = -EBADF, ready_write = -EBADF;
@@ -121,6 +127,10 @@ static int run_create(struct request *r)
 		request_rule(r, "netns.max");
 		return request_fail(r, -EDQUOT, "waiting");
 	}
+	/* Only we and spawn may enter it, since our effective uid owns it. */
+	e = req->userns < 0 ? 0 : userns_prove(req->userns, FD_RANGE_NS, geteuid());
+	if (e < 0)
+		return request_fail(r, e, "userns");
 	if (pipe2(life, O_CLOEXEC) < 0)
 		return request_fail(r, -errno, "pipe");
 	life_read = life[0];
@@ -131,7 +141,7 @@ static int run_create(struct request *r)
 	ready_write = ready[1];
 
 	struct clone_args args = {
-		.flags = CLONE_NEWUSER | CLONE_NEWNET | CLONE_PIDFD,
+		.flags = CLONE_PIDFD | (req->userns < 0 ? CLONE_NEWUSER | CLONE_NEWNET : 0),
 		.pidfd = (uintptr_t)&pidfd,
 		.exit_signal = SIGCHLD,
 	};
@@ -139,7 +149,7 @@ static int run_create(struct request *r)
 	if (pid < 0)
 		return request_fail(r, pid, "clone");
 	if (pid == 0)
-		child_main(life_read, ready_write, self);
+		child_main(life_read, ready_write, req->userns, self);
 	cleanup_close_p(&ready_write);
 	/* It runs our own few lines: it writes, or it ends and the pipe with it. */
 	e = read(ready_read, &byte, 1) == 1 ? open_objects(c, pid, rep) : -EIO;
@@ -174,9 +184,10 @@ static int netns_start(struct helper *h)
 }
 
 static const int syscalls[] = {
-	SYS_clone3, SYS_pipe2, SYS_socket, SYS_openat, SYS_waitid, SYS_close_range, SYS_prctl, SYS_getppid,
+	SYS_clone3, SYS_pipe2, SYS_socket, SYS_openat, SYS_waitid, SYS_close_range, SYS_prctl, SYS_getppid, SYS_setns,
+	SYS_unshare,
 	/* inside.c */
-	SYS_clone, SYS_setns, SYS_wait4, SYS_bind, SYS_setsockopt,
+	SYS_clone, SYS_wait4, SYS_bind, SYS_setsockopt,
 };
 
 static const struct handler handlers[] = {

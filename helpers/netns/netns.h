@@ -4,6 +4,8 @@
 
 #include "../protocol/server.h"
 
+enum { FD_RANGE_NS = FD_OWN };
+
 struct ctx {
 	int proc; /* /proc */
 	unsigned waiting; /* children whose lifeline still holds */

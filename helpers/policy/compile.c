@@ -37,13 +37,17 @@ static const struct policy_field container_fields[] = {
 	S("pids_max", cgroup.pids_max, PT_SIZE, PF_NONE, 1, INT64_MAX),
 	S("pids_default", cgroup.pids_default, PT_SIZE, PF_NONE, 1, INT64_MAX),
 };
+/* Denied when it is not said. */
+#define ALLOW(member) { #member, PT_BOOL, 0, offsetof(struct policy, controller.allow.member), 0, 1 }
 static const struct policy_field security_fields[] = {
 	SECTION_WHY,
 	S("seccomp_custom", spawn.seccomp_custom, PT_BOOL, 0, 0, 1),
-	S("seccomp_unconfined", spawn.seccomp_unconfined, PT_BOOL, 0, 0, 1),
+	S("seccomp_unconfined", controller.allow.seccomp_unconfined, PT_BOOL, 0, 0, 1),
 	S("no_new_privs_required", spawn.no_new_privs_required, PT_BOOL, 0, 0, 1),
 	S("unmasked_paths", spawn.unmasked_paths, PT_BOOL, 0, 0, 1),
+	ALLOW(privileged), ALLOW(host_cgroup), ALLOW(host_ipc), ALLOW(host_network), ALLOW(host_pid), ALLOW(host_uts),
 };
+#undef ALLOW
 static const struct policy_field layer_fields[] = {
 	SECTION_WHY,
 	S("layer_bytes", layer.max_bytes, PT_SIZE, 0, 1 << 20, INT64_MAX),
@@ -205,7 +209,7 @@ static const struct policy_field device_fields[] = {
 static int read_device(struct policy_ctx *c, const cJSON *v, const char *where)
 {
 	static const char letters[] = "mrw";
-	struct policy_lookup *l = &c->out->lookup;
+	struct policy_common *l = &c->out->controller;
 	struct policy_device *d = &l->devices[l->ndevices];
 	struct device_rule rule = { 0 };
 
@@ -371,8 +375,6 @@ static void spread(struct policy *p)
 		p->idmap.max_ranges = ranges;
 	p->lookup.owner_uid_first = p->mount.owner_uid_first = p->idmap.owner_uid_first;
 	p->cgroup.max_containers = p->spawn.max_containers;
-	p->device.ndevices = p->lookup.ndevices;
-	memcpy(p->device.devices, p->lookup.devices, sizeof(p->device.devices));
 	memcpy(p->firewall.prefix, p->veth.prefix, sizeof(p->firewall.prefix));
 	p->firewall.max_networks = p->veth.max_bridges;
 	p->firewall.max_endpoints = p->veth.max_veths;

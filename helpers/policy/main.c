@@ -84,7 +84,7 @@ static int check(const char *path)
 		return r == -EINVAL ? 1 : 2;
 	}
 	printf("%s: valid: %u user, %u bind, %u device rules; container ids %u-%u\n", path, policy.controller.nusers,
-	       policy.lookup.npaths, policy.lookup.ndevices, policy.controller.range_first, policy.controller.range_last);
+	       policy.lookup.npaths, policy.controller.ndevices, policy.controller.range_first, policy.controller.range_last);
 	return 0;
 }
 

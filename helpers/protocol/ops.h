@@ -43,6 +43,8 @@
 	   "chooses a range, maps a new container's user namespace to it, hands mount the store mapping")        \
 	OP(idmap, IDMAP, owner, OWNER, ACQUIRE, RUN,                                                             \
 	   "hands mount a mapping that shows one host user's files as one id of a container")                    \
+	OP(idmap, IDMAP, store, STORE, ACQUIRE, RUN,                                                             \
+	   "hands mount the store mapping of a range once more, for a container that joins another's namespaces") \
 	OP(idmap, IDMAP, release, RELEASE, RELEASE, NONE, "gives a range back; given out again only when no process has an id of it")
 #define REQ_idmap_map(F, S)                                                                                      \
 	F(S, U64, ticket, 1, UINT64_MAX) /* mount will know the store mapping by this number */                  \
@@ -57,6 +59,10 @@
 	F(S, U32, owner_uid, 0, UINT32_MAX - 1) /* of the source on the host; mount checks it by fstat */        \
 	F(S, U32, owner_gid, 0, UINT32_MAX - 1)
 #define REP_idmap_owner(F, S)
+#define REQ_idmap_store(F, S)                                                                                    \
+	F(S, U64, ticket, 1, UINT64_MAX)                                                                         \
+	F(S, U32, base, 0, UINT32_MAX) /* a range that MAP chose */
+#define REP_idmap_store(F, S)
 #define REQ_idmap_release(F, S) F(S, U32, base, 0, UINT32_MAX)
 #define REP_idmap_release(F, S)
 
@@ -64,7 +70,7 @@
 #define OPS_NETNS(OP)                                                                                            \
 	OP(netns, NETNS, create, CREATE, ACQUIRE, NONE,                                                          \
 	   "makes a user namespace and a network namespace in it, loopback up; waits unmapped until lifeline ends")
-#define REQ_netns_create(F, S)
+#define REQ_netns_create(F, S) F(S, FD, userns, FDK_USERNS, OPTIONAL) /* a container's: no new one, only a network in it */
 #define REP_netns_create(F, S)                                                                                   \
 	F(S, FD, proc, FDK_PROCDIR, REQUIRED)                                                                    \
 	F(S, FD, userns, FDK_USERNS, REQUIRED)                                                                   \
@@ -212,9 +218,12 @@ enum { DEVICE_MKNOD = 1, DEVICE_READ = 2, DEVICE_WRITE = 4 }; /* BPF_DEVCG_ACC_*
 #define REP_device_attach(F, S)
 
 /* --- spawn --------------------------------------------------------------------------------------------------- */
+enum { HOST_CGROUP = 1, HOST_IPC = 2, HOST_NETWORK = 4, HOST_PID = 8, HOST_UTS = 16, HOST_ALL = 31 };
 #define OPS_SPAWN(OP)                                                                                            \
 	OP(spawn, SPAWN, create, CREATE, ACQUIRE, RUN, "makes a container's first process, which waits before exec") \
 	OP(spawn, SPAWN, start, START, ACQUIRE, RUN, "lets the first process exec; a failure names its stage")   \
+	OP(spawn, SPAWN, namespaces, NAMESPACES, QUERY, RUN,                                                     \
+	   "namespaces of a container's first process, for another of this engine's to join")                    \
 	OP(spawn, SPAWN, signal, SIGNAL, RELEASE, NONE, "signals the first process")                             \
 	OP(spawn, SPAWN, connect, CONNECT, QUERY, NONE, "a channel to a container's monitor")                    \
 	OP(spawn, SPAWN, list, LIST, QUERY, NONE, "containers that have a monitor")
@@ -223,10 +232,16 @@ enum { DEVICE_MKNOD = 1, DEVICE_READ = 2, DEVICE_WRITE = 4 }; /* BPF_DEVCG_ACC_*
 	F(S, U32, terminal, 0, 1)                                                                                \
 	F(S, U32, open_stdin, 0, 1)                                                                              \
 	F(S, U32, stdin_once, 0, 1)                                                                              \
+	F(S, U32, privileged, 0, 1) /* by policy: every capability over its user namespace, nothing masked */    \
+	F(S, U32, host, 0, HOST_ALL) /* by policy: namespaces that are the host's */                             \
 	F(S, FD, spec, FDK_MEMFD, REQUIRED) /* OCI runtime spec; source "fd:N" of a mount is binds[N] */         \
 	F(S, FD, seccomp, FDK_MEMFD, OPTIONAL) /* array of struct sock_filter */                                 \
 	F(S, FD, userns, FDK_USERNS, REQUIRED)                                                                   \
-	F(S, FD, netns, FDK_NETNS, REQUIRED)                                                                     \
+	F(S, FD, netns, FDK_NETNS, OPTIONAL) /* none with HOST_NETWORK */                                        \
+	F(S, FD, pidns, FDK_PIDNS, OPTIONAL) /* another container's, as all of these owned by userns */          \
+	F(S, FD, ipcns, FDK_IPCNS, OPTIONAL)                                                                     \
+	F(S, FD, utsns, FDK_UTSNS, OPTIONAL)                                                                     \
+	F(S, FD, shm, FDK_MNTNS, OPTIONAL) /* mount namespace whose /dev/shm is to be this one's */              \
 	F(S, FD, cgroup, FDK_CGROUP2, OPTIONAL) /* none where the engine has no cgroups */                       \
 	F(S, FDS, cgroup_v1, FDK_CGROUP1, CGROUP_V1_MAX)                                                         \
 	F(S, FDS, layers, FDK_PATH, LAYERS_MAX)                                                                  \
@@ -243,6 +258,14 @@ enum { DEVICE_MKNOD = 1, DEVICE_READ = 2, DEVICE_WRITE = 4 }; /* BPF_DEVCG_ACC_*
 	F(S, FD, monitor, FDK_CHANNEL, REQUIRED)
 #define REQ_spawn_start(F, S) F(S, ID, container, 0, 0)
 #define REP_spawn_start(F, S)
+#define REQ_spawn_namespaces(F, S) F(S, ID, container, 0, 0)
+#define REP_spawn_namespaces(F, S) /* those owned by its user namespace */                                       \
+	F(S, FD, userns, FDK_USERNS, REQUIRED)                                                                   \
+	F(S, FD, netns, FDK_NETNS, OPTIONAL)                                                                     \
+	F(S, FD, pidns, FDK_PIDNS, OPTIONAL)                                                                     \
+	F(S, FD, ipcns, FDK_IPCNS, OPTIONAL)                                                                     \
+	F(S, FD, utsns, FDK_UTSNS, OPTIONAL)                                                                     \
+	F(S, FD, mntns, FDK_MNTNS, OPTIONAL)
 #define REQ_spawn_signal(F, S) F(S, ID, container, 0, 0) F(S, U32, signal, 1, 64)
 #define REP_spawn_signal(F, S)
 #define REQ_spawn_connect(F, S) F(S, ID, container, 0, 0)

@@ -63,7 +63,7 @@ static int join_cgroups(struct init *in)
 		e = file_write_at(in->req->cgroup, "cgroup.procs", "0");
 	for (unsigned i = 0; i < in->req->cgroup_v1.n && e == 0; i++)
 		e = file_write_at(in->req->cgroup_v1.fd[i], "tasks", "0"); /* unlike cgroup.procs, no grace period */
-	if (e == 0 && unshare(CLONE_NEWCGROUP) < 0)
+	if (e == 0 && !(in->req->host & HOST_CGROUP) && unshare(CLONE_NEWCGROUP) < 0)
 		e = -errno;
 	return e < 0 ? init_fail(in, e, "cgroup") : 0;
 }
@@ -107,7 +107,8 @@ static int set_oom_score(struct init *in)
 
 	if (!in->plan->has_oom_score)
 		return 0;
-	/* The file belongs to whom the process is dumpable for. Nobody else runs in this user namespace yet. */
+	/* The file belongs to whom the process is dumpable for. Nobody else sees us, unless a pid namespace is shared: who
+	 * could look there then has every capability over this user namespace (cap_ptrace_access_check), us included. */
 	snprintf(text, sizeof(text), "%d", in->plan->oom_score);
 	prctl(PR_SET_DUMPABLE, 1);
 	e = file_write_at(AT_FDCWD, "/proc/self/oom_score_adj", text);

@@ -20,7 +20,7 @@ struct init_report {
 	uint32_t mounts;
 	char stage[STAGE_MAX];
 };
-enum { REPORT_FDS = 5 };
+enum { REPORT_FDS = 5, SHARED_MOUNTS = 5 };
 
 struct init {
 	const struct plan *plan;
@@ -30,6 +30,7 @@ struct init {
 	bool in_cgroup; /* cloned into the version 2 cgroup already */
 	/* made on the way */
 	int binds[BINDS_MAX]; /* copies of req's, -EBADF once attached */
+	int shared[SHARED_MOUNTS]; /* share.c: mounts of others', -EBADF once attached */
 	int stage_dir, root; /* O_PATH */
 	int dev, devpts, proc; /* mounts, or -EBADF when the spec has none */
 	int mounts; /* the mount namespace, for the monitor */
@@ -42,6 +43,12 @@ void init_main(struct init *in) __attribute__((noreturn));
 
 /* Notes the stage (printf) and returns err. */
 int init_fail(struct init *in, int err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* share.c: clones what is the host's or another container's, while the host's tree is still to be seen. */
+int share_take(struct init *in);
+/* The clone that stands for a mount of the spec: *ret is the caller's. -ENODATA: it is the container's own; -ENOENT: the
+ * host has none. */
+int share_find(struct init *in, const struct plan_mount *m, int *ret);
 
 /* rootfs.c: mounts everything below a private stage; in->root is the new root then. 0 or -errno. */
 int rootfs_build(struct init *in);

@@ -7,6 +7,9 @@
  * fds: 7 directory for the monitors' sockets, 8 the range namespace. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <sys/fsuid.h>
@@ -25,6 +28,49 @@
 
 enum { FD_SOCKETS = FD_OWN, FD_RANGE };
 
+/* Whose namespaces these are, the kernel says: those of the user namespace that is joined. So another container's are
+ * had only together with its user namespace and range, and the host's or another engine's never. */
+static const struct {
+	size_t offset;
+	enum fd_kind kind;
+	const char *name;
+} joins[] = {
+	{ offsetof(struct req_spawn_create, netns), FDK_NETNS, "netns" },
+	{ offsetof(struct req_spawn_create, pidns), FDK_PIDNS, "pidns" },
+	{ offsetof(struct req_spawn_create, ipcns), FDK_IPCNS, "ipcns" },
+	{ offsetof(struct req_spawn_create, utsns), FDK_UTSNS, "utsns" },
+	{ offsetof(struct req_spawn_create, shm), FDK_MNTNS, "shm" },
+};
+
+/* The host's namespaces, and what else root's policy says yes or no to. */
+static int permit_host(struct request *r, const struct req_spawn_create *q)
+{
+	const struct policy_allow *a = &((const struct policy_spawn *)r->helper->policy)->common.allow;
+	const struct {
+		uint32_t asked, allowed;
+		int fd; /* of another container's instead: not both */
+		const char *rule;
+	} rows[] = {
+		{ q->privileged, a->privileged, -EBADF, "privileged" },
+		{ q->host & HOST_CGROUP, a->host_cgroup, -EBADF, "host_cgroup" },
+		{ q->host & HOST_IPC, a->host_ipc, q->ipcns, "host_ipc" },
+		{ q->host & HOST_NETWORK, a->host_network, q->netns, "host_network" },
+		{ q->host & HOST_PID, a->host_pid, q->pidns, "host_pid" },
+		{ q->host & HOST_UTS, a->host_uts, q->utsns, "host_uts" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (!rows[i].asked)
+			continue;
+		request_rule(r, rows[i].rule);
+		if (!rows[i].allowed)
+			return request_fail(r, -EPERM, "policy");
+		if (rows[i].fd >= 0)
+			return request_fail(r, -EINVAL, "namespaces");
+	}
+	return 0;
+}
+
 /* Each object is the kernel's answer, not the controller's word. Sealed mounts need no proof: what they allow is fixed,
  * and another container's could only be one that this engine's controller may start anyway. */
 static int prove(struct request *r, const struct req_spawn_create *q)
@@ -35,9 +81,18 @@ static int prove(struct request *r, const struct req_spawn_create *q)
 	e = userns_prove(q->userns, FD_RANGE, geteuid());
 	if (e < 0)
 		return request_fail(r, e, "userns");
-	e = netns_prove(q->netns, q->userns);
+	if ((q->netns < 0) != !!(q->host & HOST_NETWORK))
+		return request_fail(r, -EINVAL, "netns");
+	for (unsigned i = 0; i < ARRAY_SIZE(joins); i++) {
+		int fd = *(const int *)((const char *)q + joins[i].offset);
+
+		e = fd < 0 ? 0 : ns_prove(fd, joins[i].kind, q->userns);
+		if (e < 0)
+			return request_fail(r, e, joins[i].name);
+	}
+	e = permit_host(r, q);
 	if (e < 0)
-		return request_fail(r, e, "netns");
+		return e;
 	if (policy_absent(r->helper->policy, HELPER_CGROUP))
 		return q->cgroup >= 0 || q->cgroup_v1.n ? request_fail(r, -EINVAL, "cgroup") : 0;
 	/* Without one it would be free of limits and of the device filter. */
@@ -88,6 +143,60 @@ static int run_start(struct request *r)
 	struct entry *e = table_find(t, q->container);
 
 	return e ? table_ask(t, e, r, OP_MONITOR_START, -1, -EBADF) : request_fail(r, -ESRCH, "container");
+}
+
+/* The kernel's word, not the monitor's; -1 when it has ended. proc_pid_fdinfo(5) */
+static pid_t pidfd_number(int pidfd)
+{
+	_cleanup_close_ int fd = -EBADF;
+	char text[512], *line;
+	ssize_t n;
+
+	snprintf(text, sizeof(text), "/proc/self/fdinfo/%d", pidfd);
+	fd = open(text, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	text[n < 0 ? 0 : n] = '\0';
+	line = strstr(text, "\nPid:");
+	return line ? (pid_t)strtol(line + 5, NULL, 10) : -1;
+}
+
+/* Of its first process, by its pidfd. Only those of its own user namespace: what it has
+ * from the host or the engine is nobody's to pass on. */
+static int run_namespaces(struct request *r)
+{
+	static const struct {
+		const char *name;
+		enum fd_kind kind;
+		size_t offset;
+	} rows[] = {
+		{ "net", FDK_NETNS, offsetof(struct rep_spawn_namespaces, netns) },
+		{ "pid", FDK_PIDNS, offsetof(struct rep_spawn_namespaces, pidns) },
+		{ "ipc", FDK_IPCNS, offsetof(struct rep_spawn_namespaces, ipcns) },
+		{ "uts", FDK_UTSNS, offsetof(struct rep_spawn_namespaces, utsns) },
+		{ "mnt", FDK_MNTNS, offsetof(struct rep_spawn_namespaces, mntns) },
+	};
+	const struct req_spawn_namespaces *q = r->req;
+	struct rep_spawn_namespaces *rep = r->rep;
+	struct entry *e = table_find(r->helper->ctx, q->container);
+	char path[64];
+	pid_t pid = e && e->pidfd >= 0 ? pidfd_number(e->pidfd) : 0;
+
+	if (pid <= 0)
+		return request_fail(r, -ESRCH, "container");
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	rep->userns = open(path, O_RDONLY | O_CLOEXEC);
+	if (rep->userns < 0)
+		return request_fail(r, errno == ENOENT ? -ESRCH : -errno, "user");
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		int *to = (int *)((char *)rep + rows[i].offset);
+
+		snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, rows[i].name);
+		*to = open(path, O_RDONLY | O_CLOEXEC);
+		if (*to >= 0 && ns_prove(*to, rows[i].kind, rep->userns) < 0)
+			*to = close_fd(*to);
+	}
+	/* Asked last: until now the number was this process's. */
+	return sys_pidfd_send_signal(e->pidfd, 0) < 0 ? request_fail(r, -ESRCH, "container") : 0;
 }
 
 /* By pidfd: never another process. The effective uid owns the namespace of the target and those below it. */
@@ -175,7 +284,7 @@ static int start(struct helper *h)
 
 static const struct handler handlers[] = {
 	{ OP_SPAWN_CREATE, run_create },   { OP_SPAWN_START, run_start }, { OP_SPAWN_SIGNAL, run_signal },
-	{ OP_SPAWN_CONNECT, run_connect }, { OP_SPAWN_LIST, run_list },
+	{ OP_SPAWN_CONNECT, run_connect }, { OP_SPAWN_LIST, run_list },	 { OP_SPAWN_NAMESPACES, run_namespaces },
 };
 
 int main(int argc, char **argv)
@@ -189,7 +298,7 @@ int main(int argc, char **argv)
 		.ctx_size = sizeof(struct table),
 		.start = start,
 		.controller_rights = op_bit(OP_SPAWN_CREATE) | op_bit(OP_SPAWN_START) | op_bit(OP_SPAWN_SIGNAL) |
-				     op_bit(OP_SPAWN_CONNECT) | op_bit(OP_SPAWN_LIST),
+				     op_bit(OP_SPAWN_CONNECT) | op_bit(OP_SPAWN_LIST) | op_bit(OP_SPAWN_NAMESPACES),
 	};
 
 	return helper_run(&def, argc, argv);

@@ -130,8 +130,15 @@ static int join_namespaces(struct monitor *m, const struct req_spawn_create *q)
 		return failed(m, -errno, "setresuid");
 	if (setns(q->userns, CLONE_NEWUSER) < 0)
 		return failed(m, -errno, "join userns");
-	if (setns(q->netns, CLONE_NEWNET) < 0)
+	if (q->netns >= 0 && setns(q->netns, CLONE_NEWNET) < 0)
 		return failed(m, -errno, "join netns");
+	/* Another container's: of the same user namespace, so its rights are enough. The first is for children only. */
+	if (q->pidns >= 0 && setns(q->pidns, CLONE_NEWPID) < 0)
+		return failed(m, -errno, "join pidns");
+	if (q->ipcns >= 0 && setns(q->ipcns, CLONE_NEWIPC) < 0)
+		return failed(m, -errno, "join ipcns");
+	if (q->utsns >= 0 && setns(q->utsns, CLONE_NEWUTS) < 0)
+		return failed(m, -errno, "join utsns");
 	return 0;
 }
 
@@ -180,7 +187,7 @@ static int read_inputs(struct monitor *m, const struct launch *l, struct inputs 
 	e = spec_parse(i->spec, i->spec_size, l->req->binds.n, &i->plan, m->stage);
 	if (e < 0)
 		return e;
-	e = spec_permit(&i->plan, l->policy, l->req->seccomp >= 0, &rule);
+	e = spec_permit(&i->plan, l->policy, l->req->seccomp >= 0, l->req->privileged, &rule);
 	if (e < 0) {
 		text_copy(m->rule, sizeof(m->rule), rule);
 		return failed(m, e, "policy");
@@ -199,8 +206,11 @@ static int read_inputs(struct monitor *m, const struct launch *l, struct inputs 
 
 static int clone_init(struct monitor *m, const struct launch *l, const struct inputs *inputs)
 {
+	const struct req_spawn_create *q = l->req;
 	struct clone_args args = {
-		.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD,
+		.flags = CLONE_NEWNS | CLONE_PIDFD | (q->pidns >= 0 || q->host & HOST_PID ? 0 : CLONE_NEWPID) |
+			 (q->ipcns >= 0 || q->host & HOST_IPC ? 0 : CLONE_NEWIPC) |
+			 (q->utsns >= 0 || q->host & HOST_UTS ? 0 : CLONE_NEWUTS),
 		.pidfd = (uint64_t)(uintptr_t)&m->pidfd,
 		.exit_signal = SIGCHLD,
 	};

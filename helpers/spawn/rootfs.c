@@ -211,12 +211,17 @@ static int mount_one(struct init *in, const struct plan_mount *m)
 	bool dir = true;
 	int e;
 
-	if (m->fs == PLAN_BIND)
-		fd = bind_take(in, m, &dir);
+	e = share_find(in, m, &fd);
+	if (e == -ENOENT)
+		return 0;
+	if (e == 0)
+		e = private_mount(fd, m->attrs & ~(uint64_t)MOUNT_ATTR__ATIME);
+	else if (m->fs == PLAN_BIND)
+		fd = e = bind_take(in, m, &dir);
 	else
-		fd = fs_make(fs_types[m->fs].type, m->source, m->attrs, m->options, m->noptions);
-	if (fd < 0)
-		return init_fail(in, fd, "mount %s", m->target);
+		fd = e = fs_make(fs_types[m->fs].type, m->source, m->attrs, m->options, m->noptions);
+	if (e < 0)
+		return init_fail(in, e, "mount %s", m->target);
 	target = target_make(in->root, m->target, dir);
 	if (target >= 0 && fs_types[m->fs].plain_target) {
 		close_fd(target);
@@ -391,7 +396,9 @@ int rootfs_build(struct init *in)
 	_cleanup_close_ int cwd = -EBADF;
 	int e;
 
-	e = stage_make(in);
+	e = share_take(in);
+	if (e == 0)
+		e = stage_make(in);
 	if (e == 0)
 		e = overlay_mount(in);
 	for (size_t i = 0; i < in->plan->nmounts && e == 0; i++)

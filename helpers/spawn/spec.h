@@ -79,8 +79,9 @@ struct plan {
 int spec_parse(const char *text, size_t len, unsigned nbinds, struct plan *ret, char ret_stage[STAGE_MAX]);
 void spec_finish(struct plan *p);
 
-/* Policy over a plan: -EPERM and the rule's name. A hostile controller gains nothing by a spec: what the container may
+/* Policy over a plan: -EPERM and the rule's name. privileged: policy has said yes to that already. A hostile controller gains nothing by a spec: what the container may
  * hold is root's word. */
-int spec_permit(const struct plan *p, const struct policy_spawn *policy, bool has_seccomp, const char **ret_rule);
+int spec_permit(const struct plan *p, const struct policy_spawn *policy, bool has_seccomp, bool privileged,
+		const char **ret_rule);
 
 #endif

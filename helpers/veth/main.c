@@ -239,7 +239,7 @@ static int run_attach(struct request *r)
 
 	if (e < 0)
 		return request_fail(r, e, "userns");
-	e = netns_prove(req->netns, req->userns);
+	e = ns_prove(req->netns, FDK_NETNS, req->userns);
 	if (e < 0)
 		return request_fail(r, e, "netns");
 	/* A group address is nobody's own. */

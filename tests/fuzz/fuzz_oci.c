@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct plan plan;
 
 	if (spec_parse((const char *)data, size, 4, &plan, stage) == 0)
-		spec_permit(&plan, &policy, size & 1, &rule);
+		spec_permit(&plan, &policy, size & 1, size & 2, &rule);
 	spec_finish(&plan);
 	return 0;
 }

@@ -14,8 +14,8 @@ static struct policy_lookup policy = {
 		{ .path = "/home/bob/a/b", .rule = "deep" },
 		{ .path = "/srv", .rule = "srv" },
 	},
-	.ndevices = 3,
-	.devices = {
+	.common.ndevices = 3,
+	.common.devices = {
 		{ .type = 2, .major = 10, .minor = 229, .path = "/dev/fuse", .rule = "fuse" },
 		{ .type = 2, .major = 116, .minor = UINT32_MAX, .path = "/dev/snd", .rule = "snd" },
 		{ .type = UINT32_MAX, .major = 1, .minor = 1, .path = "", .rule = "cgroup-only" },
@@ -60,7 +60,7 @@ static void test_devices(void)
 {
 	struct object o = { .mode = S_IFCHR, .rdev_major = 10, .rdev_minor = 229 };
 
-	CU_ASSERT(rules_device(&policy, "/dev/fuse", &o) == &policy.devices[0]);
+	CU_ASSERT(rules_device(&policy, "/dev/fuse", &o) == &policy.common.devices[0]);
 	CU_ASSERT_PTR_NULL(rules_device(&policy, "/dev/snd", &o));
 	o.rdev_minor = 228;
 	CU_ASSERT_PTR_NULL(rules_device(&policy, "/dev/fuse", &o));
@@ -70,7 +70,7 @@ static void test_devices(void)
 	o.mode = S_IFREG;
 	CU_ASSERT_PTR_NULL(rules_device(&policy, "/dev/fuse", &o));
 	o = (struct object){ .mode = S_IFCHR, .rdev_major = 116, .rdev_minor = 7 };
-	CU_ASSERT(rules_device(&policy, "/dev/snd", &o) == &policy.devices[1]);
+	CU_ASSERT(rules_device(&policy, "/dev/snd", &o) == &policy.common.devices[1]);
 	o = (struct object){ .mode = S_IFCHR, .rdev_major = 1, .rdev_minor = 1 };
 	CU_ASSERT_PTR_NULL(rules_device(&policy, "", &o));
 	CU_ASSERT(rules_device_path(&policy, "/dev/fuse") && !rules_device_path(&policy, "/dev") && !rules_device_path(&policy, ""));

@@ -147,7 +147,7 @@ static void test_default(void)
 	CU_ASSERT_EQUAL(policy.audit.max_bytes, UINT64_C(1) << 30);
 	CU_ASSERT_EQUAL(policy.audit.reserve_bytes, 4 << 20);
 	CU_ASSERT_EQUAL(policy.cgroup.memory_max, UINT64_MAX);
-	CU_ASSERT_EQUAL(policy.device.ndevices, 2);
+	CU_ASSERT_EQUAL(policy.device.common.ndevices, 2);
 	for (unsigned i = 0; i < HELPER_COUNT; i++) {
 		common = policy_part(&policy, i, &size);
 		if (!common)
@@ -337,9 +337,9 @@ static void break_path_end(void) { memset(broken.lookup.paths[0].path, '/', size
 static void break_path_up(void) { strcpy(broken.lookup.paths[3].path, "/srv/../etc"); }
 static void break_path_root(void) { strcpy(broken.lookup.paths[3].path, "/"); }
 static void break_path_own(void) { strcpy(broken.lookup.paths[3].path, "/var/lib/engine/store"); }
-static void break_device_path(void) { strcpy(broken.lookup.devices[1].path, "dev/fuse"); }
-static void break_device_count(void) { broken.device.ndevices = POLICY_DEVICES_MAX + 1; }
-static void break_device_rule(void) { memset(broken.device.devices[0].rule, 'x', RULE_MAX); }
+static void break_device_path(void) { strcpy(broken.controller.devices[1].path, "dev/fuse"); }
+static void break_device_count(void) { broken.controller.ndevices = POLICY_DEVICES_MAX + 1; }
+static void break_device_rule(void) { memset(broken.controller.devices[0].rule, 'x', RULE_MAX); }
 static void break_range_low(void) { broken.controller.range_first = MAP_SIZE - 1; }
 static void break_range_foreign(void) { broken.controller.range_last = FOREIGN_FIRST; }
 static void break_range_small(void) { broken.controller.range_last = broken.controller.range_first + MAP_SIZE - 2; }

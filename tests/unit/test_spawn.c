@@ -173,12 +173,14 @@ static void test_spec_deep(void)
 	"\"linux\":{\"maskedPaths\":[\"/proc/kcore\",\"/proc/keys\",\"/proc/timer_list\",\"/sys/firmware\"]," \
 	"\"readonlyPaths\":[\"/proc/bus\",\"/proc/fs\",\"/proc/irq\",\"/proc/sys\",\"/proc/sysrq-trigger\"]}"
 
+static bool privileged;
+
 static void permit(int want, const char *text, const struct policy_spawn *policy, bool seccomp, const char *want_rule)
 {
 	const char *rule = "?";
 
 	CU_ASSERT_EQUAL_FATAL(parse(text), 0);
-	CU_ASSERT_EQUAL(spec_permit(&plan, policy, seccomp, &rule), want);
+	CU_ASSERT_EQUAL(spec_permit(&plan, policy, seccomp, privileged, &rule), want);
 	CU_ASSERT_STRING_EQUAL(rule, want_rule);
 	spec_finish(&plan);
 }
@@ -197,7 +199,12 @@ static void test_spec_policy(void)
 	permit(-EPERM, plain_spec, &p, false, "seccomp_unconfined");
 	permit(-EPERM, open_spec, &p, true, "unmasked_paths");
 	permit(-EPERM, second, &p, true, "unmasked_paths");
-	p.unmasked_paths = p.seccomp_unconfined = 1;
+	privileged = true;
+	permit(0, caps, &p, true, "");
+	permit(0, open_spec, &p, true, "");
+	permit(-EPERM, open_spec, &p, false, "seccomp_unconfined");
+	privileged = false;
+	p.unmasked_paths = p.common.allow.seccomp_unconfined = 1;
 	permit(0, open_spec, &p, false, "");
 	p.no_new_privs_required = 1;
 	permit(-EPERM, plain_spec, &p, true, "no_new_privs_required");
