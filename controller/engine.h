@@ -29,7 +29,7 @@ struct engine {
 	const char *socket_path;
 	const char *policy_path; /* of root's file, to be shown */
 	uint64_t next_api_id;
-	uint64_t limits; /* bit per limit (order of CGROUP_LIMITS) that containers can have; learned at recovery */
+	uint64_t limits; /* LIMIT_* that containers can have; learned at recovery */
 };
 
 #endif

@@ -187,6 +187,7 @@ static int create_merged(struct engine *e, cJSON *merged, const char *name, cons
 	char generated[64];
 	bool directories = false;
 	struct spec_mounts mounts = { 0 };
+	struct req_cgroup_create limits;
 	struct call_ctx own = *ctx;
 	uint8_t raw[ID_BYTES];
 	char id[ID_HEX + 1];
@@ -196,6 +197,9 @@ static int create_merged(struct engine *e, cJSON *merged, const char *name, cons
 		return err_set(err, 500, "no random numbers");
 	hex_encode(raw, sizeof(raw), id);
 	own.container = raw;
+	message_init(&op_desc(OP_CGROUP_CREATE)->req, &limits);
+	if (spec_limits(merged, &limits, err) < 0 || devices_io(merged, &limits, err) < 0)
+		return -1;
 	fill_hostname(merged, id);
 	r = spec_mounts(merged, &mounts, err) < 0 ? -1 : check_sources(e, &mounts, &own, err);
 	if (r == 0)
@@ -242,7 +246,7 @@ int container_create(struct engine *e, const cJSON *body, const char *name, cons
 	if (image_find(e, ref, &image, err) < 0)
 		return -1;
 	merged = spec_merge(body, image.config, warnings, err);
-	r = merged ? limits_check(e, merged, warnings, err) : -1;
+	r = merged ? spec_offered(merged, e->limits, warnings, err) : -1;
 	if (r == 0)
 		r = policy_check(e, merged, err);
 	if (r == 0)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/text.h"
@@ -90,6 +91,41 @@ int devices_rules(const cJSON *merged, struct req_device_attach *req, struct err
 		if (spec_device_rule(rule->valuestring, &req->rules.v[req->rules.n], err) < 0)
 			return -1;
 		req->rules.n += 4;
+	}
+	return 0;
+}
+
+int devices_io(const cJSON *merged, struct req_cgroup_create *ret, struct err *err)
+{
+	static const struct {
+		const char *field, *number;
+		unsigned kind;
+	} rows[] = {
+		{ "BlkioWeightDevice", "Weight", IO_WEIGHT },	     { "BlkioDeviceReadBps", "Rate", IO_READ_BPS },
+		{ "BlkioDeviceWriteBps", "Rate", IO_WRITE_BPS },     { "BlkioDeviceReadIOps", "Rate", IO_READ_IOPS },
+		{ "BlkioDeviceWriteIOps", "Rate", IO_WRITE_IOPS },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const cJSON *e;
+
+		cJSON_ArrayForEach(e, json_get(json_get(merged, "HostConfig"), rows[i].field)) {
+			const char *path = json_text(e, "Path", "", NULL);
+			int64_t n = json_int(e, rows[i].number, 0, NULL);
+			uint64_t *rule = &ret->io.v[ret->io.n];
+			struct stat st;
+
+			if (ret->io.n + 3 > ARRAY_SIZE(ret->io.v))
+				return err_set(err, 400, "too many limits of block devices: at most %d", IO_RULES_MAX);
+			if (!path || stat(path, &st) < 0)
+				return err_set(err, 400, "stat %.256s: no such file or directory", path ? path : "");
+			if (!S_ISBLK(st.st_mode) || n < 0)
+				return err_set(err, 400, "%.256s: not a block device", path);
+			rule[0] = rows[i].kind;
+			rule[1] = (uint64_t)major(st.st_rdev) << 32 | minor(st.st_rdev);
+			rule[2] = (uint64_t)n;
+			ret->io.n += 3;
+		}
 	}
 	return 0;
 }

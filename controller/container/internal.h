@@ -47,9 +47,6 @@ int container_status_by_name(const char *name);
 /* The status that follows, or -1 when the event cannot happen in `from`. */
 int container_next_status(enum container_status from, enum container_event ev);
 
-/* limits.c: warnings for the limits that cannot be had here, in Docker's words. -1: err. */
-int limits_check(const struct engine *e, const cJSON *merged, cJSON *warnings, struct err *err);
-
 /* --- one container --------------------------------------------------------------------------------------- */
 /* Somebody who wants the streams of a container before its program runs; lives on the stack of a task. */
 struct attacher {

@@ -39,7 +39,7 @@ static int plan_read(struct plan *p, struct err *err)
 	if (container_mounts(p->merged, &p->mounts, err) < 0 || devices_expand(p->e, p->merged, &p->mounts, err) < 0)
 		return -1;
 	message_init(&op_desc(OP_CGROUP_CREATE)->req, &p->limits);
-	if (spec_limits(p->merged, &p->limits, err) < 0)
+	if (spec_limits(p->merged, &p->limits, err) < 0 || devices_io(p->merged, &p->limits, err) < 0)
 		return -1;
 	memcpy(p->limits.container, c->raw_id, ID_BYTES);
 	return spec_log_parse(p->merged, &p->log_options, err);
@@ -178,9 +178,12 @@ static int open_files(struct plan *p, struct err *err)
 /* --- cgroup and devices ---------------------------------------------------------------------------------- */
 static void warn_unsupported(const struct plan *p)
 {
-	static const char *const limit[] = { "memory",	    "memory swap", "memory reservation", "pids",
-					     "cpu quota",   "cpu period",  "cpu shares",	 "blkio weight",
-					     "cpuset cpus", "cpuset mems" };
+	static const char *const limit[LIMIT_COUNT] = {
+		"memory",	 "memory swap",	      "memory reservation", "pids",	   "cpu quota",
+		"cpu period",	 "cpu shares",	      "blkio weight",	    "swappiness",  "oom kill",
+		"cpuset cpus",	 "cpuset mems",	      "device read bps",    "write bps",   "device read iops",
+		"device write iops", "device weight",
+	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(limit); i++)
 		if (p->cgroup.unsupported & (UINT64_C(1) << i))

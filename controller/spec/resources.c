@@ -36,40 +36,24 @@ unsigned spec_cpu_ids(void)
 	return n;
 }
 
-/* Options that this engine does not carry out: dropped with Docker's warning for a kernel that cannot. */
-static const struct {
-	const char *field, *warning;
-	cJSON *(*empty)(void);
-} discarded[] = {
-	{ "BlkioWeightDevice", "Block I/O weight_device", cJSON_CreateArray },
-	{ "BlkioDeviceReadBps", "BPS Block I/O read limit", cJSON_CreateArray },
-	{ "BlkioDeviceWriteBps", "BPS Block I/O write limit", cJSON_CreateArray },
-	{ "BlkioDeviceReadIOps", "IOPS Block read limit", cJSON_CreateArray },
-	{ "BlkioDeviceWriteIOps", "IOPS Block write limit", cJSON_CreateArray },
-	{ "KernelMemory", "kernel memory limit capabilities", NULL },
-	{ "KernelMemoryTCP", "kernel memory TCP limit capabilities", NULL },
-	{ "MemorySwappiness", "memory swappiness capabilities", cJSON_CreateNull },
-	{ "OomKillDisable", "OomKillDisable", cJSON_CreateNull },
-	{ "CpuPercent", "CPU percent", NULL },
-};
-
+/* What no kernel of today has. */
 static int check_discarded(cJSON *host, cJSON *warnings, struct err *err)
 {
+	static const struct {
+		const char *field, *warning;
+	} rows[] = {
+		{ "KernelMemory", "Your kernel does not support kernel memory limit capabilities or the cgroup is not "
+				  "mounted. Limitation discarded." },
+		{ "KernelMemoryTCP", "Your kernel does not support kernel memory TCP limit capabilities or the cgroup is "
+				     "not mounted. Limitation discarded." },
+		{ "CpuPercent", "linux does not support CPU percent. Percent discarded." },
+	};
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(discarded); i++) {
-		const char *field = discarded[i].field;
-
-		if (!json_get(host, field))
-			continue;
-		if ((get_size(host, field) || get_int(host, field) || get_bool(host, field)) &&
-		    json_warn(warnings, err, "This version does not support %s. %s discarded.", discarded[i].warning,
-			      field))
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		if (get_int(host, rows[i].field) && (json_warn_text(warnings, rows[i].warning, err) ||
+						     json_put_int(host, rows[i].field, 0, err)))
 			return -1;
-		if (discarded[i].empty ? json_put(host, field, discarded[i].empty(), err)
-				       : json_put_int(host, field, 0, err))
-			return -1;
-	}
 	return 0;
 }
 
@@ -140,6 +124,22 @@ static int check_cpu(cJSON *host, struct err *err)
 	if (shares && shares < SHARES_MIN)
 		return json_put_int(host, "CpuShares", SHARES_MIN, err);
 	return shares > SHARES_MAX ? json_put_int(host, "CpuShares", SHARES_MAX, err) : 0;
+}
+
+static int check_blkio(const cJSON *host, struct err *err)
+{
+	int64_t weight = get_int(host, "BlkioWeight");
+	const cJSON *e;
+
+	if (weight && (weight < 10 || weight > 1000))
+		return err_set(err, 400, "Range of blkio weight is from 10 to 1000");
+	cJSON_ArrayForEach(e, json_get(host, "BlkioWeightDevice")) {
+		weight = get_int(e, "Weight");
+		if (get_text(e, "Path")[0] != '/' || (weight && (weight < 10 || weight > 1000)))
+			return err_set(err, 400, "invalid weight for device: %.128s:%lld", get_text(e, "Path"),
+				       (long long)weight);
+	}
+	return 0;
 }
 
 static int check_cpuset(const cJSON *host, struct err *err)
@@ -219,14 +219,12 @@ static int check_ulimits(const cJSON *host, struct err *err)
 
 int check_resources(cJSON *host, cJSON *warnings, struct err *err)
 {
-	int64_t weight = get_int(host, "BlkioWeight"), oom = get_int(host, "OomScoreAdj");
+	int64_t oom = get_int(host, "OomScoreAdj");
 	const cJSON *pids = json_get(host, "PidsLimit");
 
 	if (check_swappiness(host, err) || check_discarded(host, warnings, err) || check_memory(host, err) ||
-	    check_cpu(host, err) || check_cpuset(host, err) || check_ulimits(host, err))
+	    check_cpu(host, err) || check_cpuset(host, err) || check_blkio(host, err) || check_ulimits(host, err))
 		return -1;
-	if (weight && (weight < 10 || weight > 1000))
-		return err_set(err, 400, "Range of blkio weight is from 10 to 1000");
 	if (oom < -1000 || oom > 1000)
 		return err_set(err, 400, "Invalid value %lld, range for oom score adj is [-1000, 1000]",
 			       (long long)oom);
@@ -257,6 +255,9 @@ int spec_limits(const cJSON *merged, struct req_cgroup_create *ret, struct err *
 	ret->cpu_period_us = positive(host, "CpuPeriod");
 	ret->cpu_shares = positive(host, "CpuShares");
 	ret->blkio_weight = positive(host, "BlkioWeight");
+	/* Every value counts here, 0 as well. */
+	ret->memory_swappiness = json_get(host, "MemorySwappiness") ? (uint64_t)get_int(host, "MemorySwappiness") : UNSET;
+	ret->oom_kill_disable = get_bool(host, "OomKillDisable") ? 1 : UNSET;
 	if (nano > 0) {
 		ret->cpu_period_us = PERIOD_DEFAULT_US;
 		ret->cpu_quota_us = (uint64_t)nano * PERIOD_DEFAULT_US / NANO;

@@ -74,7 +74,9 @@ int spec_caps(const cJSON *merged, uint64_t caps_allowed, uint64_t *ret, struct 
  * true when there is to be no filter at all. */
 bool spec_seccomp_unconfined(const cJSON *merged, const char **ret_profile);
 
-/* Limits for cgroup CREATE. */
+/* Changes HostConfig to what this host can limit (offered: LIMIT_*), with Docker's warnings; err 400 where Docker refuses. */
+int spec_offered(cJSON *merged, uint64_t offered, cJSON *warnings, struct err *err);
+/* Limits for cgroup CREATE, but `io`: devices are paths of the host's. */
 int spec_limits(const cJSON *merged, struct req_cgroup_create *ret, struct err *err);
 /* Device rules for device ATTACH, from the DEVICE mounts with the numbers that lookup found. */
 

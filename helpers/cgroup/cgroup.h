@@ -31,7 +31,7 @@ enum { GROUP_NONE = -EBADF };
 
 enum controller { CTL_MEMORY, CTL_PIDS, CTL_CPU, CTL_CPUSET, CTL_IO, CTL_CPUACCT, CTL_COUNT };
 
-/* The fields of CREATE and UPDATE from memory_max on; bit n of `unsupported` is the nth. */
+/* The fields of CREATE and UPDATE from memory_max on. */
 struct limits {
 	CGROUP_LIMITS(DECL_FIELD, )
 };
@@ -53,11 +53,14 @@ int group_remove(const struct roots *roots, const uint8_t *id);
 /* A value of cgroup.events ("frozen", "populated"): 0, 1 or -errno. */
 int group_event(int events, const char *key);
 
-/* Bit per limit that can be set for a container here. */
+/* LIMIT_* that can be set for a container here. */
 uint64_t limits_supported(const struct roots *roots);
 /* Sets what is not UNSET or empty. *ret_step names the file that refused; *ret_unsupported what cannot be set. */
 int limits_apply(const struct roots *roots, const struct group *g, const struct limits *l, uint64_t *ret_unsupported,
 		 const char **ret_step);
+/* io.c: the rules of one limits struct. */
+int io_apply(const struct roots *roots, const struct group *g, const struct limits *l, uint64_t *asked, uint64_t *done,
+	     const char **ret_step);
 void usage_read(const struct roots *roots, const struct group *g, struct rep_cgroup_stat *ret);
 
 /* The directory of g that has a controller; *ret_v2 its version. -ENOENT when no hierarchy has it. */

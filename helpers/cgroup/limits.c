@@ -19,21 +19,6 @@
 #include "../base/fd.h"
 #include "../base/text.h"
 
-/* Order of CGROUP_LIMITS: the bits of `unsupported`. */
-enum {
-	LIMIT_MEMORY,
-	LIMIT_SWAP,
-	LIMIT_LOW,
-	LIMIT_PIDS,
-	LIMIT_QUOTA,
-	LIMIT_PERIOD,
-	LIMIT_SHARES,
-	LIMIT_BLKIO,
-	LIMIT_CPUS,
-	LIMIT_MEMS,
-	LIMIT_COUNT,
-};
-
 struct setter {
 	const struct roots *roots;
 	const struct group *g;
@@ -83,6 +68,11 @@ static const struct row {
 	  same },
 	{ LIMIT_BLKIO, offsetof(struct limits, blkio_weight), CTL_IO, "io.weight", "blkio.weight", "500",
 	  weight_of_blkio, same },
+	/* Version 2 has neither. */
+	{ LIMIT_SWAPPINESS, offsetof(struct limits, memory_swappiness), CTL_MEMORY, NULL, "memory.swappiness", "60",
+	  same, same },
+	{ LIMIT_OOM, offsetof(struct limits, oom_kill_disable), CTL_MEMORY, NULL, "memory.oom_control", "0", same,
+	  same },
 };
 
 static bool has_file(const struct roots *roots, const struct group *g, enum controller c, const char *v2,
@@ -90,9 +80,10 @@ static bool has_file(const struct roots *roots, const struct group *g, enum cont
 {
 	bool is_v2;
 	int dir = group_dir(roots, g, c, &is_v2);
+	const char *file = is_v2 ? v2 : v1;
 	struct stat st;
 
-	return dir >= 0 && fstatat(dir, is_v2 ? v2 : v1, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	return dir >= 0 && file && fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /* Writes one file; -ENOENT when no hierarchy has it. */
@@ -127,6 +118,13 @@ static int noted(struct setter *s, unsigned bit, int r)
 	if (r == 0)
 		s->done |= 1u << bit;
 	return r == -ENOENT ? 0 : r;
+}
+
+/* Docker's words say what they mean; the files take more. */
+static bool in_range(const struct limits *l)
+{
+	return (l->memory_swappiness == UNSET || l->memory_swappiness <= 100) &&
+	       (l->oom_kill_disable == UNSET || l->oom_kill_disable <= 1);
 }
 
 static int put_rows(struct setter *s, const struct limits *l)
@@ -235,7 +233,7 @@ int limits_apply(const struct roots *roots, const struct group *g, const struct 
 	int r;
 
 	*ret_step = "limits";
-	r = put_memory(&s, l);
+	r = in_range(l) ? put_memory(&s, l) : -EINVAL;
 	if (r == 0)
 		r = put_rows(&s, l);
 	if (r == 0)
@@ -244,6 +242,8 @@ int limits_apply(const struct roots *roots, const struct group *g, const struct 
 		r = put_cpuset(&s, LIMIT_CPUS, "cpuset.cpus", l->cpuset_cpus);
 	if (r == 0)
 		r = put_cpuset(&s, LIMIT_MEMS, "cpuset.mems", l->cpuset_mems);
+	if (r == 0)
+		r = io_apply(roots, g, l, &s.asked, &s.done, ret_step);
 	if (r == 0)
 		*ret_unsupported = s.asked & ~s.done;
 	return r;
@@ -262,6 +262,12 @@ uint64_t limits_supported(const struct roots *roots)
 		{ LIMIT_PERIOD, CTL_CPU, "cpu.max", "cpu.cfs_period_us" },
 		{ LIMIT_CPUS, CTL_CPUSET, "cpuset.cpus", "cpuset.cpus" },
 		{ LIMIT_MEMS, CTL_CPUSET, "cpuset.mems", "cpuset.mems" },
+		{ LIMIT_IO + IO_READ_BPS, CTL_IO, "io.max", "blkio.throttle.read_bps_device" },
+		{ LIMIT_IO + IO_WRITE_BPS, CTL_IO, "io.max", "blkio.throttle.write_bps_device" },
+		{ LIMIT_IO + IO_READ_IOPS, CTL_IO, "io.max", "blkio.throttle.read_iops_device" },
+		{ LIMIT_IO + IO_WRITE_IOPS, CTL_IO, "io.max", "blkio.throttle.write_iops_device" },
+		{ LIMIT_IO + IO_WEIGHT, CTL_IO, "io.bfq.weight", "blkio.bfq.weight_device" },
+		{ LIMIT_IO + IO_WEIGHT, CTL_IO, "io.weight", "blkio.weight_device" },
 	};
 	/* A container's directory has the files that the one above it has. */
 	struct group g = { .v2 = roots->v2 };

@@ -163,8 +163,17 @@ enum { MAPPING_STORE = 0, MAPPING_OWNER = 1 };
 	F(S, U64, cpu_period_us, 0, UINT64_MAX)                                                                  \
 	F(S, U64, cpu_shares, 0, UINT64_MAX)                                                                     \
 	F(S, U64, blkio_weight, 0, UINT64_MAX)                                                                   \
+	F(S, U64, memory_swappiness, 0, UINT64_MAX) /* 0..100 */                                                 \
+	F(S, U64, oom_kill_disable, 0, UINT64_MAX) /* 0, 1 */                                                    \
 	F(S, TEXT, cpuset_cpus, 0, 256)                                                                          \
-	F(S, TEXT, cpuset_mems, 0, 256)
+	F(S, TEXT, cpuset_mems, 0, 256)                                                                          \
+	F(S, U64S, io, 0, 3 * IO_RULES_MAX) /* IO_*; device, major << 32 | minor; rate or weight */
+enum { IO_READ_BPS, IO_WRITE_BPS, IO_READ_IOPS, IO_WRITE_IOPS, IO_WEIGHT, IO_KINDS, IO_RULES_MAX = 64 };
+/* Bits of `unsupported` and `limits`. */
+enum {
+	LIMIT_MEMORY, LIMIT_SWAP, LIMIT_LOW, LIMIT_PIDS, LIMIT_QUOTA, LIMIT_PERIOD, LIMIT_SHARES, LIMIT_BLKIO,
+	LIMIT_SWAPPINESS, LIMIT_OOM, LIMIT_CPUS, LIMIT_MEMS, LIMIT_IO, LIMIT_COUNT = LIMIT_IO + IO_KINDS,
+};
 #define OPS_CGROUP(OP)                                                                                           \
 	OP(cgroup, CGROUP, create, CREATE, ACQUIRE, NONE, "makes a container's cgroup with its limits")          \
 	OP(cgroup, CGROUP, update, UPDATE, ACQUIRE, RUN, "changes limits")                                       \
@@ -177,7 +186,7 @@ enum { MAPPING_STORE = 0, MAPPING_OWNER = 1 };
 #define REQ_cgroup_create(F, S) F(S, ID, container, 0, 0) CGROUP_LIMITS(F, S)
 #define REP_cgroup_create(F, S)                                                                                  \
 	F(S, U64, cgroup_id, 0, UINT64_MAX) /* inode of the version 2 directory */                               \
-	F(S, U64, unsupported, 0, UINT64_MAX) /* bit per limit (order above) that this host cannot set */        \
+	F(S, U64, unsupported, 0, UINT64_MAX) /* LIMIT_* that this host cannot set */                            \
 	F(S, FD, v2, FDK_CGROUP2, REQUIRED)                                                                      \
 	F(S, FDS, v1, FDK_CGROUP1, CGROUP_V1_MAX)
 #define REQ_cgroup_update(F, S) F(S, ID, container, 0, 0) CGROUP_LIMITS(F, S)
@@ -203,7 +212,7 @@ enum { MAPPING_STORE = 0, MAPPING_OWNER = 1 };
 #define REQ_cgroup_list(F, S) F(S, U32, skip, 0, CONTAINERS_MAX)
 #define REP_cgroup_list(F, S)                                                                                    \
 	F(S, IDS, containers, 0, 512)                                                                            \
-	F(S, U64, limits, 0, UINT64_MAX) /* bit per limit (order above) that can be set */
+	F(S, U64, limits, 0, UINT64_MAX) /* LIMIT_* that can be set */
 
 /* --- device -------------------------------------------------------------------------------------------------- */
 enum { DEVICE_BLOCK = 1, DEVICE_CHAR = 2 };       /* BPF_DEVCG_DEV_* */

@@ -395,6 +395,126 @@ static void specs(void)
 	sandbox_drop(&s);
 }
 
+/* A process in user, ipc, uts and mount namespaces of its own, until `end` is closed. */
+static pid_t stranger(int *ret_end)
+{
+	int ready[2], end[2];
+	char byte = 0;
+	pid_t pid;
+
+	if (pipe(ready) < 0 || pipe(end) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		close(end[1]);
+		if (unshare(CLONE_NEWUSER) < 0 || unshare(CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS | CLONE_NEWNET) < 0)
+			_exit(1);
+		_exit(write(ready[1], &byte, 1) != 1 || read(end[0], &byte, 1) != 0);
+	}
+	close(ready[1]);
+	close(end[0]);
+	byte = 1;
+	if (read(ready[0], &byte, 1) != 1 || byte)
+		pid = -1;
+	close(ready[0]);
+	*ret_end = end[1];
+	return pid;
+}
+
+/* 4, 14: namespaces to join that are not of the user namespace that is joined, and the host's by number. */
+static void shares(void)
+{
+	static const struct {
+		const char *name, *what;
+		size_t offset;
+	} rows[] = {
+		{ "pid", "pid namespace", offsetof(struct req_spawn_create, pidns) },
+		{ "ipc", "IPC namespace", offsetof(struct req_spawn_create, ipcns) },
+		{ "uts", "UTS namespace", offsetof(struct req_spawn_create, utsns) },
+		{ "mnt", "mount namespace, for its /dev/shm", offsetof(struct req_spawn_create, shm) },
+		{ "net", "network namespace", offsetof(struct req_spawn_create, netns) },
+	};
+	int end = -1, place = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int log = openat(6, "hostile-log", O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
+	pid_t other = stranger(&end);
+	struct rep_spawn_create rep;
+	struct req_spawn_create req;
+	struct sandbox s;
+
+	if (sandbox_make(&s, true) < 0) {
+		result(false, "4: no sandbox");
+		return;
+	}
+	message_init(&op_desc(OP_SPAWN_CREATE)->req, &req);
+	memcpy(req.container, s.id, ID_BYTES);
+	req.spec = memfd_of(SPEC("", ""));
+	req.seccomp = memfd_filter();
+	req.userns = s.userns;
+	req.netns = s.netns;
+	req.cgroup = s.cgroup;
+	req.layers.n = 1;
+	req.layers.fd[0] = req.upper = place;
+	req.exit = log;
+	for (unsigned i = 0; i < 3 * ARRAY_SIZE(rows); i++) {
+		static const char *const whose[] = { "the host's", "a stranger's", "a user namespace for a" };
+		unsigned kind = i % 3;
+		int *to = (int *)((char *)&req + rows[i / 3].offset), before = *to;
+		char path[64], what[128];
+
+		snprintf(path, sizeof(path), "/proc/%d/ns/%s", kind == 1 && other > 0 ? other : getpid(), rows[i / 3].name);
+		*to = kind == 2 ? dup(s.userns) : open(path, O_RDONLY | O_CLOEXEC);
+		snprintf(what, sizeof(what), "%s %s to join", whose[kind], rows[i / 3].what);
+		if (*to >= 0)
+			refused("4", ask(channel(HELPER_SPAWN), OP_SPAWN_CREATE, &req, &rep, &why), what);
+		close_fd(*to);
+		*to = before;
+	}
+	for (unsigned bit = 1; bit <= HOST_ALL; bit <<= 1) {
+		char what[64];
+
+		snprintf(what, sizeof(what), "host namespace %u, which policy does not allow", bit);
+		req.host = bit;
+		req.netns = bit == HOST_NETWORK ? -EBADF : s.netns;
+		refused("14", ask(channel(HELPER_SPAWN), OP_SPAWN_CREATE, &req, &rep, &why), what);
+	}
+	req.host = 0;
+	req.netns = -EBADF;
+	refused("14", ask(channel(HELPER_SPAWN), OP_SPAWN_CREATE, &req, &rep, &why), "no network namespace at all");
+	close_fd(req.spec);
+	close_fd(req.seccomp);
+	close_fd(place);
+	close_fd(log);
+	close_fd(end);
+	if (other > 0)
+		waitpid(other, NULL, 0);
+	sandbox_drop(&s);
+}
+
+/* What lets a container join another must not make one of what is none. */
+static void joins(void)
+{
+	struct req_netns_create net = { .userns = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC) };
+	struct req_idmap_store store = { .ticket = new_ticket(), .base = 0 };
+	struct req_spawn_namespaces who = { .container = { 1 } };
+	struct rep_spawn_namespaces rep;
+	struct rep_netns_create made;
+	struct sandbox s;
+
+	refused("4", ask(channel(HELPER_NETNS), OP_NETNS_CREATE, &net, &made, &why), "a network in the host's user namespace");
+	close_fd(net.userns);
+	refused("4", ask(channel(HELPER_SPAWN), OP_SPAWN_NAMESPACES, &who, &rep, &why), "namespaces of a container that is none");
+	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_STORE, &store, NULL, &why), "a store mapping to the host's own ids");
+	store.base = FOREIGN_FIRST;
+	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_STORE, &store, NULL, &why), "a store mapping to the foreign range");
+	if (sandbox_make(&s, true) < 0)
+		return;
+	store.base = s.base + MAP_SIZE;
+	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_STORE, &store, NULL, &why), "a store mapping to a range that nobody has");
+	store.base = s.base + 1;
+	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_STORE, &store, NULL, &why), "a store mapping to a base that is no range");
+	sandbox_drop(&s);
+}
+
 static void tickets_are_bounded(void)
 {
 	int r = 0, n = 0;
@@ -420,6 +540,7 @@ static void flood_of_denials(void)
 
 const struct attack act_attacks[] = {
 	{ "5", maps }, { "6, 20", paths }, { "6-8", root_owned_bind }, { "7, 22", layers }, { "12, 13", cgroups },
-	{ "14", specs }, { "15", tickets_are_bounded }, { "15", flood_of_denials },
+	{ "14", specs },   { "4, 14", shares },  { "4, 5", joins },
+	{ "15", tickets_are_bounded }, { "15", flood_of_denials },
 };
 const unsigned n_act_attacks = ARRAY_SIZE(act_attacks);

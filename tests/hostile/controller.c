@@ -209,7 +209,7 @@ void drop_tickets(void)
 
 int sandbox_make(struct sandbox *s, bool map)
 {
-	struct req_netns_create make = { 0 };
+	struct req_netns_create make = { .userns = -EBADF };
 	struct rep_netns_create made;
 	struct req_cgroup_create group;
 	struct rep_cgroup_create cgroup;
@@ -241,6 +241,7 @@ int sandbox_make(struct sandbox *s, bool map)
 	message_init(&op_desc(OP_CGROUP_CREATE)->req, &group);
 	memcpy(group.container, s->id, ID_BYTES);
 	group.memory_max = group.memory_swap_max = group.memory_low = group.pids_max = UNSET;
+	group.memory_swappiness = group.oom_kill_disable = UNSET;
 	group.cpu_quota_us = group.cpu_period_us = group.cpu_shares = group.blkio_weight = UNSET;
 	r = ask(channel(HELPER_CGROUP), OP_CGROUP_CREATE, &group, &cgroup, NULL);
 	if (r < 0)

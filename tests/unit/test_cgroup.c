@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "../../helpers/cgroup/group.c"
+#include "../../helpers/cgroup/io.c"
 #include "../../helpers/cgroup/limits.c"
 
 static const char *const v1_names[] = { "memory", "pids", "cpu", "cpuset", "blkio" };
@@ -18,7 +19,7 @@ static struct limits unset(void)
 {
 	struct limits l = { 0 };
 
-	for (uint64_t *v = &l.memory_max; v <= &l.blkio_weight; v++)
+	for (uint64_t *v = &l.memory_max; v <= &l.oom_kill_disable; v++)
 		*v = UNSET;
 	return l;
 }

@@ -402,6 +402,72 @@ static void test_refused(void)
 	}
 }
 
+/* What the host's cgroups lack: Docker's warnings, and what is left in HostConfig. */
+static void test_offered(void)
+{
+#define KERNEL "Your kernel does not support "
+#define CGROUP " or the cgroup is not mounted. "
+#define BIT(limit) (UINT64_C(1) << (limit))
+	static const struct {
+		const char *host, *warning;
+		uint64_t offered;
+		const char *field, *left; /* as JSON */
+	} cases[] = {
+		{ "\"Memory\":10000000", NULL, UINT64_MAX, "MemorySwap", "20000000" },
+		{ "\"Memory\":10000000", KERNEL "memory limit capabilities" CGROUP "Limitation discarded.", 0, "Memory", "0" },
+		{ "\"Memory\":10000000", KERNEL "swap limit capabilities" CGROUP "Memory limited without swap.",
+		  BIT(LIMIT_MEMORY), "MemorySwap", "-1" },
+		{ "\"MemorySwappiness\":0", KERNEL "memory swappiness capabilities" CGROUP "Memory swappiness discarded.", 0,
+		  "MemorySwappiness", "null" },
+		{ "\"MemorySwappiness\":0", NULL, UINT64_MAX, "MemorySwappiness", "0" },
+		{ "\"MemoryReservation\":10000000", KERNEL "memory soft limit capabilities" CGROUP "Limitation discarded.",
+		  0, "MemoryReservation", "0" },
+		{ "\"OomKillDisable\":true", KERNEL "OomKillDisable. OomKillDisable discarded.", 0, "OomKillDisable", "null" },
+		{ "\"OomKillDisable\":false", NULL, 0, "OomKillDisable", "null" },
+		{ "\"OomKillDisable\":true",
+		  "OOM killer is disabled for the container, but no memory limit is set, this can result in the system "
+		  "running out of resources.",
+		  UINT64_MAX, "OomKillDisable", "true" },
+		{ "\"PidsLimit\":5", KERNEL "PIDs limit capabilities" CGROUP "PIDs limit discarded.", 0, "PidsLimit", "null" },
+		{ "\"CpuShares\":5", KERNEL "CPU shares" CGROUP "Shares discarded.", 0, "CpuShares", "0" },
+		{ "\"CpuPeriod\":5000,\"CpuQuota\":5000", KERNEL "CPU CFS scheduler. CPU period/quota discarded.", 0,
+		  "CpuQuota", "0" },
+		{ "\"CpusetCpus\":\"0\",\"CpusetMems\":\"0\"", KERNEL "cpuset" CGROUP "Cpuset discarded.", 0, "CpusetMems",
+		  "\"\"" },
+		{ "\"BlkioWeight\":10", KERNEL "Block I/O weight" CGROUP "Weight discarded.", 0, "BlkioWeight", "0" },
+		{ "\"BlkioWeightDevice\":[{\"Path\":\"/dev/x\",\"Weight\":10}]",
+		  KERNEL "Block I/O weight_device" CGROUP "Weight-device discarded.", 0, "BlkioWeightDevice", "[]" },
+		{ "\"BlkioDeviceReadBps\":[{\"Path\":\"/dev/x\",\"Rate\":10}]",
+		  KERNEL "BPS Block I/O read limit" CGROUP "Block I/O BPS read limit discarded.", 0, "BlkioDeviceReadBps",
+		  "[]" },
+		{ "\"BlkioDeviceWriteIOps\":[{\"Path\":\"/dev/x\",\"Rate\":10}]",
+		  KERNEL "IOPS Block write limit" CGROUP "Block I/O IOPS write limit discarded.", 0, "BlkioDeviceWriteIOps",
+		  "[]" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		cJSON *warnings = cJSON_CreateArray(), *merged;
+		struct err err = { 0 };
+		char body[512], *left;
+
+		snprintf(body, sizeof(body), HOST("\"NetworkMode\":\"none\",%s"), cases[i].host);
+		merged = merge_text(body, "{}", warnings, &err);
+		CU_ASSERT_EQUAL_FATAL(spec_offered(merged, cases[i].offered, warnings, &err), 0);
+		CU_ASSERT_EQUAL(cJSON_GetArraySize(warnings), cases[i].warning ? 1 : 0);
+		if (warnings->child && cases[i].warning)
+			CU_ASSERT_STRING_EQUAL(warnings->child->valuestring, cases[i].warning);
+		left = cJSON_PrintUnformatted(cJSON_GetObjectItem(json_get(merged, "HostConfig"), cases[i].field));
+		CU_ASSERT_STRING_EQUAL(left, cases[i].left);
+		cJSON_free(left);
+		cJSON_Delete(merged);
+		cJSON_Delete(warnings);
+	}
+#undef KERNEL
+#undef CGROUP
+#undef BIT
+}
+
 static void test_warned(void)
 {
 	static const struct {
@@ -416,8 +482,7 @@ static void test_warned(void)
 		{ HOST("\"NetworkMode\":\"none\",\"SecurityOpt\":[\"label=type:x\"]"),
 		  "SELinux labels are not applied in this version: label=type:x" },
 		{ HOST("\"NetworkMode\":\"none\",\"SecurityOpt\":[\"label:disable\",\"apparmor=unconfined\"]"), NULL },
-		{ HOST("\"NetworkMode\":\"none\",\"OomKillDisable\":true"),
-		  "This version does not support OomKillDisable. OomKillDisable discarded." },
+		{ HOST("\"NetworkMode\":\"none\",\"CpuPercent\":5"), "linux does not support CPU percent. Percent discarded." },
 		{ HOST("\"NetworkMode\":\"none\",\"MemorySwappiness\":-1,\"OomKillDisable\":false,\"KernelMemory\":0"),
 		  NULL },
 		{ HOST("\"NetworkMode\":\"none\",\"ExtraHosts\":[\"h:host-gateway\"]"),
@@ -699,6 +764,7 @@ int main(void)
 	CU_ADD_TEST(s, test_schema);
 	CU_ADD_TEST(s, test_refused);
 	CU_ADD_TEST(s, test_warned);
+	CU_ADD_TEST(s, test_offered);
 	CU_ADD_TEST(s, test_merge);
 	CU_ADD_TEST(s, test_build_refused);
 	CU_ADD_TEST(s, test_caps);
