@@ -36,7 +36,7 @@ static int plan_read(struct plan *p, struct err *err)
 	snprintf(ref, sizeof(ref), "sha256:%s", c->row.image_id);
 	if (image_find(p->e, ref, &p->image, err) < 0)
 		return -1;
-	if (container_mounts(p->merged, &p->mounts, err) < 0 || devices_expand(p->e, p->merged, &p->mounts, err) < 0)
+	if (user_key(p, err) < 0 || container_mounts(p->merged, &p->mounts, err) < 0 || devices_expand(p->e, p->merged, &p->mounts, err) < 0)
 		return -1;
 	message_init(&op_desc(OP_CGROUP_CREATE)->req, &p->limits);
 	if (spec_limits(p->merged, &p->limits, err) < 0 || devices_io(p->merged, &p->limits, err) < 0)
@@ -46,11 +46,34 @@ static int plan_read(struct plan *p, struct err *err)
 }
 
 /* --- first wave: what depends on nothing ----------------------------------------------------------------- */
+/* "alice+audio,20": the user and the groups beside. -1 when they are too many. */
+static int user_key(struct plan *p, struct err *err)
+{
+	const cJSON *groups = json_get(json_get(p->merged, "HostConfig"), "GroupAdd"), *g;
+	struct req_layer_user *req;
+	size_t len = 0;
+
+	p->user_key[0] = '\0';
+	cJSON_ArrayForEach(g, groups) {
+		int n = snprintf(p->user_key + len, sizeof(req->more) - len, "%s%s", len ? "," : "", g->valuestring);
+
+		if (n < 0 || (size_t)n >= sizeof(req->more) - len)
+			return err_set(err, 400, "too many groups: their names have more than %zu bytes",
+				       sizeof(req->more) - 1);
+		len += (size_t)n;
+	}
+	p->groups_len = len;
+	snprintf(p->user_key + len, sizeof(p->user_key) - len, "+%s", p->user_name);
+	return 0;
+}
+
 static void submit_user(struct plan *p)
 {
 	struct req_layer_user *req;
 
-	if (user_cache_get(p->e->containers, p->c->row.image_id, p->user_name, &p->user) == 0)
+	/* What the image says holds until the container has run and may have changed it. */
+	if (!p->c->row.started_ns &&
+	    user_cache_get(p->e->containers, p->c->row.image_id, p->user_key, &p->user) == 0)
 		return;
 	req = calloc(1, sizeof(*req));
 	if (!req)
@@ -58,26 +81,37 @@ static void submit_user(struct plan *p)
 	req->layers.n = p->image.nlayers;
 	memcpy(req->layers.id, p->image.layers, p->image.nlayers * ID_BYTES);
 	snprintf(req->user, sizeof(req->user), "%s", p->user_name);
+	snprintf(req->more, sizeof(req->more), "%.*s", (int)p->groups_len, p->user_key);
 	p->user_call = helper_submit(p->e, OP_LAYER_USER, req, &p->ctx, 0);
 	free(req);
 }
 
 static int take_user(struct plan *p, struct err *err)
 {
+	char stage[STAGE_MAX] = "";
 	struct err failure = { 0 };
 	struct pending *call = TAKE_PTR(p->user_call);
 	int r;
 
 	if (!call)
 		return 0;
-	r = helper_wait(call, &p->user, &failure, NULL);
+	r = helper_wait(call, &p->user, &failure, stage);
+	if (r == -ENOENT && stage[0] == '+')
+		return err_set(err, 400, "Unable to find group %s: no matching entries in group file", stage + 1);
+	if (r == -ENOENT && !strcmp(stage, "group"))
+		return err_set(err, 400, "unable to find group %s: no matching entries in group file",
+			       strchr(p->user_name, ':') ? strchr(p->user_name, ':') + 1 : "");
 	if (r == -ENOENT)
-		return err_set(err, 400, "unable to find user %s: no matching entries in passwd file", p->user_name);
+		return err_set(err, 400, "unable to find user %.*s: no matching entries in passwd file",
+			       (int)strcspn(p->user_name, ":"), p->user_name);
+	if (r == -ERANGE)
+		return err_set(err, 400, "uids and gids must be in range 0-%u: a container has no others", MAP_SIZE - 1);
 	if (r < 0) {
 		*err = failure;
 		return -1;
 	}
-	user_cache_put(p->e->containers, p->c->row.image_id, p->user_name, &p->user);
+	if (!p->c->row.started_ns)
+		user_cache_put(p->e->containers, p->c->row.image_id, p->user_key, &p->user);
 	return 0;
 }
 

@@ -33,6 +33,8 @@ struct plan {
 	/* what is wanted */
 	cJSON *merged, *spec;
 	const char *user_name;
+	char user_key[4096 + 260]; /* groups_len bytes of groups, "+", the user: what the cache goes by */
+	size_t groups_len;
 	bool tty;
 	struct image image;
 	struct spec_mounts mounts;

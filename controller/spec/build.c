@@ -75,22 +75,14 @@ static int build_user(cJSON *process, const struct spec_input *in, const cJSON *
 	cJSON *user = add_object(process, "user", err), *groups;
 	uint32_t gids[256] = { in->gid };
 	size_t n = 1, i;
-	const cJSON *e;
-	uint64_t gid;
 
 	if (!spec_maps(in, in->uid) || !spec_maps(in, in->gid))
 		return err_set(err, 400, "user %u:%u is not mapped: a container has the ids 0 to %u", in->uid, in->gid,
 			       last_id(in));
-	/* What the image lists besides is worth no failure. */
+	/* What the image lists besides is worth no failure; what was asked for (the list has both) is. */
 	for (i = 0; i < in->ngroups && n < ARRAY_SIZE(gids); i++)
-		if (spec_maps(in, in->groups[i]) || !in->ids)
+		if (spec_maps(in, in->groups[i]) || !in->ids || get_size(host, "GroupAdd"))
 			gids[n++] = in->groups[i];
-	cJSON_ArrayForEach(e, json_get(host, "GroupAdd")) {
-		if (text_u64(e->valuestring, MAP_SIZE - 1, &gid))
-			return err_set(err, 400, "Unable to find group %.64s", e->valuestring);
-		if (n < ARRAY_SIZE(gids))
-			gids[n++] = (uint32_t)gid;
-	}
 	if (!user || json_put_int(user, "uid", in->uid, err) || json_put_int(user, "gid", in->gid, err))
 		return -1;
 	groups = add_array(user, "additionalGids", err);

@@ -248,7 +248,7 @@ static int check_lists(const cJSON *host, struct err *err)
 		if (check_sysctl(e->string, err) || check_sysctl_modes(host, e->string, err))
 			return -1;
 	cJSON_ArrayForEach(e, json_get(host, "GroupAdd"))
-		if (!e->valuestring[0] || strlen(e->valuestring) > 128 ||
+		if (!e->valuestring[0] || strlen(e->valuestring) > 128 || strchr(e->valuestring, ',') ||
 		    !text_valid(e->valuestring, strlen(e->valuestring)))
 			return err_set(err, 400, "invalid group: \"%.64s\"", e->valuestring);
 	if (json_get(host, "ConsoleSize") && get_size(host, "ConsoleSize") != 2)

@@ -96,7 +96,9 @@ bool is_whiteout(const struct stat *st);
 bool is_opaque(int dir);
 
 /* user.c: Docker's user syntax ("", "name", "uid", "name:group" ...) against etc/passwd and etc/group of the stacked
- * directories, topmost first. */
-int user_find(const int *layers, size_t n, const char *user, struct rep_layer_user *ret, struct result *why);
+ * directories, topmost first. more: further groups, names or numbers with commas between; one that is neither is -ENOENT at
+ * stage "+NAME". */
+int user_find(const int *layers, size_t n, const char *user, const char *more, struct rep_layer_user *ret,
+	      struct result *why);
 
 #endif

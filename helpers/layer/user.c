@@ -131,6 +131,50 @@ static int find_user(char *passwd, const struct wanted *w, struct rep_layer_user
 	return 0;
 }
 
+static int add_group(struct rep_layer_user *ret, uint64_t gid, struct result *why)
+{
+	for (uint32_t i = 0; i < ret->groups.n; i++)
+		if (ret->groups.v[i] == gid)
+			return 0;
+	if (ret->groups.n == ARRAY_SIZE(ret->groups.v))
+		return result_fail(why, -E2BIG, "groups");
+	ret->groups.v[ret->groups.n++] = (uint32_t)gid;
+	return 0;
+}
+
+/* One of --group-add: an entry's name or gid, else a number as it is. text is changed by reading it. */
+static int find_more(char *text, const char *asked, struct rep_layer_user *ret, struct result *why)
+{
+	uint64_t number, gid;
+	char *f[FIELDS_MAX];
+	char stage[STAGE_MAX];
+	int e = text_u64(asked, MAP_SIZE - 1, &number);
+
+	while (next_line(&text, f))
+		if (text_u64(f[2], MAP_SIZE - 1, &gid) == 0 &&
+		    (strcmp(f[0], asked) == 0 || (e == 0 && gid == number)))
+			return add_group(ret, gid, why);
+	if (e == 0)
+		return add_group(ret, number, why);
+	snprintf(stage, sizeof(stage), "+%s", asked);
+	return result_fail(why, e == -ERANGE ? e : -ENOENT, stage);
+}
+
+static int find_all_more(const char *file, const char *list, struct rep_layer_user *ret, struct result *why)
+{
+	_cleanup_free_ char *copy = strdup(list);
+	char *rest = copy, *asked;
+	int e = copy ? 0 : result_fail(why, -ENOMEM, "groups");
+
+	while (e == 0 && (asked = strsep(&rest, ","))) {
+		_cleanup_free_ char *text = *asked ? strdup(file) : NULL;
+
+		if (text)
+			e = find_more(text, asked, ret, why);
+	}
+	return e;
+}
+
 static bool is_member(char *members, const char *name)
 {
 	char *member;
@@ -159,9 +203,8 @@ static int find_groups(char *group, const struct wanted *w, const char *name, st
 		}
 		if (!is_member(f[3], name))
 			continue;
-		if (ret->groups.n == ARRAY_SIZE(ret->groups.v))
-			return result_fail(why, -E2BIG, "groups");
-		ret->groups.v[ret->groups.n++] = (uint32_t)gid;
+		if (add_group(ret, gid, why) < 0)
+			return -E2BIG;
 	}
 	if (*w->group && !w->has_gid)
 		return result_fail(why, -ENOENT, "group");
@@ -170,9 +213,10 @@ static int find_groups(char *group, const struct wanted *w, const char *name, st
 	return 0;
 }
 
-int user_find(const int *layers, size_t n, const char *user, struct rep_layer_user *ret, struct result *why)
+int user_find(const int *layers, size_t n, const char *user, const char *more, struct rep_layer_user *ret,
+	      struct result *why)
 {
-	char *passwd = NULL, *group = NULL;
+	_cleanup_free_ char *passwd = NULL, *group = NULL, *again = NULL;
 	char name[257] = "";
 	struct wanted w;
 	int e;
@@ -186,13 +230,14 @@ int user_find(const int *layers, size_t n, const char *user, struct rep_layer_us
 	if (e < 0)
 		return result_fail(why, e, "passwd");
 	e = find_user(passwd, &w, ret, name, why);
-	free(passwd);
 	if (e < 0)
 		return e;
 	e = read_file(layers, n, "group", &group);
 	if (e < 0)
 		return result_fail(why, e, "group file");
+	again = strdup(group);
+	if (!again)
+		return result_fail(why, -ENOMEM, "group file");
 	e = find_groups(group, &w, name, ret, why);
-	free(group);
-	return e;
+	return e < 0 ? e : find_all_more(again, more, ret, why);
 }

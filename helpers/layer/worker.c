@@ -180,7 +180,7 @@ static void work(const struct work *w, struct result *r)
 		e = tree_size(w->dirs[0], &r->size.size);
 		break;
 	case WORK_USER:
-		user_find(w->dirs, w->ndirs, user->user, &r->user, r);
+		user_find(w->dirs, w->ndirs, user->user, user->more, &r->user, r);
 		break;
 	default:
 		e = tree_clear(w->dirs[0]);

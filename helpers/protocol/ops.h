@@ -361,7 +361,8 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 #define REP_layer_size(F, S) F(S, U64, size, 0, UINT64_MAX)
 #define REQ_layer_user(F, S)                                                                                     \
 	F(S, IDS, layers, 1, LAYERS_MAX)                                                                         \
-	F(S, TEXT, user, 0, 256) /* Docker's form: name or uid, optionally ":group" */
+	F(S, TEXT, user, 0, 256) /* Docker's form: name or uid, optionally ":group" */                           \
+	F(S, TEXT, more, 0, 4096) /* further groups, names or gids, with commas between */
 #define REP_layer_user(F, S)                                                                                     \
 	F(S, U32, uid, 0, UINT32_MAX)                                                                            \
 	F(S, U32, gid, 0, UINT32_MAX)                                                                            \

@@ -714,7 +714,28 @@ static int find(const char *user, struct rep_layer_user *ret, struct result *why
 	int layers[] = { top, bottom };
 
 	memset(why, 0, sizeof(*why));
-	return user_find(layers, 2, user, ret, why);
+	return user_find(layers, 2, user, "", ret, why);
+}
+
+static void expect_more(const char *user, const char *more, unsigned n, uint32_t last)
+{
+	int layers[] = { top, bottom };
+	struct rep_layer_user u;
+	struct result why = { 0 };
+
+	CU_ASSERT_EQUAL_FATAL(user_find(layers, 2, user, more, &u, &why), 0);
+	CU_ASSERT_EQUAL_FATAL(u.groups.n, n);
+	CU_ASSERT_EQUAL(u.groups.v[n - 1], last);
+}
+
+static void expect_no_more(const char *more, int e, const char *stage)
+{
+	int layers[] = { top, bottom };
+	struct rep_layer_user u;
+	struct result why = { 0 };
+
+	CU_ASSERT_EQUAL(user_find(layers, 2, "", more, &u, &why), e);
+	CU_ASSERT_STRING_EQUAL(why.stage, stage);
 }
 
 static void put(int dir, const char *path, const char *text)
@@ -772,6 +793,12 @@ static void test_users(void)
 	expect_user("bob:60", 1000, 60, 0, "/home/bob"); /* a number is not a name */
 	expect_user("1234", 1234, 0, 0, "/");
 	expect_user(":staff", 0, 50, 0, "/root");
+	expect_more("", "wheel", 1, 10);
+	expect_more("", "wheel,50,777", 3, 777);
+	expect_more("bob", "wheel,users", 3, 100); /* each once */
+	expect_more("", "60", 1, 61); /* here a name comes first */
+	expect_no_more("wheel,nobody-has-this", -ENOENT, "+nobody-has-this");
+	expect_no_more("70000", -ERANGE, "+70000");
 	expect_no_user("bad", -ENOENT, "user"); /* ids that are none */
 	expect_no_user("big", -ENOENT, "user");
 	expect_no_user("70000", -ERANGE, "user");
