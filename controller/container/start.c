@@ -21,6 +21,27 @@
 #include "log_file.h"
 #include "start.h"
 
+/* "audio,20+alice": the groups that are asked for beside, and the user. -1 when they are too many. */
+static int user_key(struct plan *p, struct err *err)
+{
+	const cJSON *groups = json_get(json_get(p->merged, "HostConfig"), "GroupAdd"), *g;
+	struct req_layer_user *req;
+	size_t len = 0;
+
+	p->user_key[0] = '\0';
+	cJSON_ArrayForEach(g, groups) {
+		int n = snprintf(p->user_key + len, sizeof(req->more) - len, "%s%s", len ? "," : "", g->valuestring);
+
+		if (n < 0 || (size_t)n >= sizeof(req->more) - len)
+			return err_set(err, 400, "too many groups: their names have more than %zu bytes",
+				       sizeof(req->more) - 1);
+		len += (size_t)n;
+	}
+	p->groups_len = len;
+	snprintf(p->user_key + len, sizeof(p->user_key) - len, "+%s", p->user_name);
+	return 0;
+}
+
 static int plan_read(struct plan *p, struct err *err)
 {
 	struct container *c = p->c;
@@ -46,27 +67,6 @@ static int plan_read(struct plan *p, struct err *err)
 }
 
 /* --- first wave: what depends on nothing ----------------------------------------------------------------- */
-/* "alice+audio,20": the user and the groups beside. -1 when they are too many. */
-static int user_key(struct plan *p, struct err *err)
-{
-	const cJSON *groups = json_get(json_get(p->merged, "HostConfig"), "GroupAdd"), *g;
-	struct req_layer_user *req;
-	size_t len = 0;
-
-	p->user_key[0] = '\0';
-	cJSON_ArrayForEach(g, groups) {
-		int n = snprintf(p->user_key + len, sizeof(req->more) - len, "%s%s", len ? "," : "", g->valuestring);
-
-		if (n < 0 || (size_t)n >= sizeof(req->more) - len)
-			return err_set(err, 400, "too many groups: their names have more than %zu bytes",
-				       sizeof(req->more) - 1);
-		len += (size_t)n;
-	}
-	p->groups_len = len;
-	snprintf(p->user_key + len, sizeof(p->user_key) - len, "+%s", p->user_name);
-	return 0;
-}
-
 static void submit_user(struct plan *p)
 {
 	struct req_layer_user *req;

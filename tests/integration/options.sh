@@ -28,7 +28,7 @@ ok "and it is up" run busybox ping -c 1 -W 1 127.0.0.1
 is "--network none" lo run --network none busybox sh -c 'ls /sys/class/net | tr -d "\n"'
 like "--network host is refused" "network|host" run --network host busybox true
 like "--userns host is refused" "userns|user namespace" run --userns host busybox true
-like "--privileged is refused" "rivileged" run --privileged busybox true
+is "--privileged: all capabilities over its own user namespace" 000001ffffffffff run --privileged busybox sh -c "grep CapEff /proc/self/status | cut -f2"
 fails "--read-only" 1 run --read-only busybox touch /x
 ok "--read-only leaves --tmpfs writable" run --read-only --tmpfs /run:size=1m busybox touch /run/x
 like "--tmpfs size" "1\.0M" run --tmpfs /run:size=1m busybox df -h /run
