@@ -113,7 +113,7 @@ static int set_oom_score(struct init *in)
 	prctl(PR_SET_DUMPABLE, 1);
 	e = file_write_at(AT_FDCWD, "/proc/self/oom_score_adj", text);
 	prctl(PR_SET_DUMPABLE, 0);
-	return e < 0 ? init_fail(in, e, "oom score") : 0;
+	return e < 0 ? init_fail(in, e, "write /proc/self/oom_score_adj") : 0;
 }
 
 static int set_limits(struct init *in)
@@ -124,7 +124,7 @@ static int set_limits(struct init *in)
 
 		/* EPERM: above what the launcher could raise for all. */
 		if (setrlimit(r->resource, &limit) < 0)
-			return init_fail(in, -errno, "rlimit %s", r->name);
+			return init_fail(in, -errno, "error setting rlimit type %d", r->resource);
 	}
 	return 0;
 }
