@@ -57,6 +57,8 @@ static int plan_read(struct plan *p, struct err *err)
 	snprintf(ref, sizeof(ref), "sha256:%s", c->row.image_id);
 	if (image_find(p->e, ref, &p->image, err) < 0)
 		return -1;
+	if (cdi_inject(p->merged, err) < 0)
+		return -1;
 	if (user_key(p, err) < 0 || container_mounts(p->merged, &p->mounts, err) < 0 || devices_expand(p->e, p->merged, &p->mounts, err) < 0)
 		return -1;
 	message_init(&op_desc(OP_CGROUP_CREATE)->req, &p->limits);

@@ -68,7 +68,6 @@ static const struct {
 } refused[] = {
 	{ "VolumesFrom", "volumes-from is not available in this version" },
 	{ "Links", "links are not available in this version" },
-	{ "DeviceRequests", "could not select device driver: device requests are not available in this version" },
 	{ "CgroupParent", "a cgroup parent cannot be chosen: containers live below the cgroup of this engine" },
 	{ "Cgroup", "a cgroup cannot be chosen: containers live below the cgroup of this engine" },
 	{ "StorageOpt", "--storage-opt is supported only for overlay over xfs with 'pquota' mount option" },
