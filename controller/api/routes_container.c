@@ -50,7 +50,8 @@ static void create(struct http_request *r)
 	if (!body && !err.status)
 		err_set(&err, 400, "config cannot be empty in order to create a container");
 	if (body)
-		status = container_create(http_engine(r), body, http_query(r, "name"), &ctx, warnings, &c, &err);
+		status = container_create(http_engine(r), body, http_query(r, "name"), http_query(r, "platform"),
+					  &ctx, warnings, &c, &err);
 	cJSON_Delete(body);
 	if (status < 0) {
 		cJSON_Delete(warnings);

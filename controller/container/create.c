@@ -222,8 +222,8 @@ static int create_merged(struct engine *e, cJSON *merged, const char *name, cons
 	return r;
 }
 
-int container_create(struct engine *e, const cJSON *body, const char *name, const struct call_ctx *ctx, cJSON *warnings,
-		     struct container **ret, struct err *err)
+int container_create(struct engine *e, const cJSON *body, const char *name, const char *platform,
+		     const struct call_ctx *ctx, cJSON *warnings, struct container **ret, struct err *err)
 {
 	const char *ref;
 	struct image image;
@@ -245,7 +245,9 @@ int container_create(struct engine *e, const cJSON *body, const char *name, cons
 		return err_set(err, 400, "no image given");
 	if (image_find(e, ref, &image, err) < 0)
 		return -1;
-	merged = spec_merge(body, image.config, warnings, err);
+	merged = spec_platform(platform, ref, image.config, warnings, err) < 0
+			 ? NULL
+			 : spec_merge(body, image.config, warnings, err);
 	r = merged ? spec_offered(merged, e->limits, warnings, err) : -1;
 	if (r == 0)
 		r = policy_check(e, merged, err);

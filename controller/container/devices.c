@@ -81,7 +81,19 @@ int devices_expand(const struct engine *e, const cJSON *merged, struct spec_moun
 	return 0;
 }
 
-int devices_rules(const cJSON *merged, struct req_device_attach *req, struct err *err)
+static bool rule_allowed(const struct policy_common *p, const uint32_t *rule)
+{
+	for (uint32_t i = 0; i < p->ndevices; i++) {
+		const struct policy_device *d = &p->devices[i];
+
+		if (d->type == rule[0] && !(rule[1] & ~d->access) && (d->major == UINT32_MAX || d->major == rule[2]) &&
+		    (d->minor == UINT32_MAX || d->minor == rule[3]))
+			return true;
+	}
+	return false;
+}
+
+int devices_rules(const struct engine *e, const cJSON *merged, struct req_device_attach *req, struct err *err)
 {
 	const cJSON *rule;
 
@@ -90,6 +102,9 @@ int devices_rules(const cJSON *merged, struct req_device_attach *req, struct err
 			return err_set(err, 400, "too many device rules: at most %zu", ARRAY_SIZE(req->rules.v) / 4);
 		if (spec_device_rule(rule->valuestring, &req->rules.v[req->rules.n], err) < 0)
 			return -1;
+		if (!rule_allowed(e->policy, &req->rules.v[req->rules.n]))
+			return err_set(err, 403, "device cgroup rule '%s' is not allowed: no device of policy covers it",
+				       rule->valuestring);
 		req->rules.n += 4;
 	}
 	return 0;

@@ -146,9 +146,9 @@ uint64_t ticket_new(struct containers *cs);
 void container_name_generate(struct engine *e, char *ret, size_t size);
 
 /* --- acts (tasks only) ----------------------------------------------------------------------------------- */
-/* docker create. name NULL: a generated one. *ret is a reference. warnings: texts for the answer. */
-int container_create(struct engine *e, const cJSON *body, const char *name, const struct call_ctx *ctx, cJSON *warnings,
-		     struct container **ret, struct err *err);
+/* docker create. name NULL: a generated one; platform NULL: any. *ret is a reference. warnings: texts for the answer. */
+int container_create(struct engine *e, const cJSON *body, const char *name, const char *platform,
+		     const struct call_ctx *ctx, cJSON *warnings, struct container **ret, struct err *err);
 /* 0; 1 when it runs already; -1. */
 int container_start(struct container *c, const struct call_ctx *ctx, struct err *err);
 /* 0; 1 when it does not run. timeout_s < 0: the container's own. signal 0: the container's own. */

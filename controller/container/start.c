@@ -239,7 +239,7 @@ static int take_cgroup(struct plan *p, struct err *err)
 	message_init(&op_desc(OP_DEVICE_ATTACH)->req, &req);
 	snprintf(req.name, sizeof(req.name), "%s", p->c->row.name);
 	plan_device_rules(p, &req);
-	if (devices_rules(p->merged, &req, err) < 0)
+	if (devices_rules(p->e, p->merged, &req, err) < 0)
 		return -1;
 	req.cgroup = p->cgroup.v2;
 	if (helper_absent(p->e, HELPER_DEVICE))

@@ -75,7 +75,7 @@ int cdi_inject(cJSON *merged, struct err *err);
 /* devices.c: a directory is every device of policy below it; a privileged container has all of policy's. */
 int devices_expand(const struct engine *e, const cJSON *merged, struct spec_mounts *mounts, struct err *err);
 /* DeviceCgroupRules, behind those of the devices. */
-int devices_rules(const cJSON *merged, struct req_device_attach *req, struct err *err);
+int devices_rules(const struct engine *e, const cJSON *merged, struct req_device_attach *req, struct err *err);
 /* Rates and weights of block devices, whose numbers the host's files tell. */
 int devices_io(const cJSON *merged, struct req_cgroup_create *ret, struct err *err);
 /* What policy says no to, early and in Docker's words: 403. The helpers ask it again. */

@@ -244,6 +244,9 @@ static int build_process(cJSON *spec, const struct spec_input *in, const char *h
 	    json_put_text(process, "cwd", wd[0] ? wd : "/", err) || build_caps(process, in, err) ||
 	    build_rlimits(process, host, err))
 		return -1;
+	if (security_apparmor(host) && spec_apparmor() &&
+	    json_put_text(process, "apparmorProfile", security_apparmor(host), err))
+		return -1;
 	/* Always there: what the engine's own processes have is not for containers to inherit. */
 	if (json_put_int(process, "oomScoreAdj", get_int(host, "OomScoreAdj"), err) ||
 	    json_put(process, "noNewPrivileges", cJSON_CreateBool(security_no_new_privileges(host)), err))

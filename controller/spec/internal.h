@@ -108,6 +108,11 @@ extern unsigned spec_cpus_override;
 
 /* --- security options (security.c) --- */
 bool security_no_new_privileges(const cJSON *host);
+/* The profile that is asked for, or NULL. */
+const char *security_apparmor(const cJSON *host);
+/* Has this host AppArmor? A test may set the override to 0 or 1. */
+bool spec_apparmor(void);
+extern int spec_apparmor_override;
 
 /* --- parts of the runtime spec --- */
 /* Is it an id that containers have? */

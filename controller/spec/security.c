@@ -1,5 +1,8 @@
 /* security.c - security options, and which sysctls a container may set. All of it is what a client wrote. */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/text.h"
@@ -49,11 +52,10 @@ static int check_option(const char *opt, cJSON *warnings, struct err *err)
 		return 0;
 	}
 	if (is(opt, n, "apparmor")) {
-		/* A profile that the client counts on and that is not there is an error. */
-		if (!strcmp(value, "unconfined"))
+		/* As Docker: without AppArmor there is nothing to apply. A profile that is not loaded fails the start. */
+		if (!strcmp(value, "unconfined") || spec_apparmor())
 			return 0;
-		return err_set(err, 400, "apparmor profile %.64s cannot be applied: not available in this version",
-			       value);
+		return json_warn(warnings, err, "AppArmor is not enabled on this host: profile %.64s is not applied", value);
 	}
 	if (is(opt, n, "label"))
 		return !strcmp(value, "disable")
@@ -85,6 +87,34 @@ bool security_no_new_privileges(const cJSON *host)
 			parse_bool(value, &set);
 	}
 	return set;
+}
+
+const char *security_apparmor(const cJSON *host)
+{
+	const char *profile = NULL;
+	const cJSON *e;
+
+	cJSON_ArrayForEach(e, json_get(host, "SecurityOpt")) {
+		const char *value;
+		size_t n = split(e->valuestring, &value);
+
+		if (value && is(e->valuestring, n, "apparmor"))
+			profile = strcmp(value, "unconfined") != 0 ? value : NULL;
+	}
+	return profile;
+}
+
+int spec_apparmor_override = -1;
+
+bool spec_apparmor(void)
+{
+	_cleanup_close_ int fd = -EBADF;
+	char on = 'N';
+
+	if (spec_apparmor_override >= 0)
+		return spec_apparmor_override;
+	fd = open("/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, &on, 1) == 1 && on == 'Y';
 }
 
 bool spec_seccomp_unconfined(const cJSON *merged, const char **ret_profile)

@@ -16,6 +16,10 @@
  * The caller owns it. */
 cJSON *spec_merge(const cJSON *body, const cJSON *image_config, cJSON *warnings, struct err *err);
 
+/* Is the image (its whole configuration) for the platform that the client names (NULL or "": this host's)? err 404 when it is
+ * not what was asked; a warning when nothing was asked and it is not this host's. */
+int spec_platform(const char *platform, const char *ref, const cJSON *image_config, cJSON *warnings, struct err *err);
+
 /* Whose namespace a mode of HostConfig ("PidMode", "NetworkMode" ...) asks for. *ret_name (may be NULL): the container's,
  * borrowed. */
 enum spec_share { SHARE_OWN, SHARE_HOST, SHARE_CONTAINER };

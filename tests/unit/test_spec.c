@@ -302,8 +302,6 @@ static void test_refused(void)
 		{ HOST("\"SecurityOpt\":[\"foo=bar\"]"), "invalid --security-opt 2: \"foo=bar\"" },
 		{ HOST("\"SecurityOpt\":[\"no-new-privileges=maybe\"]"),
 		  "invalid --security-opt 2: \"no-new-privileges=maybe\"" },
-		{ HOST("\"SecurityOpt\":[\"apparmor=x\"]"),
-		  "apparmor profile x cannot be applied: not available in this version" },
 		{ HOST("\"Annotations\":{\"org.postern.init\":\"true\"}"),
 		  "invalid Annotations: org.postern. is reserved" },
 		{ HOST("\"RestartPolicy\":{\"Name\":\"never\"}"),
@@ -468,6 +466,37 @@ static void test_offered(void)
 #undef BIT
 }
 
+static void test_platform(void)
+{
+	static const struct {
+		const char *platform, *image, *message; /* NULL: fits */
+	} cases[] = {
+		{ "linux/s390x", "{\"os\":\"linux\",\"architecture\":\"s390x\"}", NULL },
+		{ "s390x", "{\"os\":\"linux\",\"architecture\":\"s390x\"}", NULL },
+		{ "linux/arm/v7", "{\"architecture\":\"arm\"}", NULL },
+		{ "linux/s390x", "{\"os\":\"linux\",\"architecture\":\"mips64le\"}",
+		  "image with reference i was found but does not match the specified platform: wanted linux/s390x, actual: "
+		  "linux/mips64le" },
+		{ "linux/arm/v7", "{\"os\":\"linux\",\"architecture\":\"arm\",\"variant\":\"v6\"}",
+		  "image with reference i was found but does not match the specified platform: wanted linux/arm/v7, actual: "
+		  "linux/arm/v6" },
+		{ "plan9", "{}", "\"plan9\": unknown operating system or architecture: invalid argument" },
+		{ "a/b/c/d", "{}", "\"a/b/c/d\": cannot parse platform specifier: invalid argument" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		cJSON *image = cJSON_Parse(cases[i].image), *warnings = cJSON_CreateArray();
+		struct err err = { 0 };
+
+		CU_ASSERT_EQUAL(spec_platform(cases[i].platform, "i", image, warnings, &err), cases[i].message ? -1 : 0);
+		CU_ASSERT_STRING_EQUAL(err.message, cases[i].message ? cases[i].message : "");
+		CU_ASSERT_PTR_NULL(warnings->child);
+		cJSON_Delete(image);
+		cJSON_Delete(warnings);
+	}
+}
+
 static void test_warned(void)
 {
 	static const struct {
@@ -479,6 +508,8 @@ static void test_warned(void)
 		  "network proj_default is not available in this version: the container gets loopback only" },
 		{ HOST("\"NetworkMode\":\"none\",\"PortBindings\":{\"80/tcp\":[{\"HostPort\":\"80\"}]}"),
 		  "published ports are not available in this version: they are kept, not opened" },
+		{ HOST("\"NetworkMode\":\"none\",\"SecurityOpt\":[\"apparmor=x\"]"),
+		  "AppArmor is not enabled on this host: profile x is not applied" },
 		{ HOST("\"NetworkMode\":\"none\",\"SecurityOpt\":[\"label=type:x\"]"),
 		  "SELinux labels are not applied in this version: label=type:x" },
 		{ HOST("\"NetworkMode\":\"none\",\"SecurityOpt\":[\"label:disable\",\"apparmor=unconfined\"]"), NULL },
@@ -492,6 +523,7 @@ static void test_warned(void)
 	};
 	size_t i;
 
+	spec_apparmor_override = 0;
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		cJSON *warnings = cJSON_CreateArray(), *merged;
 		struct err err = { 0 };
@@ -763,6 +795,7 @@ int main(void)
 	CU_ADD_TEST(s, test_refused);
 	CU_ADD_TEST(s, test_warned);
 	CU_ADD_TEST(s, test_offered);
+	CU_ADD_TEST(s, test_platform);
 	CU_ADD_TEST(s, test_merge);
 	CU_ADD_TEST(s, test_build_refused);
 	CU_ADD_TEST(s, test_caps);
