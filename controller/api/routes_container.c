@@ -316,6 +316,7 @@ const struct route container_routes[] = {
 	{ "POST", "/containers/{}/resize", RIGHTS_RUN, route_resize },
 	{ "POST", "/containers/{}/wait", RIGHTS_READ, route_wait },
 	{ "GET", "/containers/{}/logs", RIGHTS_READ, route_logs },
+	{ "GET", "/containers/{}/top", RIGHTS_READ, route_top },
 	{ "GET", "/events", RIGHTS_READ, route_events },
 };
 const size_t n_container_routes = sizeof(container_routes) / sizeof(container_routes[0]);

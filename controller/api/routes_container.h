@@ -12,6 +12,7 @@ void route_attach(struct http_request *r);
 void route_resize(struct http_request *r);
 void route_wait(struct http_request *r);
 void route_logs(struct http_request *r);
+void route_top(struct http_request *r);
 void route_events(struct http_request *r);
 
 #endif

@@ -29,6 +29,24 @@ void route_logs(struct http_request *r)
 	container_put(c);
 }
 
+void route_top(struct http_request *r)
+{
+	struct container *c = route_container(r);
+	struct call_ctx ctx = http_call_ctx(r);
+	struct err err = { 0 };
+	cJSON *o;
+
+	if (!c)
+		return;
+	o = container_top(c, http_query(r, "ps_args"), &ctx, &err);
+	if (o)
+		http_reply_json(r, 200, o);
+	else
+		http_reply_error(r, &err);
+	cJSON_Delete(o);
+	container_put(c);
+}
+
 void route_events(struct http_request *r)
 {
 	events_serve(r);

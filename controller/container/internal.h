@@ -195,6 +195,8 @@ cJSON *container_inspect(struct container *c, bool size, struct err *err);
 /* One row of GET /containers/json. */
 cJSON *container_summary(struct container *c, const cJSON *merged, bool size);
 cJSON *container_list(struct engine *e, bool all, int64_t limit, bool size, const cJSON *filters, struct err *err);
+/* top.c: GET /containers/{id}/top; ps_args as for ps, NULL: "-ef". NULL with err. */
+cJSON *container_top(struct container *c, const char *ps_args, const struct call_ctx *ctx, struct err *err);
 cJSON *container_mounts_json(struct engine *e, const cJSON *merged);
 
 #endif
