@@ -3,12 +3,14 @@
  * What cannot change while the engine runs is read once, before a sandbox closes /etc, /proc and /sys; whatever
  * cannot be read is left empty, since clients only show it. Nothing here is input. */
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/sysinfo.h>
+#include <sys/vfs.h>
 #include <sys/utsname.h>
 
 #include "../../helpers/base/cleanup.h"
@@ -33,7 +35,8 @@ struct system_facts {
 	char os[128], os_version[32]; /* os-release */
 	char id[40]; /* of this engine, a UUID kept in the state directory */
 	char cgroup_version[2];
-	bool ip_forward;
+	bool ip_forward, bridge_filter, bridge_filter6;
+	const char *backing; /* file system of the state directory */
 	bool rootless; /* an ordinary user's engine */
 	bool no_cgroups, no_device_filter;
 	int ncpu;
@@ -96,6 +99,32 @@ static void read_id(struct system_facts *f, int state_dir)
 		fd_write_all(fd, f->id, 36);
 }
 
+static bool is_one(const char *path)
+{
+	_cleanup_free_ char *text = read_text(path);
+
+	return text && text[0] == '1';
+}
+
+/* As Docker names them; statfs(2). */
+static const char *backing(int dir)
+{
+	static const struct {
+		unsigned long magic;
+		const char *name;
+	} known[] = {
+		{ EXT4_SUPER_MAGIC, "extfs" }, { XFS_SUPER_MAGIC, "xfs" }, { BTRFS_SUPER_MAGIC, "btrfs" },
+		{ TMPFS_MAGIC, "tmpfs" }, { OVERLAYFS_SUPER_MAGIC, "overlayfs" }, { F2FS_SUPER_MAGIC, "f2fs" },
+		{ 0x2fc12fc1, "zfs" },
+	};
+	struct statfs st;
+
+	for (size_t i = 0; i < ARRAY_SIZE(known) && fstatfs(dir, &st) == 0; i++)
+		if ((unsigned long)st.f_type == known[i].magic)
+			return known[i].name;
+	return "<unknown>";
+}
+
 static const char *go_arch(const char *machine)
 {
 	static const char *const names[][2] = {
@@ -112,7 +141,6 @@ struct system_facts *system_facts_create(struct engine *e)
 {
 	struct system_facts *f = calloc(1, sizeof(*f));
 	_cleanup_free_ char *os = read_text("/etc/os-release");
-	_cleanup_free_ char *forward = read_text("/proc/sys/net/ipv4/ip_forward");
 	cpu_set_t cpus;
 
 	if (!f)
@@ -124,7 +152,10 @@ struct system_facts *system_facts_create(struct engine *e)
 		os_release(os, "PRETTY_NAME", f->os, sizeof(f->os));
 		os_release(os, "VERSION_ID", f->os_version, sizeof(f->os_version));
 	}
-	f->ip_forward = forward && forward[0] == '1';
+	f->ip_forward = is_one("/proc/sys/net/ipv4/ip_forward");
+	f->bridge_filter = is_one("/proc/sys/net/bridge/bridge-nf-call-iptables");
+	f->bridge_filter6 = is_one("/proc/sys/net/bridge/bridge-nf-call-ip6tables");
+	f->backing = backing(e->state_dir);
 	f->ncpu = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
 	read_cgroup_version(f);
 	f->no_cgroups = helper_absent(e, HELPER_CGROUP);
@@ -162,6 +193,7 @@ static void version(struct http_request *r)
 	details = cJSON_AddObjectToObject(component, "Details");
 	cJSON_AddStringToObject(details, "Experimental", "false");
 	cJSON_AddStringToObject(o, "Version", POSTERN_VERSION);
+	cJSON_AddFalseToObject(o, "Experimental");
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
 		cJSON_AddStringToObject(details, fields[i][0], fields[i][1]);
 		cJSON_AddStringToObject(o, fields[i][0], fields[i][1]);
@@ -198,9 +230,10 @@ static cJSON *add_texts(cJSON *o, const char *name, const char *const *texts, si
 	return a;
 }
 
-static void add_storage(cJSON *o, const struct engine *e)
+static void add_storage(cJSON *o, const struct engine *e, const struct system_facts *f)
 {
-	static const char *const status[][2] = { { "Supports d_type", "true" }, { "userxattr", "true" } };
+	const char *const status[][2] = { { "Backing Filesystem", f->backing }, { "Supports d_type", "true" },
+					  { "userxattr", "true" } };
 	cJSON *a;
 
 	cJSON_AddStringToObject(o, "Driver", "overlay2");
@@ -212,7 +245,7 @@ static void add_storage(cJSON *o, const struct engine *e)
 
 static void add_plugins(cJSON *o)
 {
-	static const char *const volume[] = { "local" }, *const network[] = { "null" }, *const log[] = { "json-file" };
+	static const char *const volume[] = { "local" }, *const network[] = { "null" }, *const log[] = { "json-file", "local" };
 	cJSON *p = cJSON_AddObjectToObject(o, "Plugins");
 
 	add_texts(p, "Volume", volume, ARRAY_SIZE(volume));
@@ -237,7 +270,7 @@ static void add_limits(cJSON *o, const struct engine *e, const struct system_fac
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		cJSON_AddBoolToObject(o, flags[i].name, limits_have(e, flags[i].kind));
 	cJSON_AddBoolToObject(o, "OomKillDisable", false);
-	cJSON_AddStringToObject(o, "CgroupDriver", "none");
+	cJSON_AddStringToObject(o, "CgroupDriver", f->no_cgroups ? "none" : "cgroupfs");
 	cJSON_AddStringToObject(o, "CgroupVersion", f->cgroup_version);
 	if (f->no_cgroups)
 		cJSON_AddItemToArray(warnings, cJSON_CreateString("WARNING: Running in rootless-mode without cgroups. Systemd is "
@@ -271,8 +304,8 @@ static void add_host(cJSON *o, const struct system_facts *f)
 	cJSON_AddNumberToObject(o, "NCPU", f->ncpu);
 	json_add_int(o, "MemTotal", sysinfo(&memory) == 0 ? (int64_t)memory.totalram * memory.mem_unit : 0);
 	cJSON_AddBoolToObject(o, "IPv4Forwarding", f->ip_forward);
-	cJSON_AddBoolToObject(o, "BridgeNfIptables", true);
-	cJSON_AddBoolToObject(o, "BridgeNfIp6tables", true);
+	cJSON_AddBoolToObject(o, "BridgeNfIptables", f->bridge_filter);
+	cJSON_AddBoolToObject(o, "BridgeNfIp6tables", f->bridge_filter6);
 }
 
 /* What we have none of, in the form that clients parse. */
@@ -321,7 +354,7 @@ static void info(struct http_request *r)
 	cJSON_AddStringToObject(o, "ID", f->id);
 	cJSON_AddStringToObject(o, "ServerVersion", POSTERN_VERSION);
 	add_counts(o, e);
-	add_storage(o, e);
+	add_storage(o, e, f);
 	add_plugins(o);
 	add_limits(o, e, f);
 	add_host(o, f);

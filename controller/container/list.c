@@ -100,6 +100,36 @@ static bool matches_network(const cJSON *filters, const cJSON *merged)
 	return filters_match(filters, "network", mode && mode[0] && strcmp(mode, "default") != 0 ? mode : "bridge");
 }
 
+/* "80", "80/udp", "8000-8010/tcp" or "8000-8010": Docker's form of a port in a filter. */
+static int parse_port(const char *text, unsigned *ret_first, unsigned *ret_last, const char **ret_protocol)
+{
+	char *end;
+
+	*ret_first = *ret_last = (unsigned)strtoul(text, &end, 10);
+	if (end != text && *end == '-')
+		*ret_last = (unsigned)strtoul(end + 1, &end, 10);
+	*ret_protocol = *end == '/' ? end + 1 : "tcp";
+	return end == text || (*end && *end != '/') || *ret_first == 0 || *ret_first > *ret_last || *ret_last > 65535 ? -1 : 0;
+}
+
+/* ports: an object whose names are "80/tcp". */
+static bool matches_ports(const cJSON *filters, const char *key, const cJSON *ports)
+{
+	const cJSON *v, *p, *values = filters_get(filters, key);
+	unsigned first, last, from, to;
+	const char *wanted, *protocol;
+
+	cJSON_ArrayForEach(v, values) {
+		if (parse_port(v->valuestring, &first, &last, &wanted) < 0)
+			continue; /* resolve() refused it */
+		cJSON_ArrayForEach(p, ports)
+			if (parse_port(p->string, &from, &to, &protocol) == 0 && from <= last && to >= first &&
+			    strcmp(wanted, protocol) == 0)
+				return true;
+	}
+	return !values;
+}
+
 static bool matches(struct container *c, const cJSON *merged, const struct wanted *w)
 {
 	const cJSON *f = w->filters, *labels = json_get(json_get(merged, "Config"), "Labels"), *v;
@@ -114,7 +144,9 @@ static bool matches(struct container *c, const cJSON *merged, const struct wante
 	return ancestor && matches_id(f, c) && matches_name(f, c) && matches_exited(f, c) &&
 	       filters_match(f, "status", container_status_name(c->row.status)) &&
 	       filters_match_labels(f, "label", labels) && filters_match(f, "is-task", "false") &&
-	       filters_match(f, "health", "none") && matches_network(f, merged) && matches_volume(c->e, f, merged);
+	       filters_match(f, "health", "none") && matches_network(f, merged) && matches_volume(c->e, f, merged) &&
+	       matches_ports(f, "expose", json_get(json_get(merged, "Config"), "ExposedPorts")) &&
+	       matches_ports(f, "publish", json_get(json_get(merged, "HostConfig"), "PortBindings"));
 }
 
 static int resolve_container(struct engine *e, const cJSON *filters, const char *key, int64_t *ret, struct err *err)
@@ -132,6 +164,38 @@ static int resolve_container(struct engine *e, const cJSON *filters, const char 
 	return 0;
 }
 
+/* Filters whose values must have a form; Docker's words. */
+static int check_values(const cJSON *filters, struct err *err)
+{
+	static const char *const health[] = { "none", "starting", "healthy", "unhealthy" }, *const ports[] = { "expose", "publish" };
+	const cJSON *v;
+
+	cJSON_ArrayForEach(v, filters_get(filters, "health")) {
+		size_t i = 0;
+
+		while (i < sizeof(health) / sizeof(health[0]) && strcmp(health[i], v->valuestring) != 0)
+			i++;
+		if (i == sizeof(health) / sizeof(health[0]))
+			return err_set(err, 400, "unrecognised filter value for health: %.60s", v->valuestring);
+	}
+	cJSON_ArrayForEach(v, filters_get(filters, "exited")) {
+		char *end;
+
+		strtol(v->valuestring, &end, 10);
+		if (end == v->valuestring || *end)
+			return err_set(err, 400, "strconv.Atoi: parsing \"%.60s\": invalid syntax", v->valuestring);
+	}
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++)
+		cJSON_ArrayForEach(v, filters_get(filters, ports[i])) {
+			unsigned first, last;
+			const char *protocol;
+
+			if (parse_port(v->valuestring, &first, &last, &protocol) < 0)
+				return err_set(err, 400, "invalid filter '%s=%.60s'", ports[i], v->valuestring);
+		}
+	return 0;
+}
+
 static int resolve(struct engine *e, struct wanted *w, struct err *err)
 {
 	const cJSON *v, *values = filters_get(w->filters, "ancestor");
@@ -139,6 +203,8 @@ static int resolve(struct engine *e, struct wanted *w, struct err *err)
 	cJSON_ArrayForEach(v, filters_get(w->filters, "status"))
 		if (container_status_by_name(v->valuestring) < 0)
 			return err_set(err, 400, "invalid filter 'status=%.60s'", v->valuestring);
+	if (check_values(w->filters, err) < 0)
+		return -1;
 	if (resolve_container(e, w->filters, "before", &w->before_ns, err) < 0 ||
 	    resolve_container(e, w->filters, "since", &w->since_ns, err) < 0)
 		return -1;
