@@ -1,5 +1,5 @@
 # Postern: see README.md. `make run` and `make check` are the two commands; the rest:
-#   deps build install run stop lint asan fuzz bench check-full clean
+#   deps build install run stop lint asan fuzz bench vm check-full clean
 # Every source file of a folder belongs to that folder's program; headers are tracked by the compiler (-MMD).
 
 MODE ?= release
@@ -111,6 +111,7 @@ DEPS_CHECK := libcunit1-dev libclang-rt-14-dev busybox-static jq curl strace pro
 DEPS_LINT := clang-tidy cppcheck
 # Peers; nothing of them starts by itself.
 DEPS_BENCH := podman fuse-overlayfs bubblewrap
+DEPS_VM := qemu-system-x86 mmdebstrap cpio e2fsprogs
 # Docker's client of Debian, unpacked below build/ only: installing it would start its daemon.
 DEBS := docker.io containerd runc crun openssh-server libwrap0
 missing = $(shell for p in $(1); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done)
@@ -153,7 +154,7 @@ check: deps-check
 	@$(MAKE) --no-print-directory -s -j2 build unit hostile
 	@$(MAKE) --no-print-directory -s fuzz-build
 	@$(SUDO) tests/run
-check-full: check lint asan fuzz bench
+check-full: check lint asan fuzz bench vm
 
 # Without seccomp (the sanitizer's calls are not ours to list), so rows.sh is not among them. mount and lookup run where
 # there is no library: theirs are the ordinary ones here, and their code is under the sanitizer in the unit tests.
@@ -178,6 +179,13 @@ bench: deps-check
 	$(call install_missing,$(DEPS_BENCH))
 	@$(MAKE) --no-print-directory -s -j2 build
 	@$(SUDO) tests/bench/run
+
+# Debian's own kernel, with systemd and cgroups of version 2 alone.
+vm: deps-check
+	$(call install_missing,$(DEPS_VM))
+	@$(MAKE) --no-print-directory -s -j2 build
+	@$(SUDO) tests/run vm
+.PHONY: vm
 
 lint: deps-lint
 	@tests/lint
