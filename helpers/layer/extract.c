@@ -154,12 +154,19 @@ static int set_xattrs(struct extract *x, int fd, const struct tar_entry *entry)
 	return 0;
 }
 
-/* Owner first: chown takes set-id bits and capabilities away. */
+/* Owner first: chown takes set-id bits and capabilities away. What is right already (most is) costs a look, no change. */
 static int set_metadata(struct extract *x, int fd, const struct tar_entry *entry)
 {
-	if (fchown(fd, uid_of(x, entry), gid_of(x, entry)) < 0)
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
 		return extract_fail(x, -errno, "owner");
-	if (fchmod(fd, entry->mode) < 0)
+	if (st.st_uid != uid_of(x, entry) || st.st_gid != gid_of(x, entry)) {
+		if (fchown(fd, uid_of(x, entry), gid_of(x, entry)) < 0)
+			return extract_fail(x, -errno, "owner");
+		st.st_mode = 0;
+	}
+	if ((st.st_mode & 07777) != entry->mode && fchmod(fd, entry->mode) < 0)
 		return extract_fail(x, -errno, "mode");
 	return set_xattrs(x, fd, entry);
 }
@@ -202,6 +209,40 @@ static int keep_data(struct extract *x, const char *name, const struct tar_entry
 	return e < 0 ? extract_fail(x, e, "split") : 0;
 }
 
+/* A later entry replaces an earlier one of the same name; only a directory meets a directory. */
+static int make_room(struct extract *x, const char *name, bool dir, bool *ret_whiteout)
+{
+	struct stat st;
+	int e;
+
+	*ret_whiteout = false;
+	if (fstatat(x->parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : extract_fail(x, -errno, "path");
+	if (dir && S_ISDIR(st.st_mode))
+		return 0;
+	*ret_whiteout = is_whiteout(&st);
+	x->replaced = x->replaced || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
+	e = tree_remove(x->parent, name);
+	return e < 0 ? extract_fail(x, e, "replace") : 0;
+}
+
+/* In the place of an earlier one of the same name, which is seldom. */
+static int create_file(struct extract *x, const char *name, mode_t mode)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(x->parent, name, flags, mode & 0777);
+	bool whiteout;
+	int e;
+
+	if (fd < 0 && errno == EEXIST) {
+		e = make_room(x, name, /* dir= */ false, &whiteout);
+		if (e < 0)
+			return e;
+		fd = openat(x->parent, name, flags, mode & 0777);
+	}
+	return fd < 0 ? extract_fail(x, -errno, "create") : fd;
+}
+
 static int make_file(struct extract *x, const char *name, struct tar *t, const struct tar_entry *entry,
 		     struct split *split)
 {
@@ -212,9 +253,9 @@ static int make_file(struct extract *x, const char *name, struct tar *t, const s
 	if (entry->size > x->policy->max_bytes - x->bytes)
 		return extract_over(x, "bytes", "layer.max_bytes");
 	x->bytes += entry->size;
-	fd = openat(x->parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = create_file(x, name, entry->mode);
 	if (fd < 0)
-		return extract_fail(x, -errno, "create");
+		return fd;
 	e = keep_data(x, name, entry, split);
 	if (e == 0 && split)
 		tar_apart(t);
@@ -341,35 +382,19 @@ static int make_whiteout(struct extract *x, const char *base)
 	return e < 0 ? extract_fail(x, e, "whiteout") : 0;
 }
 
-/* A later entry replaces an earlier one of the same name; only a directory meets a directory. */
-static int make_room(struct extract *x, const char *name, bool dir, bool *ret_whiteout)
-{
-	struct stat st;
-	int e;
-
-	*ret_whiteout = false;
-	if (fstatat(x->parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : extract_fail(x, -errno, "path");
-	if (dir && S_ISDIR(st.st_mode))
-		return 0;
-	*ret_whiteout = is_whiteout(&st);
-	x->replaced = x->replaced || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
-	e = tree_remove(x->parent, name);
-	return e < 0 ? extract_fail(x, e, "replace") : 0;
-}
-
 static int make_node(struct extract *x, const char *name, struct tar *t, const struct tar_entry *entry,
 		     struct split *split)
 {
-	bool whiteout;
-	int e;
+	bool whiteout = false;
+	int e = 0;
 
 	/* Devices are not for an image to bring: the kernel refuses them here, and a container has its /dev. */
 	if (entry->type == TAR_CHAR || entry->type == TAR_BLOCK) {
 		x->skipped_devices++;
 		return 0;
 	}
-	e = make_room(x, name, entry->type == TAR_DIR, &whiteout);
+	if (entry->type != TAR_FILE)
+		e = make_room(x, name, entry->type == TAR_DIR, &whiteout);
 	if (e < 0)
 		return e;
 	switch (entry->type) {

@@ -33,11 +33,12 @@ struct result {
 int result_fail(struct result *r, int e, const char *stage);
 
 /* --- worker.c: one process for one piece of work ----------------------------------------------------------------- */
-enum work_kind { WORK_UNPACK, WORK_SIZE, WORK_USER, WORK_CLEAR, WORK_JOIN, WORK_EXPORT, WORK_COUNT };
+enum work_kind { WORK_UNPACK, WORK_SIZE, WORK_USER, WORK_CLEAR, WORK_JOIN, WORK_EXPORT, WORK_DIGEST, WORK_COUNT };
 struct work {
 	enum work_kind kind;
 	int archive; /* UNPACK; JOIN: the split. -EBADF: none */
 	int out; /* UNPACK: the split; JOIN, EXPORT: a pipe. -EBADF: none */
+	int digest; /* UNPACK, once it runs: whence the SHA-256 of the archive comes; -EBADF: from nowhere else */
 	int dirs[LAYERS_MAX + 1]; /* what it may see: one directory, and those of the stack below it, topmost first */
 	unsigned ndirs;
 	const void *req; /* struct req_layer_unpack, req_layer_user or req_layer_join */

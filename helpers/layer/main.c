@@ -108,7 +108,7 @@ static int run_unpack(struct request *r)
 {
 	struct req_layer_unpack *req = (struct req_layer_unpack *)r->req;
 	struct layer *l = r->helper->ctx;
-	struct work w = { .kind = WORK_UNPACK, .archive = -EBADF, .out = -EBADF, .req = req, .policy = r->helper->policy };
+	struct work w = { .kind = WORK_UNPACK, .archive = -EBADF, .out = -EBADF, .digest = -EBADF, .req = req, .policy = r->helper->policy };
 	char name[ID_HEX + 1];
 	uint64_t length = 0;
 	int e, fd;
@@ -139,7 +139,7 @@ static int run_join(struct request *r)
 {
 	struct req_layer_join *req = (struct req_layer_join *)r->req;
 	struct layer *l = r->helper->ctx;
-	struct work w = { .kind = WORK_JOIN, .archive = -EBADF, .out = -EBADF, .req = req, .policy = r->helper->policy };
+	struct work w = { .kind = WORK_JOIN, .archive = -EBADF, .out = -EBADF, .digest = -EBADF, .req = req, .policy = r->helper->policy };
 	char name[ID_HEX + 1];
 	int e = add_layer(&w, l->areas[LAYER_IMAGE], req->layer, ".");
 
@@ -159,7 +159,7 @@ static int run_export(struct request *r)
 {
 	struct req_layer_export *req = (struct req_layer_export *)r->req;
 	struct layer *l = r->helper->ctx;
-	struct work w = { .kind = WORK_EXPORT, .archive = -EBADF, .out = -EBADF, .policy = r->helper->policy };
+	struct work w = { .kind = WORK_EXPORT, .archive = -EBADF, .out = -EBADF, .digest = -EBADF, .policy = r->helper->policy };
 	int e = add_layer(&w, l->areas[LAYER_CONTAINER], req->container, "upper");
 
 	if (e == 0)
@@ -237,7 +237,7 @@ static int run_size(struct request *r)
 {
 	const struct req_layer_size *req = r->req;
 	struct layer *l = r->helper->ctx;
-	struct work w = { .kind = WORK_SIZE, .archive = -EBADF, .out = -EBADF, .policy = r->helper->policy };
+	struct work w = { .kind = WORK_SIZE, .archive = -EBADF, .out = -EBADF, .digest = -EBADF, .policy = r->helper->policy };
 	_cleanup_close_ int dir = -EBADF;
 	int e = check_name(r, req->what, req->name), fd;
 
@@ -256,7 +256,7 @@ static int run_user(struct request *r)
 	static const uint8_t none[ID_BYTES];
 	const struct req_layer_user *req = r->req;
 	struct layer *l = r->helper->ctx;
-	struct work w = { .kind = WORK_USER, .archive = -EBADF, .out = -EBADF, .req = req, .policy = r->helper->policy };
+	struct work w = { .kind = WORK_USER, .archive = -EBADF, .out = -EBADF, .digest = -EBADF, .req = req, .policy = r->helper->policy };
 	int e = 0;
 
 	/* On behalf of a container its own files are the topmost layer: users that were added in it count. */

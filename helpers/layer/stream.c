@@ -18,10 +18,12 @@
 #include <unistd.h>
 
 #include "../base/cleanup.h"
+#include "../base/fd.h"
 
 enum {
 	CHUNK = 128 * 1024,
 	RATIO_FROM = 16 << 20, /* unpacked bytes from which on the ratio counts */
+	SPLIT_FROM = 1 << 20, /* bytes from which on a process of its own for the digest pays */
 };
 
 struct stream {
@@ -31,6 +33,7 @@ struct stream {
 	struct archive *filter; /* NULL: not compressed */
 	struct sha256_ctx hash, blob_hash;
 	bool hash_blob;
+	int digest; /* whence the digest comes instead of from hash, or -EBADF */
 	const struct policy_layer *policy;
 	struct result *why;
 	int failed; /* -errno, with why set: the cause of whatever libarchive says then */
@@ -103,7 +106,8 @@ ssize_t stream_read(struct stream *s, const void **ret)
 		snprintf(s->why->rule, sizeof(s->why->rule), "layer.max_ratio");
 		return stream_fail(s, -EFBIG, "ratio");
 	}
-	sha256_update(&s->hash, (size_t)n, *ret);
+	if (s->digest < 0)
+		sha256_update(&s->hash, (size_t)n, *ret);
 	return n;
 }
 
@@ -117,18 +121,28 @@ static const struct {
 	{ { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, archive_read_support_filter_xz },
 };
 
-/* A stage that only uncompresses, when the archive starts like something that is. */
-static int open_filter(struct stream *s)
+/* Index of the filter for what starts there; ARRAY_SIZE(filters): none; or -errno. */
+static int find_filter(int fd, uint64_t at, uint64_t end)
 {
 	uint8_t magic[6] = { 0 };
-	struct archive_entry *entry;
 	size_t i;
 
-	if (pread(s->fd, magic, s->end - s->at < 6 ? (size_t)(s->end - s->at) : 6, (off_t)s->at) < 0)
-		return stream_fail(s, -errno, "read");
+	if (pread(fd, magic, end - at < 6 ? (size_t)(end - at) : 6, (off_t)at) < 0)
+		return -errno;
 	for (i = 0; i < ARRAY_SIZE(filters); i++)
 		if (memcmp(magic, filters[i].magic, filters[i].n) == 0)
 			break;
+	return (int)i;
+}
+
+/* A stage that only uncompresses, when the archive starts like something that is. */
+static int open_filter(struct stream *s)
+{
+	struct archive_entry *entry;
+	int i = find_filter(s->fd, s->at, s->end);
+
+	if (i < 0)
+		return stream_fail(s, i, "read");
 	if (i == ARRAY_SIZE(filters))
 		return 0;
 	s->filter = archive_read_new();
@@ -150,17 +164,53 @@ static int open_filter(struct stream *s)
 	}
 }
 
-int stream_open(int fd, const struct req_layer_unpack *req, const struct policy_layer *policy, struct result *why,
-		struct stream **ret)
+/* What has one digest only is asked for it once. */
+static bool two_digests(const struct req_layer_unpack *req)
+{
+	return memcmp(req->blob, none, ID_BYTES) != 0 && memcmp(req->blob, req->diff, ID_BYTES) != 0;
+}
+
+bool stream_splits(int fd, const struct req_layer_unpack *req)
+{
+	uint64_t end = req->offset + req->length;
+
+	return req->length >= SPLIT_FROM && end > req->offset && !two_digests(req) &&
+	       find_filter(fd, req->offset, end) == ARRAY_SIZE(filters);
+}
+
+void stream_digest(int fd, const struct req_layer_unpack *req, int out)
+{
+	uint64_t left = req->length;
+	uint8_t digest[ID_BYTES], *buf = malloc(CHUNK);
+	struct sha256_ctx hash;
+
+	sha256_init(&hash);
+	while (buf && left > 0) {
+		ssize_t n = pread(fd, buf, left < CHUNK ? (size_t)left : CHUNK, (off_t)(req->offset + req->length - left));
+
+		if (n <= 0)
+			break; /* no digest is no right one */
+		sha256_update(&hash, (size_t)n, buf);
+		left -= (uint64_t)n;
+	}
+	sha256_digest(&hash, sizeof(digest), digest);
+	if (left == 0)
+		fd_write_all(out, digest, sizeof(digest));
+	free(buf);
+}
+
+int stream_open(const struct work *w, const struct req_layer_unpack *req, struct result *why, struct stream **ret)
 {
 	struct stream *s = calloc(1, sizeof(*s));
+	int fd = w->archive;
 	struct stat st;
 
 	*ret = s;
 	if (!s)
 		return result_fail(why, -ENOMEM, "memory");
 	s->fd = fd;
-	s->policy = policy;
+	s->policy = w->policy;
+	s->digest = w->digest;
 	s->why = why;
 	if (fstat(fd, &st) < 0)
 		return stream_fail(s, -errno, "archive");
@@ -168,8 +218,7 @@ int stream_open(int fd, const struct req_layer_unpack *req, const struct policy_
 		return stream_fail(s, -ERANGE, "archive");
 	s->at = req->offset;
 	s->end = req->length ? req->offset + req->length : (uint64_t)st.st_size;
-	/* What is not compressed has one digest only. */
-	s->hash_blob = memcmp(req->blob, none, ID_BYTES) != 0 && memcmp(req->blob, req->diff, ID_BYTES) != 0;
+	s->hash_blob = two_digests(req);
 	sha256_init(&s->hash);
 	sha256_init(&s->blob_hash);
 	return open_filter(s);
@@ -190,6 +239,8 @@ int stream_verify(struct stream *s, const struct req_layer_unpack *req)
 	if (s->hash_blob && memcmp(digest, req->blob, ID_BYTES) != 0)
 		return stream_fail(s, -EINVAL, "blob digest");
 	sha256_digest(&s->hash, sizeof(digest), digest);
+	if (s->digest >= 0 && read(s->digest, digest, sizeof(digest)) != (ssize_t)sizeof(digest))
+		return stream_fail(s, -EIO, "digest worker");
 	if (memcmp(digest, req->diff, ID_BYTES) != 0)
 		return stream_fail(s, -EINVAL, "digest");
 	return 0;

@@ -35,18 +35,20 @@ static int extract_all(struct tar *t, struct extract *x, struct split *split)
 }
 
 /* Entries of the same name: data that the archive had is nowhere in the layer. The split holds all of the archive then. */
-static int split_whole(int archive, int out, const struct req_layer_unpack *req, const struct policy_layer *policy,
-		       struct result *ret)
+static int split_whole(const struct work *w, const struct req_layer_unpack *req, struct result *ret)
 {
+	struct work again = *w;
 	struct split *split = NULL;
 	struct stream *s;
 	const void *data;
 	ssize_t n;
-	int e = stream_open(archive, req, policy, ret, &s);
+	int e;
 
-	if (e == 0 && (lseek(out, 0, SEEK_SET) < 0 || ftruncate(out, 0) < 0))
+	again.digest = -EBADF;
+	e = stream_open(&again, req, ret, &s);
+	if (e == 0 && (lseek(w->out, 0, SEEK_SET) < 0 || ftruncate(w->out, 0) < 0))
 		e = result_fail(ret, -errno, "split");
-	if (e == 0 && (e = split_create(out, &split)) < 0)
+	if (e == 0 && (e = split_create(w->out, &split)) < 0)
 		result_fail(ret, e, "split");
 	while (e == 0 && (n = stream_read(s, &data)) != 0) {
 		e = n < 0 ? (int)n : split_bytes(split, data, (size_t)n);
@@ -72,7 +74,7 @@ int unpack(const struct work *w, const struct req_layer_unpack *req, struct resu
 	x.lowers = w->dirs + 1;
 	x.nlowers = w->ndirs - 1;
 	x.waits = req->waits;
-	e = stream_open(w->archive, req, w->policy, ret, &s);
+	e = stream_open(w, req, ret, &s);
 	if (e == 0 && w->out >= 0 && (e = split_create(w->out, &split)) < 0)
 		result_fail(ret, e, "split");
 	if (e == 0)
@@ -86,7 +88,7 @@ int unpack(const struct work *w, const struct req_layer_unpack *req, struct resu
 	if (e == 0 && split && (e = split_finish(split, stream_length(s))) < 0)
 		result_fail(ret, e, "split");
 	if (e == 0 && split && x.replaced)
-		e = split_whole(w->archive, w->out, req, w->policy, ret);
+		e = split_whole(w, req, ret);
 	if (e == 0) {
 		ret->unpack.size = x.bytes;
 		ret->unpack.length = stream_length(s);

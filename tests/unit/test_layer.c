@@ -149,7 +149,7 @@ static bool waits;
 static int unpack_bytes(const char *data, size_t n, const char *raw, size_t nraw, struct result *ret, int *ret_dir)
 {
 	struct req_layer_unpack req = { .offset = 7, .length = n, .waits = waits };
-	struct work w = { .kind = WORK_UNPACK, .policy = &policy, .ndirs = 1 + lower.ndirs, .req = &req };
+	struct work w = { .kind = WORK_UNPACK, .digest = -EBADF, .policy = &policy, .ndirs = 1 + lower.ndirs, .req = &req };
 	char *padded = malloc(n + 20);
 	int e;
 
