@@ -110,7 +110,7 @@ DEPS_CHECK := libcunit1-dev libclang-rt-14-dev busybox-static jq curl strace pro
 	uidmap libcap2-bin
 DEPS_LINT := clang-tidy cppcheck
 # Peers; nothing of them starts by itself.
-DEPS_BENCH := podman fuse-overlayfs bubblewrap
+DEPS_BENCH := podman fuse-overlayfs bubblewrap debootstrap
 DEPS_VM := qemu-system-x86 mmdebstrap cpio e2fsprogs
 # Docker's client of Debian, unpacked below build/ only: installing it would start its daemon.
 DEBS := docker.io containerd runc crun openssh-server libwrap0
@@ -154,7 +154,13 @@ check: deps-check
 	@$(MAKE) --no-print-directory -s -j2 build unit hostile
 	@$(MAKE) --no-print-directory -s fuzz-build
 	@$(SUDO) tests/run
-check-full: check lint asan fuzz bench vm
+check-full: check full lint asan fuzz bench vm
+# What takes minutes at first: a Debian is made by debootstrap, and kept below build/images.
+full: deps-check
+	$(call install_missing,debootstrap)
+	@$(MAKE) --no-print-directory -s -j2 build
+	@$(SUDO) tests/run full
+.PHONY: full
 
 # Without seccomp (the sanitizer's calls are not ours to list), so rows.sh is not among them. mount and lookup run where
 # there is no library: theirs are the ordinary ones here, and their code is under the sanitizer in the unit tests.

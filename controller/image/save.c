@@ -65,10 +65,10 @@ static int add_of_repository(void *data, const char *ref, const char *image_id)
 static int collect_names(struct save *s, const char *const *names, unsigned n, cJSON *wanted, cJSON *by_id)
 {
 	for (unsigned i = 0; i < n; i++) {
-		struct reference ref;
+		struct reference ref = { 0 };
 		struct wanted_tags w = { .tags = wanted };
 		char id[65], tag[IMAGE_REF_MAX];
-		struct err ignored = { 0 };
+		struct err ignored = { 0 }, why = { 0 };
 		int before = cJSON_GetArraySize(wanted);
 
 		if (reference_parse(names[i], &ref, &ignored) == 0 && !ref.tag[0] && !ref.digest) {
@@ -78,8 +78,10 @@ static int collect_names(struct save *s, const char *const *names, unsigned n, c
 			if (cJSON_GetArraySize(wanted) > before)
 				continue;
 		}
-		if (image_resolve(s->e, names[i], id, tag, s->err) < 0)
-			return -1;
+		if (image_resolve(s->e, names[i], id, tag, &why) < 0)
+			return why.status != 404 ? err_set(s->err, why.status, "%s", why.message) :
+			       ref.tag[0] ? err_set(s->err, 404, "reference does not exist") :
+					    err_set(s->err, 404, "No such image: %s", names[i]);
 		if (*tag && !strchr(tag, '@') && !cJSON_GetObjectItemCaseSensitive(wanted, tag))
 			cJSON_AddItemToArray(cJSON_AddArrayToObject(wanted, tag), cJSON_CreateString(id));
 		else if ((!*tag || strchr(tag, '@')) && !cJSON_GetObjectItemCaseSensitive(by_id, id))

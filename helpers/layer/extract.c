@@ -333,13 +333,15 @@ static int make_other(struct extract *x, const char *name, const struct tar_entr
 	return 0;
 }
 
-static int make_hardlink(struct extract *x, const char *name, const char *target)
+/* As Docker: the last name's owner, mode and time are the file's. */
+static int make_hardlink(struct extract *x, const char *name, const struct tar_entry *entry)
 {
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, entry->mtime };
 	_cleanup_close_ int dir = -EBADF;
 	char path[PATH_MAX], found[PATH_MAX], *slash;
 	const char *base;
 	struct stat st;
-	int e = clean_path(target, path);
+	int e = clean_path(entry->link, path);
 
 	if (e < 0)
 		return extract_fail(x, e, "hard link");
@@ -356,7 +358,16 @@ static int make_hardlink(struct extract *x, const char *name, const char *target
 		return extract_fail(x, -EPERM, "hard link");
 	if (linkat(dir, base, x->parent, name, 0) < 0)
 		return extract_fail(x, -errno, "hard link");
-	return 0;
+	if (st.st_uid != uid_of(x, entry) || st.st_gid != gid_of(x, entry)) {
+		if (fchownat(x->parent, name, uid_of(x, entry), gid_of(x, entry), AT_SYMLINK_NOFOLLOW) < 0)
+			return extract_fail(x, -errno, "owner");
+		st.st_mode &= S_IFMT;
+	}
+	/* No link: nothing is followed. */
+	if (!S_ISLNK(st.st_mode) && (st.st_mode & 07777) != entry->mode &&
+	    fchmodat(x->parent, name, entry->mode, 0) < 0)
+		return extract_fail(x, -errno, "mode");
+	return utimensat(x->parent, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? extract_fail(x, -errno, "time") : 0;
 }
 
 /* ".wh.NAME" hides NAME of the layers below, ".wh..wh..opq" all of the directory. What this layer has itself stays. */
@@ -399,7 +410,7 @@ static int make_node(struct extract *x, const char *name, struct tar *t, const s
 		return e;
 	switch (entry->type) {
 	case TAR_HARDLINK:
-		return make_hardlink(x, name, entry->link);
+		return make_hardlink(x, name, entry);
 	case TAR_FILE:
 		return make_file(x, name, t, entry, split);
 	case TAR_DIR:

@@ -36,8 +36,8 @@ def link(name, to):
     return entry(name, type=tarfile.SYMTYPE, link=to, mode=0o777)
 
 
-def hard(name, to):
-    return entry(name, type=tarfile.LNKTYPE, link=to)
+def hard(name, to, mode=0o644):
+    return entry(name, type=tarfile.LNKTYPE, link=to, mode=mode)
 
 
 def tar(*entries, format=tarfile.PAX_FORMAT):
@@ -71,7 +71,7 @@ END = bytes(1024)
 
 def base():
     entries = [entry("./"), entry("./bin/"), entry("./bin/busybox", BUSYBOX, mode=0o755)]
-    entries += [hard("./bin/" + a, "./bin/busybox") for a in ("sh", "cat", "ls", "id", "stat", "echo", "grep", "find", "sleep", "true")]
+    entries += [hard("./bin/" + a, "./bin/busybox", 0o755) for a in ("sh", "cat", "ls", "id", "stat", "echo", "grep", "find", "sleep", "true")]
     entries += [entry("./" + d + "/") for d in ("dev", "proc", "sys", "etc", "tmp", "root")]
     entries += [entry("./etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/:/bin/sh\n"),
                 entry("./etc/group", b"root:x:0:\nuser:x:1000:\n")]
@@ -146,7 +146,8 @@ def zst(data):
 
 
 def friendly(put):
-    top = tar(entry("etc/"), entry("etc/top", b"top\n"), entry("bin/.wh.id", b""), entry("tmp/.wh..wh..opq", b""))
+    top = tar(entry("etc/"), entry("etc/top", b"top\n"), entry("bin/"), entry("bin/.wh.id", b""),
+              entry("tmp/"), entry("tmp/.wh..wh..opq", b""))
     files, manifest = docker([BASE, top], ["plain:1", "plain:2"])
     put("docker-now", archive(files, manifest))
     # As `docker save` wrote it before: a directory a layer, the same layer once more as a link.

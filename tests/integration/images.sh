@@ -129,7 +129,7 @@ docker image prune -af >/dev/null
 ok "what was saved loads" bash -c "docker load -q <'$tmp/all.tar'"
 is "with the same ids" "$before" ids
 is "and runs" "newfile now" run twice:1 sh -c 'echo $(cat /f /d)'
-like "save of what there is not" "reference does not exist|No such image" docker save nosuch
+is "save of what there is not" "Error response from daemon: No such image: nosuch Error response from daemon: reference does not exist" bash -c "docker save nosuch 2>&1 | tr '\n' ' '; docker save nosuch:1 2>&1"
 is "save of a repository: all its names" '["entries:1"] null' bash -c "docker save entries | tar -xOf - manifest.json | jq -rc '[.[0].RepoTags | tojson] | join(\" \")' | tr '\n' ' '; docker save \$(config_of entries:1) | tar -xOf - manifest.json | jq -c '.[0].RepoTags'"
 docker create --name ex entries:1 true >/dev/null
 docker export ex >"$tmp/ex.tar"

@@ -88,11 +88,16 @@ static void tar_symlink(struct tar *t, const char *path, const char *target)
 	tar_put(t, e, NULL, 0);
 }
 
+static mode_t hardlink_mode = 0644;
+static uid_t hardlink_uid;
+
 static void tar_hardlink(struct tar *t, const char *path, const char *target)
 {
 	struct archive_entry *e = entry_new(path, S_IFREG | 0644);
 
 	archive_entry_copy_hardlink(e, target);
+	archive_entry_set_mode(e, S_IFREG | hardlink_mode);
+	archive_entry_set_uid(e, hardlink_uid);
 	tar_put(t, e, NULL, 0);
 }
 
@@ -225,7 +230,11 @@ static void test_ordinary(void)
 	archive_entry_set_uid(e, 7);
 	archive_entry_xattr_add_entry(e, "security.capability", cap, sizeof(cap));
 	tar_put(&t, e, "su!", 3);
+	hardlink_mode = 04711; /* the last name says */
+	hardlink_uid = 7;
 	tar_hardlink(&t, "bin/su2", "./bin/su");
+	hardlink_mode = 0644;
+	hardlink_uid = 0;
 	tar_symlink(&t, "bin/sh", "/etc/../../x");
 	tar_put(&t, entry_new("fifo", S_IFIFO | 0620), NULL, 0);
 	tar_file(&t, "deep/er/file\xc3\xa9", "utf-8 \xc3\xa9");
@@ -248,7 +257,7 @@ static void test_ordinary(void)
 	CU_ASSERT_FALSE(is_opaque(bin));
 	close(bin);
 	st = stat_of(dir, "bin/su");
-	CU_ASSERT_EQUAL(st.st_mode, S_IFREG | 06755);
+	CU_ASSERT_EQUAL(st.st_mode, S_IFREG | 04711);
 	CU_ASSERT_EQUAL(st.st_uid, 7);
 	CU_ASSERT_EQUAL(st.st_nlink, 2);
 	CU_ASSERT_EQUAL(stat_of(dir, "bin/su2").st_ino, st.st_ino);
