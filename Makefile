@@ -40,6 +40,7 @@ LIBS_policy := -lcjson -lm
 LIBS_spawn := -lcjson -lm
 LIBS_veth := -lnl-3
 LIBS_netns := -lnl-3
+LIBS_firewall := -lnl-3 -lnftables -lnftnl -lmnl
 LIBS_device := -lbpf -lelf -lz
 # Of libarchive only what is used: its shared library brings ICU and libxml2, 3 MB in every program.
 # SHA-256 alone, without the memory that libcrypto takes in each program.
@@ -90,7 +91,7 @@ $(B)/gen/device.skel.h: $(B)/gen/device.bpf.o
 	bpftool gen skeleton $< name device_bpf > $@
 $(call obj,$(wildcard helpers/device/*.c)): CPPFLAGS += -I$(B)/gen
 $(call obj,$(wildcard helpers/device/*.c)): $(if $(wildcard bpf/device.bpf.c),$(B)/gen/device.skel.h)
-$(call obj,helpers/base/netlink.c $(wildcard helpers/veth/*.c helpers/netns/*.c)): CPPFLAGS += -I/usr/include/libnl3
+$(call obj,helpers/base/link.c helpers/base/netlink.c $(wildcard helpers/veth/*.c helpers/netns/*.c helpers/firewall/*.c)): CPPFLAGS += -I/usr/include/libnl3
 $(B)/obj/helpers/launcher/policy.o: CPPFLAGS += -DBUILD_ID='"$(BUILD_ID)"'
 
 # Unit tests: one program per tests/unit/test_*.c, over the libraries. They also write archives: libarchive whole.
@@ -104,7 +105,7 @@ unit: $(UNIT)
 
 # --- what is installed by name when it is missing ---------------------------------------------------------------
 DEPS_BUILD := gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libuv1-dev libhttp-parser-dev libsqlite3-dev \
-	libarchive-dev libseccomp-dev libcjson-dev libnl-3-dev nettle-dev linux-libc-dev
+	libarchive-dev libseccomp-dev libcjson-dev libnl-3-dev libnftables-dev libnftnl-dev libmnl-dev nettle-dev linux-libc-dev
 DEPS_CHECK := libcunit1-dev libclang-rt-14-dev busybox-static jq curl strace procps iproute2 util-linux e2fsprogs python3-docker openssh-client \
 	podman buildah skopeo umoci zstd \
 	uidmap libcap2-bin

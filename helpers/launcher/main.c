@@ -92,7 +92,7 @@ static int parse_map(const char *text, struct ids *ids)
 /* "cgroup,device": the only ones that an engine can do without. */
 static int parse_absent(char *text, uint32_t *ret)
 {
-	static const enum helper_id dispensable[] = { HELPER_CGROUP, HELPER_DEVICE, HELPER_VETH };
+	static const enum helper_id dispensable[] = { HELPER_CGROUP, HELPER_DEVICE, HELPER_VETH, HELPER_FIREWALL };
 
 	for (char *name; (name = strsep(&text, ","));) {
 		unsigned i = 0;

@@ -5,7 +5,7 @@
 #ifndef POSTERN_PROTOCOL_OPS_NET_H
 #define POSTERN_PROTOCOL_OPS_NET_H
 
-enum { IFNAME_MAX = 15, MTU_MAX = 65535, PORTS_PER_CALL = 64, ROUTES_MAX = 8 };
+enum { IFNAME_MAX = 15, MTU_MAX = 65535, PORTS_PER_CALL = 64, ADDRESSES_MAX = 8 };
 
 #define ADDRESS4(F, S, name) F(S, U32, name, 0, UINT32_MAX) F(S, U32, name##_bits, 0, 32)
 #define ADDRESS6(F, S, name) \
@@ -44,7 +44,7 @@ enum { NET_MASQUERADE4 = 1, NET_MASQUERADE6 = 2, NET_INTERNAL = 4, NET_FLAGS = 7
 #define OPS_FIREWALL(OP)                                                                                         \
 	OP(firewall, FIREWALL, network, NETWORK, ACQUIRE, RUN,                                                   \
 	   "lets a bridge's subnets out and keeps other networks away from it")                                  \
-	OP(firewall, FIREWALL, unnetwork, UNNETWORK, RELEASE, NONE, "forgets a bridge and all its endpoints")    \
+	OP(firewall, FIREWALL, unnetwork, UNNETWORK, RELEASE, NONE, "forgets a bridge")                          \
 	OP(firewall, FIREWALL, endpoint, ENDPOINT, ACQUIRE, NONE,                                                \
 	   "lets one veth send with its own MAC and addresses only")                                             \
 	OP(firewall, FIREWALL, unendpoint, UNENDPOINT, RELEASE, NONE, "forgets an endpoint")                     \
@@ -54,19 +54,18 @@ enum { NET_MASQUERADE4 = 1, NET_MASQUERADE6 = 2, NET_INTERNAL = 4, NET_FLAGS = 7
 	OP(firewall, FIREWALL, endpoints, ENDPOINTS, QUERY, NONE, "veths that have their addresses pinned")
 #define REQ_firewall_network(F, S)                                                                               \
 	F(S, NAME, bridge, 1, IFNAME_MAX)                                                                        \
-	F(S, U32, flags, 0, NET_FLAGS)                                                                           \
-	ADDRESS4(F, S, subnet4)                                                                                  \
-	ADDRESS6(F, S, subnet6)
+	F(S, U32, flags, 0, NET_FLAGS)
 #define REP_firewall_network(F, S)
 #define REQ_firewall_unnetwork(F, S) F(S, NAME, bridge, 1, IFNAME_MAX)
 #define REP_firewall_unnetwork(F, S)
-#define REQ_firewall_endpoint(F, S)                                                                              \
+#define ENDPOINT_FIELDS(F, S)                                                                                    \
 	F(S, NAME, host, 1, IFNAME_MAX) /* as veth ATTACH answered */                                            \
 	F(S, U64, mac, 1, 0xffffffffffff)                                                                        \
-	F(S, U32S, addresses4, 0, 8)                                                                             \
-	F(S, U64S, addresses6, 0, 16) /* two numbers each; link-local ones by MAC need not be told */
+	F(S, U32S, addresses4, 0, ADDRESSES_MAX)                                                                 \
+	F(S, U64S, addresses6, 0, 2 * ADDRESSES_MAX) /* two numbers each; that which the MAC makes need not be told */
+#define REQ_firewall_endpoint(F, S) ENDPOINT_FIELDS(F, S)
 #define REP_firewall_endpoint(F, S)
-#define REQ_firewall_unendpoint(F, S) F(S, NAME, host, 1, IFNAME_MAX)
+#define REQ_firewall_unendpoint(F, S) ENDPOINT_FIELDS(F, S) /* as told before */
 #define REP_firewall_unendpoint(F, S)
 /* A port is five numbers: protocol << 32 | host port << 16 | container port; host address hi, lo; container address hi, lo.
  * Version 4 addresses as ::ffff:a.b.c.d; host address :: and ::ffff:0.0.0.0 are every address of the host of that version. */
@@ -91,7 +90,7 @@ enum { PORT_NUMBERS = 5 };
 	F(S, NAME, name, 1, IFNAME_MAX)                                                                          \
 	ADDRESS4(F, S, address4)                                                                                 \
 	ADDRESS6(F, S, address6)                                                                                 \
-	F(S, U32S, linklocal4, 0, 8) /* further addresses, as Docker's --link-local-ip */                        \
+	F(S, U32S, linklocal4, 0, ADDRESSES_MAX) /* further addresses, as Docker's --link-local-ip */                        \
 	F(S, U32, gateway4, 0, UINT32_MAX) /* of the default route; 0: none through this interface */            \
 	F(S, U64, gateway6_hi, 0, UINT64_MAX)                                                                    \
 	F(S, U64, gateway6_lo, 0, UINT64_MAX)                                                                    \

@@ -25,45 +25,6 @@ static void put_mac(struct nl_msg *msg, int type, uint64_t mac)
 	nla_put(msg, type, sizeof(bytes), bytes);
 }
 
-static struct nl_msg *link_message(int type, int flags, int index, unsigned up)
-{
-	struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = index, .ifi_flags = up, .ifi_change = up };
-
-	return netlink_message(type, flags, &header, sizeof(header));
-}
-
-static int read_link(const struct nlmsghdr *h, struct link *ret)
-{
-	struct nlattr *attr[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1];
-	const struct ifinfomsg *header = nlmsg_data(h);
-
-	if (h->nlmsg_type != RTM_NEWLINK ||
-	    nlmsg_parse((struct nlmsghdr *)h, sizeof(*header), attr, IFLA_MAX, NULL) < 0)
-		return -EIO;
-	*ret = (struct link){ .index = header->ifi_index };
-	if (attr[IFLA_GROUP])
-		ret->group = nla_get_u32(attr[IFLA_GROUP]);
-	if (attr[IFLA_MASTER])
-		ret->master = (int)nla_get_u32(attr[IFLA_MASTER]);
-	if (attr[IFLA_LINKINFO] && nla_parse_nested(info, IFLA_INFO_MAX, attr[IFLA_LINKINFO], NULL) == 0 && info[IFLA_INFO_KIND])
-		nla_strlcpy(ret->kind, info[IFLA_INFO_KIND], sizeof(ret->kind));
-	return 0;
-}
-
-static int one_link(const struct nlmsghdr *h, void *data)
-{
-	return read_link(h, data);
-}
-
-int link_find(struct netlink *n, const char *name, struct link *ret)
-{
-	struct nl_msg *msg = link_message(RTM_GETLINK, 0, 0, 0);
-
-	if (msg)
-		nla_put_string(msg, IFLA_IFNAME, name);
-	return netlink_each(n, msg, one_link, ret);
-}
-
 struct count {
 	uint32_t group;
 	const char *kind;
@@ -74,7 +35,7 @@ static int count_link(const struct nlmsghdr *h, void *data)
 {
 	struct count *c = data;
 	struct link l;
-	int r = read_link(h, &l);
+	int r = link_read(h, &l);
 
 	if (r == 0 && l.group == c->group && strcmp(l.kind, c->kind) == 0)
 		c->n++;
@@ -267,12 +228,12 @@ int veth_make(struct netlink *n, const struct veth *v)
 	if (r < 0)
 		return r;
 	/* Nothing comes through before the container's end is up, and that is for later. */
-	r = link_find(n, v->host, &host);
+	r = link_find(n, v->host, 0, &host);
 	if (r == 0)
 		r = port_lock(n, host.index, v->isolated);
 	if (r == 0)
 		r = port_address(n, host.index, v->mac);
-	if (r < 0 && link_find(n, v->host, &host) == 0)
+	if (r < 0 && link_find(n, v->host, 0, &host) == 0)
 		link_delete(n, host.index);
 	return r;
 }

@@ -91,7 +91,7 @@ static int name_ours(struct request *r, const char *name)
 static int find_ours(struct request *r, const char *name, const char *kind, struct link *ret)
 {
 	struct ctx *c = r->helper->ctx;
-	int e = link_find(&c->rt, name, ret);
+	int e = link_find(&c->rt, name, 0, ret);
 
 	if (e < 0)
 		return request_fail(r, e, "link");
@@ -175,7 +175,7 @@ static int run_bridge(struct request *r)
 			request_fail(r, e, "route of the host's");
 	if (e < 0)
 		return e;
-	if (link_find(&c->rt, req->bridge, &link) == -ENODEV) {
+	if (link_find(&c->rt, req->bridge, 0, &link) == -ENODEV) {
 		e = room_for(r, "bridge", policy->max_bridges, "networks.max");
 		if (e == 0 && (e = bridge_make(&c->rt, req->bridge, group_of(r), bridge_mac(req))) < 0)
 			request_fail(r, e, "create");
@@ -187,7 +187,7 @@ static int run_bridge(struct request *r)
 		e = switch_forwarding(r, req->bridge, v4.bits, v6.bits);
 	if (e == 0 && ((e = bridge_addresses(&c->rt, link.index, &v4, &v6)) < 0 || (e = bridge_up(&c->rt, link.index, req->mtu)) < 0))
 		request_fail(r, e, "addresses");
-	if (e < 0 && made && link_find(&c->rt, req->bridge, &link) == 0)
+	if (e < 0 && made && link_find(&c->rt, req->bridge, 0, &link) == 0)
 		link_delete(&c->rt, link.index);
 	return e;
 }
@@ -221,7 +221,7 @@ static int make_pair(struct request *r, struct veth *v, char host[IFNAME_MAX + 1
 		v->host = host;
 		e = veth_make(&c->rt, v);
 		/* Or is it the container's name that is taken? */
-		if (e == -EEXIST && link_find(&c->rt, host, &taken) == -ENODEV)
+		if (e == -EEXIST && link_find(&c->rt, host, 0, &taken) == -ENODEV)
 			break;
 	}
 	return e < 0 ? request_fail(r, e, e == -EEXIST ? "name inside" : "create") : 0;

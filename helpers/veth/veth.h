@@ -6,13 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../base/netlink.h"
-
-struct link {
-	int index, master;
-	uint32_t group;
-	char kind[16]; /* "bridge", "veth"; "" for hardware and what has no kind */
-};
+#include "../base/link.h"
 
 /* An address of version 4 (as ::ffff:a.b.c.d, bits 96 and more) or 6, in network byte order. */
 struct prefix {
@@ -21,8 +15,6 @@ struct prefix {
 };
 
 /* --- links.c --- */
-/* -ENODEV when there is none of that name. */
-int link_find(struct netlink *n, const char *name, struct link *ret);
 /* How many links of that kind have the group. */
 int link_count(struct netlink *n, uint32_t group, const char *kind, unsigned *ret);
 int link_delete(struct netlink *n, int index);

@@ -131,5 +131,73 @@ static void namespaces(void)
 	close_fd(user);
 }
 
-const struct attack net_attacks[] = { { "11, 25", links }, { "4, 11, 25", namespaces } };
+static int publish(enum op op, uint64_t protocol, uint32_t host, uint32_t host_port, uint32_t address, uint32_t port)
+{
+	struct req_firewall_publish req = { .ports = { .n = PORT_NUMBERS, .v = { protocol << 32 | host_port << 16 | port, 0,
+			UINT64_C(0xffff) << 32 | host, 0, UINT64_C(0xffff) << 32 | address } } };
+
+	return ask(channel(HELPER_FIREWALL), op, &req, NULL, &why);
+}
+
+static int endpoint(const char *host, uint64_t mac, uint32_t address)
+{
+	struct req_firewall_endpoint req = { .mac = mac, .addresses4 = { .n = 1, .v = { address } } };
+
+	text_copy(req.host, sizeof(req.host), host);
+	return ask(channel(HELPER_FIREWALL), OP_FIREWALL_ENDPOINT, &req, NULL, &why);
+}
+
+static int network(enum op op, const char *name)
+{
+	struct req_firewall_network req = { .flags = NET_MASQUERADE4 };
+
+	text_copy(req.bridge, sizeof(req.bridge), name);
+	return ask(channel(HELPER_FIREWALL), op, &req, NULL, &why);
+}
+
+/* What the tables hold now. */
+static unsigned published(void)
+{
+	struct req_firewall_list req = { .skip = 0 };
+	static struct rep_firewall_list rep;
+
+	return ask(channel(HELPER_FIREWALL), OP_FIREWALL_LIST, &req, &rep, NULL) < 0 ? 9999 : rep.ports.n / PORT_NUMBERS;
+}
+
+static void rules(void)
+{
+	enum { TCP = 6, ICMP = 1 };
+	struct rep_veth_attach rep = { 0 };
+	struct sandbox a;
+
+	if (!has_channel(HELPER_FIREWALL))
+		return;
+	if (sandbox_make(&a, true) < 0 || bridge("pst-a", IP(172, 30, 0, 1), 16) < 0 ||
+	    attach("pst-a", "eth0", a.userns, a.netns, MAC, &rep) < 0) {
+		result(false, "11: the set-up failed (%s)", why.stage);
+		return;
+	}
+	refused("11", network(OP_FIREWALL_NETWORK, "hostbr"), "rules for the host's bridge");
+	refused("11", network(OP_FIREWALL_NETWORK, "psthost"), "rules for one that is named as if it were ours");
+	refused("11", network(OP_FIREWALL_UNNETWORK, "hosteth"), "forgetting a link of the host's");
+	result(network(OP_FIREWALL_NETWORK, "pst-a") == 0 && network(OP_FIREWALL_NETWORK, "pst-a") == 0, "11: an honest one works, twice");
+	refused("11", endpoint("hosteth", MAC, IP(172, 30, 0, 2)), "the host's interface as an endpoint");
+	refused("11", endpoint(rep.host, MAC, IP(8, 8, 8, 8)), "an address outside policy for an endpoint");
+	result(endpoint(rep.host, MAC, IP(172, 30, 0, 2)) == 0, "11: an honest one works (%s)", why.stage);
+	refused("11", publish(OP_FIREWALL_PUBLISH, TCP, 0, 22, IP(172, 30, 0, 2), 22), "a port outside policy");
+	refused("11", publish(OP_FIREWALL_PUBLISH, ICMP, 0, 8080, IP(172, 30, 0, 2), 80), "a protocol without ports");
+	refused("11", publish(OP_FIREWALL_PUBLISH, TCP, 0, 8080, IP(10, 77, 0, 9), 80), "a port that leads to a neighbour of the host");
+	refused("11", publish(OP_FIREWALL_PUBLISH, TCP, 0, 8080, IP(10, 77, 0, 1), 80), "one that leads to the host itself");
+	refused("11", publish(OP_FIREWALL_PUBLISH, TCP, 0, 8080, IP(172, 31, 0, 2), 80), "one that leads nowhere");
+	refused("11", publish(OP_FIREWALL_PUBLISH, TCP, 0, 0, IP(172, 30, 0, 2), 80), "port 0");
+	result(published() == 0, "11: nothing was published");
+	result(publish(OP_FIREWALL_PUBLISH, TCP, 0, 8080, IP(172, 30, 0, 2), 80) == 0 && published() == 1, "11: an honest one works (%s)", why.stage);
+	refused("11", publish(OP_FIREWALL_PUBLISH, TCP, 0, 8080, IP(172, 30, 0, 2), 81), "the same port of the host again");
+	result(publish(OP_FIREWALL_UNPUBLISH, TCP, 0, 8080, IP(172, 30, 0, 2), 80) == 0 && published() == 0, "11: and goes");
+	result(publish(OP_FIREWALL_UNPUBLISH, TCP, 0, 8080, IP(172, 30, 0, 2), 80) == 0, "11: once more changes nothing");
+	result(detach(rep.host) == 0 && network(OP_FIREWALL_UNNETWORK, "pst-a") == 0 && unbridge("pst-a") == 0, "11: all of it goes");
+	sandbox_drop(&a);
+}
+
+const struct attack net_attacks[] = { { "11, 25", links }, { "4, 11, 25", namespaces }, { "11", rules } };
 const unsigned n_net_attacks = ARRAY_SIZE(net_attacks);
