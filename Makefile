@@ -109,6 +109,7 @@ DEPS_BUILD := gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libuv
 DEPS_CHECK := libcunit1-dev libclang-rt-14-dev busybox-static jq curl strace procps iproute2 util-linux e2fsprogs python3-docker openssh-client \
 	podman buildah skopeo umoci zstd \
 	uidmap libcap2-bin
+DEPS_CHECK += $(if $(shell command -v npm),,nodejs npm) # those that are there may be newer than Debian's
 DEPS_LINT := clang-tidy cppcheck
 # Peers; nothing of them starts by itself.
 DEPS_BENCH := podman fuse-overlayfs bubblewrap debootstrap
