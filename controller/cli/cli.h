@@ -170,7 +170,7 @@ int verb_protocol(struct cli *cli, int argc, char **argv);
 /* --- configuration of a new container (config.c) ---------------------------------------------------------- */
 struct run_options {
 	bool detach, interactive, tty, remove, quiet, sig_proxy;
-	const char *name, *pull, *detach_keys, *cidfile;
+	const char *name, *pull, *detach_keys, *cidfile, *platform;
 	struct texts attach;
 	cJSON *body; /* what POST /containers/create takes */
 };

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "../../helpers/base/cleanup.h"
-#include "cli.h"
+#include "config.h"
 
 /* The object that holds the last part of path inside body, made where missing; *ret_key is that part. */
-static cJSON *holder(cJSON *body, const char *path, const char **ret_key)
+cJSON *config_holder(cJSON *body, const char *path, const char **ret_key)
 {
 	const char *dot = strchr(path, '.');
 	char key[64];
@@ -24,41 +24,41 @@ static cJSON *holder(cJSON *body, const char *path, const char **ret_key)
 	child = cJSON_GetObjectItemCaseSensitive(body, key);
 	if (!child)
 		child = cJSON_AddObjectToObject(body, key);
-	return holder(child, dot + 1, ret_key);
+	return config_holder(child, dot + 1, ret_key);
 }
 
-static void put(struct run_options *o, const char *path, cJSON *value)
+void config_put(struct run_options *o, const char *path, cJSON *value)
 {
 	const char *key;
-	cJSON *h = holder(o->body, path, &key);
+	cJSON *h = config_holder(o->body, path, &key);
 
 	cJSON_DeleteItemFromObjectCaseSensitive(h, key);
 	cJSON_AddItemToObject(h, key, value);
 }
 
-static cJSON *list_at(struct run_options *o, const char *path)
+cJSON *config_list(struct run_options *o, const char *path)
 {
 	const char *key;
-	cJSON *h = holder(o->body, path, &key), *list = cJSON_GetObjectItemCaseSensitive(h, key);
+	cJSON *h = config_holder(o->body, path, &key), *list = cJSON_GetObjectItemCaseSensitive(h, key);
 
 	return list ? list : cJSON_AddArrayToObject(h, key);
 }
 
 static void append(struct run_options *o, const char *path, const char *value)
 {
-	cJSON_AddItemToArray(list_at(o, path), cJSON_CreateString(value));
+	cJSON_AddItemToArray(config_list(o, path), cJSON_CreateString(value));
 }
 
 /* --- one function per form of value ------------------------------------------------------------------------------- */
 static int put_text(void *to, const struct option_row *row, const char *value)
 {
-	put(to, row->path, cJSON_CreateString(value));
+	config_put(to, row->path, cJSON_CreateString(value));
 	return 0;
 }
 
 static int put_bool(void *to, const struct option_row *row, const char *value)
 {
-	put(to, row->path, cJSON_CreateBool(strcmp(value, "true") == 0));
+	config_put(to, row->path, cJSON_CreateBool(strcmp(value, "true") == 0));
 	return 0;
 }
 
@@ -69,7 +69,7 @@ static int put_int(void *to, const struct option_row *row, const char *value)
 
 	if (!*value || *end)
 		return fail(-1, "--%s takes a number, not '%s'", row->name, value);
-	put(to, row->path, cJSON_CreateNumber((double)n));
+	config_put(to, row->path, cJSON_CreateNumber((double)n));
 	return 0;
 }
 
@@ -81,7 +81,7 @@ static int put_bytes(void *to, const struct option_row *row, const char *value)
 		n = -1;
 	else if (size_argument(value, &n) < 0)
 		return fail(-1, "--%s takes a size such as 512m, not '%s'", row->name, value);
-	put(to, row->path, cJSON_CreateNumber((double)n));
+	config_put(to, row->path, cJSON_CreateNumber((double)n));
 	return 0;
 }
 
@@ -92,7 +92,7 @@ static int put_cpus(void *to, const struct option_row *row, const char *value)
 
 	if (!*value || *end || !(n >= 0 && n < 100000))
 		return fail(-1, "--%s takes a number of processors such as 1.5, not '%s'", row->name, value);
-	put(to, row->path, cJSON_CreateNumber((double)(int64_t)(n * 1e9 + 0.5)));
+	config_put(to, row->path, cJSON_CreateNumber((double)(int64_t)(n * 1e9 + 0.5)));
 	return 0;
 }
 
@@ -103,11 +103,11 @@ static int add_text(void *to, const struct option_row *row, const char *value)
 }
 
 /* "key=value" or "key" into an object of texts. */
-static int add_pair(void *to, const struct option_row *row, const char *value)
+int config_add_pair(void *to, const struct option_row *row, const char *value)
 {
 	char *key = strdup(value), *equals = key ? strchr(key, '=') : NULL;
 	const char *last;
-	cJSON *h = holder(((struct run_options *)to)->body, row->path, &last), *map;
+	cJSON *h = config_holder(((struct run_options *)to)->body, row->path, &last), *map;
 
 	map = cJSON_GetObjectItemCaseSensitive(h, last);
 	if (!map)
@@ -163,7 +163,7 @@ static int add_volume(void *to, const struct option_row *row, const char *value)
 	char *bind;
 
 	if (!colon) {
-		cJSON *h = holder(o->body, "Volumes", &key), *map = cJSON_GetObjectItemCaseSensitive(h, key);
+		cJSON *h = config_holder(o->body, "Volumes", &key), *map = cJSON_GetObjectItemCaseSensitive(h, key);
 
 		if (!map)
 			map = cJSON_AddObjectToObject(h, key);
@@ -187,7 +187,7 @@ static int add_volume(void *to, const struct option_row *row, const char *value)
 
 static const struct {
 	const char *key, *path;
-	enum { MOUNT_TEXT, MOUNT_BOOL, MOUNT_SIZE, MOUNT_MODE } kind;
+	enum { MOUNT_TEXT, MOUNT_BOOL, MOUNT_SIZE, MOUNT_MODE, MOUNT_PAIR, MOUNT_RECURSIVE } kind;
 } mount_keys[] = {
 	{ "type", "Type", MOUNT_TEXT },
 	{ "source", "Source", MOUNT_TEXT },
@@ -199,7 +199,14 @@ static const struct {
 	{ "ro", "ReadOnly", MOUNT_BOOL },
 	{ "bind-propagation", "BindOptions.Propagation", MOUNT_TEXT },
 	{ "bind-nonrecursive", "BindOptions.NonRecursive", MOUNT_BOOL },
+	{ "bind-recursive", "BindOptions.Recursive", MOUNT_RECURSIVE },
+	{ "bind-create-src", "BindOptions.CreateMountpoint", MOUNT_BOOL },
+	{ "consistency", "Consistency", MOUNT_TEXT },
 	{ "volume-nocopy", "VolumeOptions.NoCopy", MOUNT_BOOL },
+	{ "volume-subpath", "VolumeOptions.Subpath", MOUNT_TEXT },
+	{ "volume-label", "VolumeOptions.Labels", MOUNT_PAIR },
+	{ "volume-opt", "VolumeOptions.DriverConfig.Options", MOUNT_PAIR },
+	{ "image-subpath", "ImageOptions.Subpath", MOUNT_TEXT },
 	{ "volume-driver", "VolumeOptions.DriverConfig.Name", MOUNT_TEXT },
 	{ "tmpfs-size", "TmpfsOptions.SizeBytes", MOUNT_SIZE },
 	{ "tmpfs-mode", "TmpfsOptions.Mode", MOUNT_MODE },
@@ -216,19 +223,33 @@ static int mount_field(struct run_options *mount, const char *field)
 			continue;
 		switch (mount_keys[i].kind) {
 		case MOUNT_TEXT:
-			put(mount, mount_keys[i].path, cJSON_CreateString(value));
+			config_put(mount, mount_keys[i].path, cJSON_CreateString(value));
 			return 0;
 		case MOUNT_BOOL:
-			put(mount, mount_keys[i].path,
+			config_put(mount, mount_keys[i].path,
 			    cJSON_CreateBool(strcmp(value, "false") != 0 && strcmp(value, "0") != 0));
 			return 0;
 		case MOUNT_SIZE:
 			if (size_argument(value, &size) < 0)
 				return fail(-1, "invalid value for %s: %s", mount_keys[i].key, value);
-			put(mount, mount_keys[i].path, cJSON_CreateNumber((double)size));
+			config_put(mount, mount_keys[i].path, cJSON_CreateNumber((double)size));
+			return 0;
+		case MOUNT_PAIR:
+			return config_add_pair(mount, &(struct option_row){ .path = mount_keys[i].path }, value);
+		case MOUNT_RECURSIVE:
+			if (strcmp(value, "enabled") == 0)
+				return 0;
+			if (strcmp(value, "disabled") == 0)
+				config_put(mount, "BindOptions.NonRecursive", cJSON_CreateTrue());
+			else if (strcmp(value, "writable") == 0)
+				config_put(mount, "BindOptions.ReadOnlyNonRecursive", cJSON_CreateTrue());
+			else if (strcmp(value, "readonly") == 0)
+				config_put(mount, "BindOptions.ReadOnlyForceRecursive", cJSON_CreateTrue());
+			else
+				return fail(-1, "invalid value for bind-recursive: %s", value);
 			return 0;
 		case MOUNT_MODE:
-			put(mount, mount_keys[i].path, cJSON_CreateNumber((double)strtoul(value, NULL, 8)));
+			config_put(mount, mount_keys[i].path, cJSON_CreateNumber((double)strtoul(value, NULL, 8)));
 			return 0;
 		}
 	}
@@ -241,7 +262,7 @@ static int add_mount(void *to, const struct option_row *row, const char *value)
 	_cleanup_free_ char *text = strdup(value);
 	char *rest = text, *field;
 
-	put(&mount, "Type", cJSON_CreateString("volume"));
+	config_put(&mount, "Type", cJSON_CreateString("volume"));
 	while (rest && (field = strsep(&rest, ","))) {
 		if (mount_field(&mount, field) < 0) {
 			/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
@@ -253,7 +274,7 @@ static int add_mount(void *to, const struct option_row *row, const char *value)
 		cJSON_Delete(mount.body);
 		return fail(-1, "invalid argument \"%s\" for \"--%s\" flag: target is required", value, row->name);
 	}
-	cJSON_AddItemToArray(list_at(to, row->path), mount.body);
+	cJSON_AddItemToArray(config_list(to, row->path), mount.body);
 	return 0;
 }
 
@@ -266,7 +287,7 @@ static int add_tmpfs(void *to, const struct option_row *row, const char *value)
 	if (colon)
 		*colon = '=';
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
-	return pair ? add_pair(to, row, pair) : -1;
+	return pair ? config_add_pair(to, row, pair) : -1;
 }
 
 /* "/dev/a[:/dev/b][:rwm]" */
@@ -285,7 +306,7 @@ static int add_device(void *to, const struct option_row *row, const char *value)
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
 	cJSON_AddStringToObject(d, "PathInContainer", inside ? inside : host ? host : "");
 	cJSON_AddStringToObject(d, "CgroupPermissions", access);
-	cJSON_AddItemToArray(list_at(to, row->path), d);
+	cJSON_AddItemToArray(config_list(to, row->path), d);
 	return 0;
 }
 
@@ -311,7 +332,7 @@ static int add_ulimit(void *to, const struct option_row *row, const char *value)
 	cJSON_AddStringToObject(u, "Name", name);
 	cJSON_AddNumberToObject(u, "Soft", (double)soft);
 	cJSON_AddNumberToObject(u, "Hard", (double)hard);
-	cJSON_AddItemToArray(list_at(to, row->path), u);
+	cJSON_AddItemToArray(config_list(to, row->path), u);
 	return 0;
 }
 
@@ -320,7 +341,7 @@ static int put_entrypoint(void *to, const struct option_row *row, const char *va
 	cJSON *list = cJSON_CreateArray();
 
 	cJSON_AddItemToArray(list, cJSON_CreateString(value));
-	put(to, row->path, list);
+	config_put(to, row->path, list);
 	return 0;
 }
 
@@ -363,7 +384,7 @@ static const struct option_row run_rows[] = {
 	ROW("group-add", 0, add_text, "HostConfig.GroupAdd", "further group"),
 	ROW("hostname", 'h', put_text, "Hostname", "its host name"),
 	ROW("domainname", 0, put_text, "Domainname", "its domain name"),
-	ROW("label", 'l', add_pair, "Labels", "NAME=VALUE"),
+	ROW("label", 'l', config_add_pair, "Labels", "NAME=VALUE"),
 	ROW("entrypoint", 0, put_entrypoint, "Entrypoint", "instead of the image's"),
 	ROW("stop-signal", 0, put_text, "StopSignal", "signal of stop"),
 	ROW("stop-timeout", 0, put_int, "StopTimeout", "seconds until it is killed"),
@@ -385,7 +406,7 @@ static const struct option_row run_rows[] = {
 	ROW("oom-score-adj", 0, put_int, "HostConfig.OomScoreAdj", "-1000 to 1000"),
 	ROW("shm-size", 0, put_bytes, "HostConfig.ShmSize", "size of /dev/shm"),
 	ROW("ulimit", 0, add_ulimit, "HostConfig.Ulimits", "nofile=1024:2048"),
-	ROW("sysctl", 0, add_pair, "HostConfig.Sysctls", "NAME=VALUE"),
+	ROW("sysctl", 0, config_add_pair, "HostConfig.Sysctls", "NAME=VALUE"),
 	ROW("cap-add", 0, add_text, "HostConfig.CapAdd", "further capability"),
 	ROW("cap-drop", 0, add_text, "HostConfig.CapDrop", "without this one"),
 	ROW("security-opt", 0, add_security, "HostConfig.SecurityOpt", "seccomp=FILE, no-new-privileges"),
@@ -397,8 +418,46 @@ static const struct option_row run_rows[] = {
 	ROW("dns", 0, add_text, "HostConfig.Dns", "name server"),
 	ROW("dns-search", 0, add_text, "HostConfig.DnsSearch", "search domain"),
 	ROW("dns-option", 0, add_text, "HostConfig.DnsOptions", "resolver option"),
-	ROW("ipc", 0, put_text, "HostConfig.IpcMode", "private, none, shareable"),
-	ROW("pid", 0, put_text, "HostConfig.PidMode", "process namespace"),
+	ROW("ipc", 0, put_text, "HostConfig.IpcMode", "private, none, shareable, container:NAME"),
+	ROW("pid", 0, put_text, "HostConfig.PidMode", "process namespace: container:NAME"),
+	ROW("uts", 0, put_text, "HostConfig.UTSMode", "host names' namespace"),
+	ROW("cgroupns", 0, put_text, "HostConfig.CgroupnsMode", "private, host"),
+	ROW("cgroup-parent", 0, put_text, "HostConfig.CgroupParent", "below the engine's root"),
+	ROW("volumes-from", 0, add_text, "HostConfig.VolumesFrom", "CONTAINER[:ro]"),
+	ROW("volume-driver", 0, put_text, "HostConfig.VolumeDriver", "local"),
+	ROW("label-file", 0, config_add_pair_file, "Labels", "a file of labels"),
+	ROW("annotation", 0, config_add_pair, "HostConfig.Annotations", "NAME=VALUE for the runtime"),
+	ROW("log-driver", 0, put_text, "HostConfig.LogConfig.Type", "json-file, local, none"),
+	ROW("log-opt", 0, config_add_pair, "HostConfig.LogConfig.Config", "max-size=10m, max-file=3, ..."),
+	ROW("publish", 'p', config_add_port, NULL, "[[ADDRESS:]PORT:]PORT[/PROTOCOL]"),
+	SWITCH("publish-all", 'P', "HostConfig.PublishAllPorts", "all ports that the image exposes"),
+	ROW("expose", 0, config_add_expose, NULL, "PORT[/PROTOCOL]"),
+	ROW("link", 0, add_text, "HostConfig.Links", "CONTAINER[:ALIAS]"),
+	ROW("mac-address", 0, put_text, "MacAddress", "of its interface"),
+	ROW("restart", 0, config_put_restart, NULL, "no, always, unless-stopped, on-failure[:N]"),
+	ROW("runtime", 0, put_text, "HostConfig.Runtime", "the engine has its own only"),
+	ROW("isolation", 0, put_text, "HostConfig.Isolation", "default"),
+	ROW("storage-opt", 0, config_add_pair, "HostConfig.StorageOpt", "NAME=VALUE"),
+	ROW("memory-swappiness", 0, put_int, "HostConfig.MemorySwappiness", "0 to 100"),
+	SWITCH("oom-kill-disable", 0, "HostConfig.OomKillDisable", "wait instead of killing it"),
+	ROW("cpu-rt-period", 0, put_int, "HostConfig.CpuRealtimePeriod", "microseconds"),
+	ROW("cpu-rt-runtime", 0, put_int, "HostConfig.CpuRealtimeRuntime", "microseconds"),
+	ROW("blkio-weight", 0, put_int, "HostConfig.BlkioWeight", "10 to 1000"),
+	ROW("blkio-weight-device", 0, config_add_weight_device, "HostConfig.BlkioWeightDevice", "/dev/sda:200"),
+	ROW("device-read-bps", 0, config_add_throttle, "HostConfig.BlkioDeviceReadBps", "/dev/sda:1mb"),
+	ROW("device-write-bps", 0, config_add_throttle, "HostConfig.BlkioDeviceWriteBps", "/dev/sda:1mb"),
+	ROW("device-read-iops", 0, config_add_throttle, "HostConfig.BlkioDeviceReadIOps", "/dev/sda:1000"),
+	ROW("device-write-iops", 0, config_add_throttle, "HostConfig.BlkioDeviceWriteIOps", "/dev/sda:1000"),
+	ROW("device-cgroup-rule", 0, add_text, "HostConfig.DeviceCgroupRules", "c 1:3 rwm"),
+	ROW("gpus", 0, config_add_gpus, "HostConfig.DeviceRequests", "all, N, device=ID"),
+	ROW("health-cmd", 0, config_put_health, "Healthcheck.Test", "command of the health check"),
+	ROW("health-interval", 0, config_put_duration, "Healthcheck.Interval", "time between two, 30s"),
+	ROW("health-timeout", 0, config_put_duration, "Healthcheck.Timeout", "for one"),
+	ROW("health-start-period", 0, config_put_duration, "Healthcheck.StartPeriod", "until failures count"),
+	ROW("health-start-interval", 0, config_put_duration, "Healthcheck.StartInterval", "between two meanwhile"),
+	ROW("health-retries", 0, put_int, "Healthcheck.Retries", "failures until it is unhealthy"),
+	{ "no-healthcheck", 0, OPT_APPLY_FLAG, 0, config_put_no_health, NULL, "not even the image's" },
+	{ "platform", 0, OPT_TEXT, OWN(platform), NULL, NULL, "linux/amd64" },
 	ROW("userns", 0, put_text, "HostConfig.UsernsMode", "always the engine's choice"),
 };
 
@@ -414,18 +473,18 @@ static void finish_body(struct run_options *o, bool create, int argc, char **arg
 			out |= strcasecmp(o->attach.v[i], "stdin") != 0;
 		}
 	}
-	put(o, "Image", cJSON_CreateString(argv[0]));
+	config_put(o, "Image", cJSON_CreateString(argv[0]));
 	for (int i = 1; i < argc; i++)
 		append(o, "Cmd", argv[i]);
-	put(o, "Tty", cJSON_CreateBool(o->tty));
-	put(o, "OpenStdin", cJSON_CreateBool(o->interactive));
-	put(o, "StdinOnce", cJSON_CreateBool(o->interactive && !o->detach));
-	put(o, "AttachStdin", cJSON_CreateBool(in));
-	put(o, "AttachStdout", cJSON_CreateBool(out));
-	put(o, "AttachStderr", cJSON_CreateBool(out));
-	put(o, "HostConfig.AutoRemove", cJSON_CreateBool(o->remove));
+	config_put(o, "Tty", cJSON_CreateBool(o->tty));
+	config_put(o, "OpenStdin", cJSON_CreateBool(o->interactive));
+	config_put(o, "StdinOnce", cJSON_CreateBool(o->interactive && !o->detach));
+	config_put(o, "AttachStdin", cJSON_CreateBool(in));
+	config_put(o, "AttachStdout", cJSON_CreateBool(out));
+	config_put(o, "AttachStderr", cJSON_CreateBool(out));
+	config_put(o, "HostConfig.AutoRemove", cJSON_CreateBool(o->remove));
 	if (!create && o->tty && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0) {
-		cJSON *size = list_at(o, "HostConfig.ConsoleSize");
+		cJSON *size = config_list(o, "HostConfig.ConsoleSize");
 
 		cJSON_AddItemToArray(size, cJSON_CreateNumber(w.ws_row));
 		cJSON_AddItemToArray(size, cJSON_CreateNumber(w.ws_col));

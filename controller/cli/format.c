@@ -9,6 +9,7 @@
 
 #include "../../helpers/base/cleanup.h"
 #include "cli.h"
+#include "template.h"
 
 void text_plain(char *out, size_t size, const char *s)
 {
@@ -96,62 +97,12 @@ void json_print(FILE *out, const cJSON *v, int depth)
 }
 
 /* --- templates --------------------------------------------------------------------------------------------------- */
-static void print_value(FILE *out, const cJSON *v, bool json)
+int template_print(FILE *out, const char *text, const cJSON *v)
 {
-	_cleanup_free_ char *text = NULL;
+	char error[TEMPLATE_ERROR_MAX];
 
-	if (!v) {
-		fputs(json ? "null" : "<no value>", out);
-	} else if (cJSON_IsString(v) && !json) {
-		for (const char *s = v->valuestring; *s; s++)
-			fputc((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t' ? '?' : *s, out);
-	} else {
-		text = cJSON_PrintUnformatted(v);
-		fputs(text ? text : "", out);
-	}
-}
-
-/* What stands between {{ and }}: ".A.B", ".", "json .A". */
-static int print_action(FILE *out, const char *action, size_t n, const cJSON *v)
-{
-	char text[256], *path = text;
-	bool json = false;
-
-	if (n >= sizeof(text))
-		return fail(-1, "template: action too long");
-	memcpy(text, action, n);
-	text[n] = '\0';
-	while (n > 0 && isspace((unsigned char)text[n - 1]))
-		text[--n] = '\0';
-	path += strspn(path, " \t");
-	if (strncmp(path, "json ", 5) == 0) {
-		json = true;
-		path += 5 + strspn(path + 5, " \t");
-	}
-	if (*path != '.' || strpbrk(path, " \t|()"))
-		return fail(-1, "template: cannot do {{%s}}; {{.Field.Name}} and {{json .Field}} can be had", text);
-	print_value(out, json_at(v, path + 1), json);
-	return 0;
-}
-
-int template_print(FILE *out, const char *template, const cJSON *v)
-{
-	for (const char *p = template; *p; p++) {
-		if (p[0] == '{' && p[1] == '{') {
-			const char *end = strstr(p, "}}");
-
-			if (!end)
-				return fail(-1, "template: unclosed action");
-			if (print_action(out, p + 2, (size_t)(end - p - 2), v) < 0)
-				return -1;
-			p = end + 1;
-		} else if (p[0] == '\\' && (p[1] == 't' || p[1] == 'n')) {
-			fputc(p[1] == 't' ? '\t' : '\n', out);
-			p++;
-		} else {
-			fputc(*p, out);
-		}
-	}
+	if (template_run(out, text, v, error) < 0)
+		return fail(-1, "template parsing error: template: :1: %s", error);
 	fputc('\n', out);
 	return 0;
 }

@@ -47,8 +47,8 @@ static bool has_tag(const char *image)
 /* Creates the container; *ret_id is fresh memory. 0, or 125 after a message. */
 static int create(struct cli *cli, struct run_options *o, char **ret_id)
 {
-	_cleanup_free_ char *path =
-		o->name ? api_path(API "/containers/create?name=%s", o->name) : api_path(API "/containers/create");
+	_cleanup_free_ char *path = api_path(API "/containers/create?name=%s&platform=%s", o->name ? o->name : "",
+					     o->platform ? o->platform : "");
 	const char *image = json_text_at(o->body, "Image");
 	char error[2048];
 	cJSON *answer = NULL;

@@ -2,12 +2,15 @@
  * questions. */
 #include "../../controller/cli/api.c"
 #include "../../controller/cli/config.c"
+#include "../../controller/cli/config_values.c"
 #include "../../controller/cli/format.c"
 #include "../../controller/cli/helpers.c"
 #include "../../controller/cli/http_client.c"
 #include "../../controller/cli/options.c"
 #include "../../controller/cli/policy_explain.c"
 #include "../../controller/cli/stream.c"
+#include "../../controller/cli/template.c"
+#include "../../controller/cli/template_functions.c"
 
 #include <CUnit/Basic.h>
 #include <sys/wait.h>
@@ -75,6 +78,30 @@ static void test_bodies(void)
 		{ "--network none busybox", "HostConfig.NetworkMode", "\"none\"" },
 		{ "-h web busybox", "Hostname", "\"web\"" },
 		{ "--stop-timeout 3 busybox", "StopTimeout", "3" },
+		{ "-p 80 busybox", "HostConfig.PortBindings", "{\"80/tcp\":[{\"HostIp\":\"\",\"HostPort\":\"\"}]}" },
+		{ "-p 8080:80/udp busybox", "HostConfig.PortBindings",
+		  "{\"80/udp\":[{\"HostIp\":\"\",\"HostPort\":\"8080\"}]}" },
+		{ "-p 127.0.0.1:8080-8081:80-81 busybox", "HostConfig.PortBindings",
+		  "{\"80/tcp\":[{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"8080\"}],"
+		  "\"81/tcp\":[{\"HostIp\":\"127.0.0.1\",\"HostPort\":\"8081\"}]}" },
+		{ "-p [::1]:1:2 busybox", "HostConfig.PortBindings", "{\"2/tcp\":[{\"HostIp\":\"::1\",\"HostPort\":\"1\"}]}" },
+		{ "-p 8000-8010:80 busybox", "HostConfig.PortBindings",
+		  "{\"80/tcp\":[{\"HostIp\":\"\",\"HostPort\":\"8000-8010\"}]}" },
+		{ "-p 1:2 --expose 3-4 busybox", "ExposedPorts", "{\"2/tcp\":{},\"3/tcp\":{},\"4/tcp\":{}}" },
+		{ "--log-driver local --log-opt max-size=1m --log-opt max-file=2 busybox", "HostConfig.LogConfig",
+		  "{\"Type\":\"local\",\"Config\":{\"max-size\":\"1m\",\"max-file\":\"2\"}}" },
+		{ "--restart on-failure:3 busybox", "HostConfig.RestartPolicy",
+		  "{\"Name\":\"on-failure\",\"MaximumRetryCount\":3}" },
+		{ "--health-cmd x --health-interval 1m30s busybox", "Healthcheck",
+		  "{\"Test\":[\"CMD-SHELL\",\"x\"],\"Interval\":90000000000}" },
+		{ "--no-healthcheck busybox", "Healthcheck.Test", "[\"NONE\"]" },
+		{ "--device-read-bps /dev/sda:1mb busybox", "HostConfig.BlkioDeviceReadBps",
+		  "[{\"Path\":\"/dev/sda\",\"Rate\":1048576}]" },
+		{ "--gpus device=a,b busybox", "HostConfig.DeviceRequests",
+		  "[{\"DeviceIDs\":[\"a\",\"b\"],\"Capabilities\":[[\"gpu\"]]}]" },
+		{ "--mount type=volume,src=v,dst=/b,volume-subpath=x,volume-label=a=b busybox", "HostConfig.Mounts.0.VolumeOptions",
+		  "{\"Subpath\":\"x\",\"Labels\":{\"a\":\"b\"}}" },
+		{ "--annotation a=b busybox", "HostConfig.Annotations", "{\"a\":\"b\"}" },
 	};
 
 	setenv("POSTERN_TEST_SET", "1", 1);
@@ -106,6 +133,14 @@ static void test_refused(void)
 		"--mount colour=red,dst=/a busybox",
 		"--pull sometimes busybox",
 		"--stop-timeout x busybox",
+		"-p x busybox",
+		"-p 1-2:3-5 busybox",
+		"-p 70000 busybox",
+		"-p 1:2/icmp busybox",
+		"--device-read-bps sda:1 busybox",
+		"--health-interval 5 busybox",
+		"--restart always:x busybox",
+		"--gpus some busybox",
 		"-d=maybe busybox",
 		"--name",
 		"-e =x busybox",
@@ -136,8 +171,39 @@ static void test_templates(void)
 		{ "plain", "plain\n" },
 		{ "{{.E}}", "a?[1m\n" },
 		{ "{{range .L}}", NULL },
+		{ "{{range .L}}<{{.}}>{{end}}", "<one><two>\n" },
+		{ "{{range $i, $v := .L}}{{$i}}={{$v}};{{end}}", "0=one;1=two;\n" },
+		{ "{{range $k, $v := .B}}{{$k}}={{$v}}{{end}}", "C=5\n" },
+		{ "{{range .None}}x{{else}}none{{end}}", "none\n" },
+		{ "{{range .L}}{{end}}{{else}}", NULL },
+		{ "{{if .T}}yes{{else}}no{{end}}", "yes\n" },
+		{ "{{if eq .A \"y\"}}1{{else if eq .A \"x\"}}2{{else}}3{{end}}", "2\n" },
+		{ "{{if .None}}1{{end}}", "\n" },
+		{ "{{if and .T (not .None)}}1{{end}}", "1\n" },
+		{ "{{with .B}}{{.C}}{{$.A}}{{end}}", "5x\n" },
+		{ "{{len .L}} {{index .L 1}} {{index .B \"C\"}}", "2 two 5\n" },
+		{ "{{index .L 2}}", NULL },
+		{ "{{join .L \", \"}}", "one, two\n" },
+		{ "{{range split \"a:b\" \":\"}}{{upper .}}{{end}}", "AB\n" },
+		{ "{{.A | upper | printf \"%5s|\"}}", "    X|\n" },
+		{ "{{printf \"%s-%d-%q-%v\" .A .B.C .A .L}}", "x-5-\"x\"-[one two]\n" },
+		{ "{{printf \"%n\" .A}}", NULL },
+		{ "{{printf \"%s\"}}", NULL },
+		{ "{{println .A 5}}", "x 5\n\n" },
+		{ "{{$x := .A}}{{$x}}{{$x = \"z\"}}{{$x}}", "xz\n" },
+		{ "{{$y}}", NULL },
+		{ "a {{- .A -}} b{{/* no */}}", "axb\n" },
+		{ "{{.B}} {{.L}}", "map[C:5] [one two]\n" },
+		{ "{{title \"ab cd\"}}{{slice .A 0 1}}{{truncate \"abc\" 2}}{{pad .A 1 2}}|", "Ab Cdxab x  |\n" },
+		{ "{{.A.B}}", NULL },
+		{ "{{foo .A}}", NULL },
+		{ "{{template \"x\"}}", NULL },
+		{ "{{if .A}}", NULL },
+		{ "{{end}}", NULL },
+		{ "{{\"x}}", NULL },
+		{ "{{(.A}}", NULL },
 		{ "{{.A", NULL },
-		{ "{{.A | upper}}", NULL },
+		{ "{{.A | upper}}", "X\n" },
 	};
 	cJSON *v =
 		cJSON_Parse("{\"A\":\"x\",\"B\":{\"C\":5},\"L\":[\"one\",\"two\"],\"T\":true,\"E\":\"a\\u001b[1m\"}");
