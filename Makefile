@@ -22,7 +22,7 @@ CPPFLAGS += -D_GNU_SOURCE
 CFLAGS += -std=gnu17 -g -fPIE -ffunction-sections -fdata-sections $(WARN) $(CFLAGS_$(MODE)) $(WERROR)
 LDFLAGS += -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed -pie $(LDFLAGS_$(MODE))
 
-SRC_POSTERN := $(wildcard helpers/base/*.c helpers/protocol/*.c)
+SRC_POSTERN := $(wildcard helpers/base/*.c helpers/protocol/*.c helpers/shared/*.c)
 HELPERS := $(filter-out base protocol,$(patsubst helpers/%/,%,$(dir $(wildcard helpers/*/main.c))))
 SRC_CONTROLLER := $(wildcard controller/*.c) $(foreach d,api state spec container image network volume resolver,$(wildcard controller/$(d)/*.c))
 SRC_CLI := $(wildcard controller/cli/*.c)

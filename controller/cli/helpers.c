@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../helpers/base/caps.h"
+#include "../../helpers/shared/caps.h"
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/fd.h"
 #include "../../helpers/base/text.h"

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../../helpers/base/caps.h"
+#include "../../helpers/shared/caps.h"
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/limits.h"
 #include "../../helpers/base/names.h"

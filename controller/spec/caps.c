@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../../helpers/base/caps.h"
+#include "../../helpers/shared/caps.h"
 #include "../../helpers/base/cleanup.h"
 #include "internal.h"
 

@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../base/caps.h"
 #include "../base/cleanup.h"
 #include "../base/log.h"
 #include "../base/sandbox.h"
@@ -38,7 +37,7 @@ static const char usage[] =
 	"  --purge           end what runs and remove data, cgroups and status for good; do not start\n"
 	"By postern-user only, in the namespace of an ordinary user's engine:\n"
 	"  --user-map MAP    the ids of its containers, FIRST:COUNT,...\n"
-	"  --absent NAMES    programs that cannot be had there\n"
+	"  --absent BITS     programs that cannot be had there, by their numbers\n"
 	"  --range-ns FD     the range namespace of containers that run already\n";
 
 static int parse_ranges(const char *text, struct config *c)
@@ -89,23 +88,6 @@ static int parse_map(const char *text, struct ids *ids)
 	return ids->map[0].first == 0 ? 0 : -EINVAL;
 }
 
-/* "cgroup,device": the only ones that an engine can do without. */
-static int parse_absent(char *text, uint32_t *ret)
-{
-	static const enum helper_id dispensable[] = { HELPER_CGROUP, HELPER_DEVICE, HELPER_VETH, HELPER_FIREWALL };
-
-	for (char *name; (name = strsep(&text, ","));) {
-		unsigned i = 0;
-
-		while (i < ARRAY_SIZE(dispensable) && strcmp(name, helper_name(dispensable[i])) != 0)
-			i++;
-		if (i == ARRAY_SIZE(dispensable))
-			return -EINVAL;
-		*ret |= 1u << dispensable[i];
-	}
-	return 0;
-}
-
 /* In the first one the container ids of a user's engine would be those of the host's own users. */
 static bool in_first_userns(void)
 {
@@ -124,6 +106,8 @@ static int parse(int argc, char **argv, struct launcher *l)
 		{ "purge", 0, NULL, 'P' }, { "user-map", 1, NULL, 'u' }, { "absent", 1, NULL, 'a' },
 		{ "range-ns", 1, NULL, 'n' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 },
 	};
+	const uint32_t dispensable = 1u << HELPER_CGROUP | 1u << HELPER_DEVICE | 1u << HELPER_VETH |
+				     1u << HELPER_FIREWALL;
 	struct config *c = &l->config;
 	uint64_t number;
 	int o, r = 0;
@@ -152,7 +136,10 @@ static int parse(int argc, char **argv, struct launcher *l)
 			break;
 		case 'D': c->daemon = true; break;
 		case 'u': r = in_first_userns() ? -EPERM : parse_map(optarg, &l->ids); break;
-		case 'a': r = parse_absent(optarg, &l->absent); break;
+		case 'a':
+			r = text_u64(optarg, UINT32_MAX, &number);
+			l->absent = (uint32_t)number;
+			break;
 		/* setns(2) takes it only when it is one below our own. */
 		case 'n':
 			r = text_u64(optarg, INT32_MAX, &number);
@@ -165,7 +152,8 @@ static int parse(int argc, char **argv, struct launcher *l)
 		if (r < 0 && o != '?')
 			log_error("option %s: not a usable value: %s", argv[optind - 1], optarg);
 	}
-	if (r == 0 && (optind != argc || (!l->ids.user && (l->absent || l->range_ns >= 0))))
+	if (r == 0 && (optind != argc || (!l->ids.user && (l->absent || l->range_ns >= 0)) ||
+		       (l->absent & ~dispensable)))
 		r = -EINVAL;
 	/* Two levels down are named below it: R/containers, R/helpers. */
 	if (r == 0 && (!path_valid(c->data, strlen(c->data)) || !path_valid(c->run, strlen(c->run)) ||

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../base/caps.h"
+#include "../shared/caps.h"
 #include "../base/cleanup.h"
 #include "../base/log.h"
 #include "../base/text.h"

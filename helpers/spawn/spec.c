@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "../base/caps.h"
+#include "../shared/caps.h"
 #include "../base/cleanup.h"
 #include "../base/text.h"
 

@@ -107,7 +107,8 @@ static void make_args(const struct config *c, const struct ids *ids, bool cgroup
 	add(a, "--ids=%u", ids->single ? 0 : OWN_FIRST);
 	add(a, "--ranges=%u-%u", RANGE_FIRST, RANGE_FIRST + MAP_SIZE - 1);
 	add(a, "--user-map=%s", map);
-	add(a, cgroups ? "--absent=device,veth,firewall" : "--absent=cgroup,device,veth,firewall");
+	add(a, "--absent=%u", 1u << HELPER_DEVICE | 1u << HELPER_VETH | 1u << HELPER_FIREWALL |
+				      (cgroups ? 0 : 1u << HELPER_CGROUP));
 	if (cgroups)
 		add(a, "--cgroup=%s", c->cgroup);
 	if (range_ns >= 0)

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 if [ -z "${POSTERN_SOCKET:-}" ]; then
 	policy=$(mktemp)
-	caps=$(sed -n '/define CAPABILITIES/,/^$/p' "$top/helpers/base/caps.h" | grep -o 'C([A-Z_]*)' | sed 's/C(\(.*\))/"\1"/' | paste -sd,)
+	caps=$(sed -n '/define CAPABILITIES/,/^$/p' "$top/helpers/shared/caps.h" | grep -o 'C([A-Z_]*)' | sed 's/C(\(.*\))/"\1"/' | paste -sd,)
 	jq --argjson caps "[$caps]" '.capabilities += [{ name: "all", caps: ($caps - [.capabilities[].caps[]]), why: "test" }]
 		| .security.seccomp_unconfined = true | .security.unmasked_paths = true' "$top/policy/default.json" >"$policy"
 	"$top/tests/with-engine" --policy "$policy" --own-programs bash "$0" "$@"

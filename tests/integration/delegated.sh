@@ -33,6 +33,10 @@ is "helpers are beside what the user's cgroup helper owns" "0::/$POSTERN_CGROUP/
 is "spawn is in it" "0::/$POSTERN_CGROUP/containers/spawn" grep '^0::' "/proc/$(pid_of spawn)/cgroup"
 [ "$engine" != rootless ] || is "that is the helper's own" $((POSTERN_SUBS + 65512 + 8)) stat -c %u "$v2/$POSTERN_CGROUP/containers"
 
+kill -9 "$(pid_of cgroup)"
+ok "its helper killed: another goes on" until_true 100 docker pause lim
+ok "and the container with it" docker unpause lim
+
 start() { # OPTION...: the engine again, as with-engine does
 	# shellcheck disable=SC2086
 	bash -c "echo \$\$ >'$v2/${in:-$POSTERN_CGROUP/launcher}/cgroup.procs'; exec unshare --net '$POSTERN_BIN/postern-user' $POSTERN_ARGS $* --daemon" >>"$POSTERN_LOG" 2>&1

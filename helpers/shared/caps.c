@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <strings.h>
 
-#include "cleanup.h"
+#include "../base/cleanup.h"
 
 static const char *const words[] = {
 #define CAPABILITY_WORD(name) [CAP_##name] = #name,

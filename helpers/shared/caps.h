@@ -1,6 +1,6 @@
 /* caps.h - capabilities by name (capabilities(7)), in one table: for policy, specs and what `postern helpers` shows. */
-#ifndef POSTERN_BASE_CAPS_H
-#define POSTERN_BASE_CAPS_H
+#ifndef POSTERN_SHARED_CAPS_H
+#define POSTERN_SHARED_CAPS_H
 
 #define CAPABILITIES(C)                                                                                            \
 	C(CHOWN) C(DAC_OVERRIDE) C(DAC_READ_SEARCH) C(FOWNER) C(FSETID) C(KILL) C(SETGID) C(SETUID) C(SETPCAP)     \
