@@ -174,6 +174,8 @@ int policy_check(const struct engine *e, const cJSON *merged, struct err *err)
 		if (rows[i].asked && !rows[i].allowed)
 			return err_set(err, 403, "%s: policy does not allow it (rule security.%s)", rows[i].what,
 				       rows[i].rule);
+	if (json_text(host, "CgroupParent", "", NULL)[0] && helper_absent(e, HELPER_CGROUP))
+		return err_set(err, 400, "no cgroup parent can be had: no cgroup is delegated to this engine");
 	/* Its other processes would outlive it: nothing but a cgroup holds them together. */
 	if (spec_share(host, "PidMode", NULL) == SHARE_HOST && helper_absent(e, HELPER_CGROUP))
 		return err_set(err, 400, "cannot share the host PID namespace: no cgroup is delegated to this engine");

@@ -68,7 +68,6 @@ static const struct {
 } refused[] = {
 	{ "VolumesFrom", "volumes-from is not available in this version" },
 	{ "Links", "links are not available in this version" },
-	{ "CgroupParent", "a cgroup parent cannot be chosen: containers live below the cgroup of this engine" },
 	{ "Cgroup", "a cgroup cannot be chosen: containers live below the cgroup of this engine" },
 	{ "StorageOpt", "--storage-opt is supported only for overlay over xfs with 'pquota' mount option" },
 };
@@ -228,6 +227,19 @@ static int check_restart(cJSON *host, struct err *err)
 	return 0;
 }
 
+/* Docker takes any path of the hierarchy; ours ends at our own root. */
+static int check_cgroup_parent(const cJSON *host, struct err *err)
+{
+	const char *parent = get_text(host, "CgroupParent");
+
+	if (parent[0] && (!name_valid(parent, strlen(parent)) || strlen(parent) >= ID_HEX))
+		return err_set(err, 400,
+			       "invalid cgroup parent \"%.128s\": containers live below the cgroup of this engine; give the "
+			       "name of a group in it",
+			       parent);
+	return 0;
+}
+
 static int check_lists(const cJSON *host, struct err *err)
 {
 	uint32_t rule[4];
@@ -294,7 +306,7 @@ int check_hostconfig(cJSON *host, const cJSON *config, cJSON *warnings, struct e
 {
 	if (check_refused(host, err) || check_modes(host, err) || check_network(host, config, warnings, err) ||
 	    check_names(host, warnings, err) || check_log(host, err) || check_restart(host, err) ||
-	    check_lists(host, err) || check_security(host, warnings, err) || check_resources(host, warnings, err))
+	    check_lists(host, err) || check_cgroup_parent(host, err) || check_security(host, warnings, err) || check_resources(host, warnings, err))
 		return -1;
 	/* None at all when privileged, unless the client has said so. */
 	if ((!get_bool(host, "Privileged") && (default_paths(host, "MaskedPaths", masked_paths, err) ||

@@ -262,6 +262,8 @@ int spec_limits(const cJSON *merged, struct req_cgroup_create *ret, struct err *
 		ret->cpu_period_us = PERIOD_DEFAULT_US;
 		ret->cpu_quota_us = (uint64_t)nano * PERIOD_DEFAULT_US / NANO;
 	}
+	if (text_copy(ret->parent, sizeof(ret->parent), get_text(host, "CgroupParent")))
+		return err_set(err, 400, "invalid cgroup parent: too long");
 	if (text_copy(ret->cpuset_cpus, sizeof(ret->cpuset_cpus), get_text(host, "CpusetCpus")) ||
 	    text_copy(ret->cpuset_mems, sizeof(ret->cpuset_mems), get_text(host, "CpusetMems")))
 		return err_set(err, 400, "Invalid value for cpuset: too long");

@@ -27,7 +27,7 @@ struct group {
 	int v2;
 	int v1[CGROUP_V1_MAX]; /* as in roots */
 };
-enum { GROUP_NONE = -EBADF };
+enum { GROUP_NONE = -EBADF, PARENT_MAX = 64 };
 
 enum controller { CTL_MEMORY, CTL_PIDS, CTL_CPU, CTL_CPUSET, CTL_IO, CTL_CPUACCT, CTL_COUNT };
 
@@ -41,15 +41,18 @@ struct limits {
 /* Enables the controllers that we set limits with, lets the join group in, learns what there is. 0 or -errno. */
 int roots_prepare(struct roots *roots);
 /* Calls found() for each directory with a container's name that we own. 0 or -errno. */
-int roots_scan(const struct roots *roots, int (*found)(void *data, const uint8_t *id), void *data);
+int roots_scan(const struct roots *roots, int (*found)(void *data, const char *parent, const uint8_t *id), void *data);
+/* A name that a parent may have: "" for none, Docker's name alphabet, no container's id. */
+bool parent_valid(const char *parent);
 
 /* -EEXIST when it is there. What was made is removed again on failure; *ret_step says where it failed. */
-int group_create(const struct roots *roots, const uint8_t *id, struct group *ret, const char **ret_step);
+int group_create(const struct roots *roots, const char *parent, const uint8_t *id, struct group *ret,
+		 const char **ret_step);
 /* -ENOENT; -EPERM when we did not make it. */
-int group_open(const struct roots *roots, const uint8_t *id, struct group *ret);
+int group_open(const struct roots *roots, const char *parent, const uint8_t *id, struct group *ret);
 void group_close(struct group *g);
-/* Removes all directories with what is nested in them; 0 also when they are gone. -EBUSY while a process is inside. */
-int group_remove(const struct roots *roots, const uint8_t *id);
+/* Removes all directories with what is nested in them, and the parent with the last in it; 0 also when they are gone. -EBUSY while a process is inside. */
+int group_remove(const struct roots *roots, const char *parent, const uint8_t *id);
 /* A value of cgroup.events ("frozen", "populated"): 0, 1 or -errno. */
 int group_event(int events, const char *key);
 

@@ -1,6 +1,7 @@
 /* group.c - making, finding and removing the directories.
  *
- * Invariants: a name below a root is always 64 hex digits that we made from an id, so ".." or a path cannot be meant;
+ * Invariants: a name below a root is always 64 hex digits that we made from an id, so ".." or a path cannot be meant, alone
+ * or in a parent whose name is one component of Docker's name alphabet;
  * every open is relative to a root's fd with O_NOFOLLOW; only files named in this program are touched; a directory that
  * our uid does not own is not ours. The order is version 2 first when making and last when removing, so that a
  * directory there stands for everything (after a crash, too). From: kernel docs cgroup-v2.rst, cgroup-v1/. */
@@ -17,7 +18,7 @@
 #include "../base/fd.h"
 #include "../base/text.h"
 
-enum { NESTING_MAX = 16 };
+enum { NESTING_MAX = 16, GROUP_PATH = PARENT_MAX + 1 + ID_HEX + 1 };
 
 static const struct {
 	const char *v2, *v1; /* names in cgroup.controllers, in /proc/cgroups */
@@ -88,22 +89,28 @@ static int let_join(const struct roots *roots, int dir, const char *file)
 	return 0;
 }
 
-int roots_prepare(struct roots *roots)
+/* One that cannot be enabled (real-time tasks, for cpu) is not there: subtree_control tells. */
+static int enable_below(int dir)
 {
 	char text[512], enable[32];
-	int r;
+	int r = read_at(dir, "cgroup.controllers", text, sizeof(text));
 
-	r = read_at(roots->v2, "cgroup.controllers", text, sizeof(text));
-	if (r < 0)
-		return r;
-	for (int c = 0; c < CTL_COUNT; c++) {
+	for (int c = 0; r >= 0 && c < CTL_COUNT; c++) {
 		if (!controllers[c].v2 || !has_word(text, controllers[c].v2, " "))
 			continue;
-		r = text_format(enable, sizeof(enable), "+%s", controllers[c].v2);
-		/* One that cannot be enabled (real-time tasks, for cpu) is not there: subtree_control tells. */
-		if (r == 0)
-			(void)file_write_at(roots->v2, "cgroup.subtree_control", enable);
+		if (text_format(enable, sizeof(enable), "+%s", controllers[c].v2) == 0)
+			(void)file_write_at(dir, "cgroup.subtree_control", enable);
 	}
+	return r;
+}
+
+int roots_prepare(struct roots *roots)
+{
+	char text[512];
+	int r = enable_below(roots->v2);
+
+	if (r < 0)
+		return r;
 	r = read_at(roots->v2, "cgroup.subtree_control", text, sizeof(text));
 	if (r < 0)
 		return r;
@@ -130,9 +137,19 @@ static bool is_ours(const struct roots *roots, int fd)
 	return fd_identify(fd, &id) == 0 && S_ISDIR(id.mode) && id.uid == roots->uid;
 }
 
-int roots_scan(const struct roots *roots, int (*found)(void *, const uint8_t *), void *data)
+bool parent_valid(const char *parent)
 {
-	DIR *d = list_dir(roots->v2);
+	uint8_t id[ID_BYTES];
+
+	return !*parent || (name_valid(parent, strlen(parent)) && strlen(parent) <= PARENT_MAX &&
+			    hex_decode(parent, id, ID_BYTES) < 0);
+}
+
+/* Containers in dir, which is the root, or a parent in it. */
+static int scan_dir(const struct roots *roots, int dir, const char *parent,
+		    int (*found)(void *, const char *, const uint8_t *), void *data)
+{
+	DIR *d = list_dir(dir);
 	struct dirent *e;
 	int r = 0;
 
@@ -141,15 +158,24 @@ int roots_scan(const struct roots *roots, int (*found)(void *, const uint8_t *),
 	while (r == 0 && (e = readdir(d))) {
 		uint8_t id[ID_BYTES];
 
-		if (e->d_type != DT_DIR || hex_decode(e->d_name, id, ID_BYTES) < 0)
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
 			continue;
-		_cleanup_close_ int fd = openat(roots->v2, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		_cleanup_close_ int fd = openat(dir, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-		if (fd >= 0 && is_ours(roots, fd))
-			r = found(data, id);
+		if (fd < 0 || !is_ours(roots, fd))
+			continue;
+		if (hex_decode(e->d_name, id, ID_BYTES) == 0)
+			r = found(data, parent, id);
+		else if (!*parent && parent_valid(e->d_name))
+			r = scan_dir(roots, fd, e->d_name, found, data);
 	}
 	closedir(d);
 	return r;
+}
+
+int roots_scan(const struct roots *roots, int (*found)(void *, const char *, const uint8_t *), void *data)
+{
+	return scan_dir(roots, roots->v2, "", found, data);
 }
 
 void group_close(struct group *g)
@@ -175,14 +201,22 @@ static int open_ours(const struct roots *roots, int root, const char *name)
 	return is_ours(roots, fd) ? TAKE_FD(fd) : -EPERM;
 }
 
-int group_open(const struct roots *roots, const uint8_t *id, struct group *ret)
+static void group_path(const char *parent, const uint8_t *id, char ret[GROUP_PATH])
 {
-	char name[ID_HEX + 1];
+	char hex[ID_HEX + 1];
+
+	hex_encode(id, ID_BYTES, hex);
+	(void)text_format(ret, GROUP_PATH, "%s%s%s", parent, *parent ? "/" : "", hex);
+}
+
+int group_open(const struct roots *roots, const char *parent, const uint8_t *id, struct group *ret)
+{
+	char name[GROUP_PATH];
 	struct group g;
 	int r;
 
 	group_init(&g);
-	hex_encode(id, ID_BYTES, name);
+	group_path(parent, id, name);
 	r = g.v2 = open_ours(roots, roots->v2, name);
 	for (unsigned i = 0; r >= 0 && i < roots->nv1; i++)
 		r = g.v1[i] = open_ours(roots, roots->v1[i].fd, name);
@@ -238,21 +272,38 @@ static int remove_one(const struct roots *roots, int root, const char *name)
 	return unlinkat(root, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-int group_remove(const struct roots *roots, const uint8_t *id)
+/* With the last container in it; never what is not ours, such as spawn's own group. */
+static void drop_parent(const struct roots *roots, int root, const char *parent)
 {
-	char name[ID_HEX + 1];
+	_cleanup_close_ int fd = *parent ? open_ours(roots, root, parent) : -EBADF;
+
+	if (fd >= 0)
+		unlinkat(root, parent, AT_REMOVEDIR);
+}
+
+int group_remove(const struct roots *roots, const char *parent, const uint8_t *id)
+{
+	char name[GROUP_PATH];
 	int r = 0;
 
-	hex_encode(id, ID_BYTES, name);
-	for (unsigned i = 0; r == 0 && i < roots->nv1; i++)
+	group_path(parent, id, name);
+	for (unsigned i = 0; r == 0 && i < roots->nv1; i++) {
 		r = remove_one(roots, roots->v1[i].fd, name);
-	return r < 0 ? r : remove_one(roots, roots->v2, name);
+		if (r == 0)
+			drop_parent(roots, roots->v1[i].fd, parent);
+	}
+	if (r == 0)
+		r = remove_one(roots, roots->v2, name);
+	if (r == 0)
+		drop_parent(roots, roots->v2, parent);
+	return r;
 }
 
 /* A version 1 cpuset is born empty and takes no process until it has cpus and mems. */
 static int fill_cpuset(const struct roots *roots, unsigned hierarchy, int dir)
 {
 	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
+	static const char *const above[] = { "../cpuset.cpus", "../cpuset.mems" };
 	char text[1024];
 	int r = 0;
 
@@ -260,8 +311,8 @@ static int fill_cpuset(const struct roots *roots, unsigned hierarchy, int dir)
 		return 0;
 	for (unsigned i = 0; r >= 0 && i < ARRAY_SIZE(files); i++) {
 		r = read_at(dir, files[i], text, sizeof(text));
-		if (r == 0) /* cgroup.clone_children of the root would have done it */
-			r = read_at(roots->v1[hierarchy].fd, files[i], text, sizeof(text));
+		if (r == 0) /* cgroup.clone_children of the one above would have done it */
+			r = read_at(dir, above[i], text, sizeof(text));
 		if (r >= 0)
 			r = file_write_at(dir, files[i], text);
 	}
@@ -284,14 +335,39 @@ static int make_one(const struct roots *roots, int root, const char *name)
 	return TAKE_FD(fd);
 }
 
-int group_create(const struct roots *roots, const uint8_t *id, struct group *ret, const char **ret_step)
+/* In every hierarchy; one that is there is used. */
+static int make_parent(const struct roots *roots, const char *parent)
 {
-	char name[ID_HEX + 1];
+	for (unsigned i = 0; i <= roots->nv1; i++) {
+		int root = i < roots->nv1 ? roots->v1[i].fd : roots->v2, r;
+
+		if (mkdirat(root, parent, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		_cleanup_close_ int fd = open_ours(roots, root, parent);
+
+		r = fd < 0 ? fd : i < roots->nv1 ? fill_cpuset(roots, i, fd) : enable_below(fd);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int group_create(const struct roots *roots, const char *parent, const uint8_t *id, struct group *ret,
+		 const char **ret_step)
+{
+	char name[GROUP_PATH];
 	struct group g;
 	int r;
 
 	group_init(&g);
-	hex_encode(id, ID_BYTES, name);
+	group_path(parent, id, name);
+	*ret_step = "parent";
+	r = *parent ? make_parent(roots, parent) : 0;
+	if (r < 0) {
+		for (unsigned i = 0; i <= roots->nv1; i++)
+			drop_parent(roots, i < roots->nv1 ? roots->v1[i].fd : roots->v2, parent);
+		return r;
+	}
 	*ret_step = "version 2";
 	r = g.v2 = make_one(roots, roots->v2, name);
 	if (r < 0)
@@ -308,7 +384,7 @@ int group_create(const struct roots *roots, const uint8_t *id, struct group *ret
 	}
 	if (r < 0) {
 		group_close(&g);
-		group_remove(roots, id);
+		group_remove(roots, parent, id);
 		return r;
 	}
 	*ret = g;

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -43,6 +44,7 @@ struct ctx {
 	struct roots roots;
 	unsigned nids, nwaits;
 	uint8_t ids[CONTAINERS_MAX][ID_BYTES];
+	char parents[CONTAINERS_MAX][PARENT_MAX + 1]; /* of each */
 	struct wait *waits[WAITS_MAX];
 };
 
@@ -59,12 +61,13 @@ static int id_find(const struct ctx *c, const uint8_t *id)
 	return -ENOENT;
 }
 
-static int id_add(void *data, const uint8_t *id)
+static int id_add(void *data, const char *parent, const uint8_t *id)
 {
 	struct ctx *c = data;
 
 	if (c->nids == CONTAINERS_MAX)
 		return -EDQUOT;
+	snprintf(c->parents[c->nids], sizeof(c->parents[0]), "%s", parent);
 	memcpy(c->ids[c->nids++], id, ID_BYTES);
 	return 0;
 }
@@ -73,8 +76,17 @@ static void id_forget(struct ctx *c, const uint8_t *id)
 {
 	int i = id_find(c, id);
 
-	if (i >= 0)
-		memcpy(c->ids[i], c->ids[--c->nids], ID_BYTES);
+	if (i < 0)
+		return;
+	memcpy(c->ids[i], c->ids[--c->nids], ID_BYTES);
+	memmove(c->parents[i], c->parents[c->nids], sizeof(c->parents[0]));
+}
+
+static const char *parent_of(const struct ctx *c, const uint8_t *id)
+{
+	int i = id_find(c, id);
+
+	return i < 0 ? "" : c->parents[i];
 }
 
 /* Only what we made can be opened, whatever the request names. */
@@ -84,7 +96,7 @@ static int open_known(struct request *r, const uint8_t *id, struct group *ret)
 	int err = id_find(c, id);
 
 	if (err >= 0)
-		err = group_open(&c->roots, id, ret);
+		err = group_open(&c->roots, parent_of(c, id), id, ret);
 	return err < 0 ? request_fail(r, err, "open") : 0;
 }
 
@@ -154,15 +166,17 @@ static int cgroup_create(struct request *r)
 	if (id_find(c, req->container) >= 0)
 		return request_fail(r, -EEXIST, "table");
 	/* The name is our hex of 32 bytes in a directory that only we own: it can be nobody else's. */
-	err = group_create(&c->roots, req->container, &g, &step);
+	if (!parent_valid(req->parent))
+		return request_fail(r, -EINVAL, "parent");
+	err = group_create(&c->roots, req->parent, req->container, &g, &step);
 	if (err < 0)
 		return request_fail(r, err, step);
 	err = limits_apply(&c->roots, &g, &limits, &rep->unsupported, &step);
 	if (err < 0) {
-		group_remove(&c->roots, req->container);
+		group_remove(&c->roots, req->parent, req->container);
 		return request_fail(r, err, step);
 	}
-	id_add(c, req->container);
+	id_add(c, req->parent, req->container);
 	rep->cgroup_id = cgroup_id(g.v2);
 	give_fds(&c->roots, &g, &rep->v2, &rep->v1.n, rep->v1.fd);
 	return 0;
@@ -255,7 +269,7 @@ static int wait_step(struct ctx *c, const struct wait *w)
 	/* -ENODEV: the directory went away; version 1 may still have its part. */
 	if (r == 1)
 		return 0;
-	r = group_remove(&c->roots, w->id);
+	r = group_remove(&c->roots, parent_of(c, w->id), w->id);
 	if (r < 0)
 		return r == -EBUSY || r == -ENOTEMPTY ? 0 : r;
 	id_forget(c, w->id);
@@ -360,11 +374,11 @@ static int cgroup_remove(struct request *r)
 
 	if (err < 0)
 		return request_fail(r, err, "table");
-	err = group_open(&c->roots, req->container, &g);
+	err = group_open(&c->roots, parent_of(c, req->container), req->container, &g);
 	if (err == 0)
 		return wait_start(r, &g, req->container, WAIT_REMOVED);
 	/* Half of it is gone, as after a crash: what is left has no process. */
-	err = err == -ENOENT ? group_remove(&c->roots, req->container) : err;
+	err = err == -ENOENT ? group_remove(&c->roots, parent_of(c, req->container), req->container) : err;
 	if (err < 0)
 		return request_fail(r, err, "remove");
 	id_forget(c, req->container);

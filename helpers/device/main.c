@@ -108,24 +108,32 @@ static int take_rules(struct request *r, struct device_config *config)
 	return 0;
 }
 
-/* A directory directly in the delegated root, made by postern-cgroup. The kernel's cgroup2 is already known to be the
+static bool is_cgroups(const struct policy_common *policy, int dir)
+{
+	struct fd_id id;
+
+	return fd_identify(dir, &id) == 0 && id.uid == policy->ids_base + HELPER_CGROUP;
+}
+
+/* A directory in the delegated root, or in a parent there, made by postern-cgroup. The kernel's cgroup2 is already known to be the
  * file system (message_prove_fds); ".." of a cgroup is its parent, whoever opened it and how. */
 static int prove_cgroup(struct request *r, int cgroup, struct fd_id *ret)
 {
 	const struct policy_common *policy = r->helper->policy;
 	_cleanup_close_ int parent = openat(cgroup, "..", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int above = openat(cgroup, "../..", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	uint32_t n = 0;
 	int e;
 
 	if (parent < 0)
 		return request_fail(r, -errno, "parent");
-	if (!fd_same(parent, FD_ROOT))
+	if (!fd_same(parent, FD_ROOT) && !(is_cgroups(policy, parent) && fd_same(above, FD_ROOT)))
 		return request_fail(r, -EPERM, "parent");
 	e = fd_prove(cgroup, FDK_CGROUP2, ret);
 	if (e < 0)
 		return request_fail(r, e, "cgroup");
 	/* The other directory there is spawn's own, which belongs to root. */
-	if (ret->uid != policy->ids_base + HELPER_CGROUP)
+	if (!is_cgroups(policy, cgroup))
 		return request_fail(r, -EPERM, "owner");
 	e = bpf_prog_query(cgroup, BPF_CGROUP_DEVICE, 0, NULL, NULL, &n);
 	if (e < 0)

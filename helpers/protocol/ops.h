@@ -183,7 +183,9 @@ enum {
 	OP(cgroup, CGROUP, stat, STAT, QUERY, NONE, "usage of a container")                                      \
 	OP(cgroup, CGROUP, remove, REMOVE, RELEASE, NONE, "removes a container's cgroup")                        \
 	OP(cgroup, CGROUP, list, LIST, QUERY, NONE, "containers that have a cgroup")
-#define REQ_cgroup_create(F, S) F(S, ID, container, 0, 0) CGROUP_LIMITS(F, S)
+#define REQ_cgroup_create(F, S)                                                                                  \
+	F(S, ID, container, 0, 0) CGROUP_LIMITS(F, S)                                                            \
+	F(S, TEXT, parent, 0, 64) /* name of a group in our root to be in, made when missing; "": the root itself */
 #define REP_cgroup_create(F, S)                                                                                  \
 	F(S, U64, cgroup_id, 0, UINT64_MAX) /* inode of the version 2 directory */                               \
 	F(S, U64, unsupported, 0, UINT64_MAX) /* LIMIT_* that this host cannot set */                            \

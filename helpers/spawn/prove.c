@@ -58,7 +58,17 @@ int cgroup_prove(const struct table *t, int dir, const uint8_t *id, bool v2)
 	/* Below the parent of our own, R/containers/spawn. */
 	at -= ID_HEX + 1;
 	len = slash ? (size_t)(slash - t->cgroup) : 0;
-	return slash && at >= len && memcmp(path + at - len, t->cgroup, len) == 0 ? 0 : -EPERM;
+	for (int i = 0; slash && i < 2; i++) {
+		if (at >= len && memcmp(path + at - len, t->cgroup, len) == 0)
+			return 0;
+		/* Or in a parent there, which is no container. */
+		path[at] = '\0';
+		slash = strrchr(path, '/');
+		at = slash ? (size_t)(slash - path) : 0;
+		if (slash && strlen(slash + 1) == ID_HEX)
+			break;
+	}
+	return -EPERM;
 }
 
 int monitor_connect(const struct table *t, const char *name, int *ret_channel, pid_t *ret_pid, int *ret_pidfd)

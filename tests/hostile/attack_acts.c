@@ -246,6 +246,10 @@ static void layers(void)
 
 static void cgroups(void)
 {
+	static const char *const parents[] = { "..", "../x", "a/b", "/", "spawn", ".",
+					       "0100000000000000000000000000000000000000000000000000000000000000" };
+	struct req_cgroup_create create;
+	struct rep_cgroup_create made;
 	struct req_cgroup_kill kill = { .container = { 0 } };
 	struct req_cgroup_remove remove = { .container = { 0 } };
 	struct req_cgroup_freeze freeze = { .frozen = 1 };
@@ -259,6 +263,15 @@ static void cgroups(void)
 	}
 	if (attach.cgroup < 0)
 		attach.cgroup = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (unsigned i = 0; i < ARRAY_SIZE(parents); i++) {
+		message_init(&op_desc(OP_CGROUP_CREATE)->req, &create);
+		create.container[0] = 1;
+		create.memory_max = create.memory_swap_max = create.memory_low = create.pids_max = UNSET;
+		create.cpu_quota_us = create.cpu_period_us = create.cpu_shares = create.blkio_weight = UNSET;
+		create.memory_swappiness = create.oom_kill_disable = UNSET;
+		text_copy(create.parent, sizeof(create.parent), parents[i]);
+		refused("12", ask(channel(HELPER_CGROUP), OP_CGROUP_CREATE, &create, &made, &why), "a cgroup in a parent that is none");
+	}
 	refused("12", ask(channel(HELPER_CGROUP), OP_CGROUP_KILL, &kill, NULL, &why), "kill of a cgroup that it did not make");
 	refused("12", ask(channel(HELPER_CGROUP), OP_CGROUP_REMOVE, &remove, NULL, &why), "remove of one that it did not make");
 	refused("12", ask(channel(HELPER_CGROUP), OP_CGROUP_FREEZE, &freeze, NULL, &why), "freeze of one that it did not make");

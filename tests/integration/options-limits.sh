@@ -88,7 +88,28 @@ else
 	like "a device that is not there" "stat /dev/nodisk: no such file or directory" run --device-read-bps /dev/nodisk:1mb busybox true
 	like "one that is no disk" "/dev/null: not a block device" run --device-write-iops /dev/null:5 busybox true
 fi
-docker rm -f lim >/dev/null; rm -f /tmp/postern-limits.$$
+if is_users; then
+	like "--cgroup-parent without cgroups" "no cgroup is delegated" run --cgroup-parent team busybox true
+else
+	groups() { find /sys/fs/cgroup -path "*$POSTERN_CGROUP/containers/team*" -type d; }
+	limits --cgroup-parent team --memory 64m --cpuset-cpus 0
+	docker run -d --name lim2 --cgroup-parent team busybox sleep 600 >/dev/null 2>&1
+	like "--cgroup-parent: below a group of that name in our root" "^0::/(.*/)?$POSTERN_CGROUP/containers/team/$id$" \
+		bash -c 'grep ^0: /proc/$(docker inspect -f "{{.State.Pid}}" lim)/cgroup'
+	is "in every hierarchy that it is in" 0 bash -c "grep '$POSTERN_CGROUP' /proc/\$(docker inspect -f '{{.State.Pid}}' lim)/cgroup | grep -vc '/containers/team/$id\$'"
+	is "with its limits" 67108864 bash -c "cat /sys/fs/cgroup/memory/$POSTERN_CGROUP/containers/team/$id/memory.limit_in_bytes 2>/dev/null ||
+		cat /sys/fs/cgroup/$POSTERN_CGROUP/containers/team/$id/memory.max"
+	ok "pause and unpause" bash -c 'docker pause lim && docker unpause lim'
+	fails "its devices are filtered" 1 bash -c 'docker run --rm --cgroup-parent team --device /dev/fuse:/dev/f:r busybox sh -c ": >/dev/f" 2>/dev/null'
+	docker rm -f lim >/dev/null
+	[ -n "$(groups)" ] && pass "it stays while another is in it" || fail "it stays while another is in it"
+	docker rm -f lim2 >/dev/null
+	is "and goes with the last" "" groups
+	like "one elsewhere" "containers live below the cgroup of this engine" run --cgroup-parent /system.slice busybox true
+	like "one that leads out" "containers live below the cgroup of this engine" run --cgroup-parent ../x busybox true
+	like "the engine's own" "parent|not permitted|exists" run --cgroup-parent spawn busybox true
+fi
+docker rm -f lim >/dev/null 2>&1; rm -f /tmp/postern-limits.$$
 
 # What no host can.
 while read -r options; do

@@ -149,6 +149,6 @@ invalid (range format|port)|[Ii]nvalid proto|parsing
 --link nothere:x
 could not get container for nothere|links are not available
 --cgroup-parent /elsewhere
-cgroup parent
+invalid cgroup parent "/elsewhere": containers live below the cgroup of this engine
 T
 finish

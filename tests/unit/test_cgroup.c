@@ -90,6 +90,26 @@ static void test_v2_files(void)
 	CU_ASSERT_EQUAL(apply(&roots, &g, l, &unsupported), 0);
 	CU_ASSERT(file_is(g.v2, "cpu.max", "50000 200000"));
 	CU_ASSERT(file_is(g.v2, "memory.max", ""));
+	/* Rates of devices: version 2 has one file, and neither of the two options of memory. */
+	l = unset();
+	fake_write(g.v2, "io.max", "");
+	l.io.n = 6;
+	memcpy(l.io.v, (uint64_t[]){ IO_READ_BPS, UINT64_C(8) << 32 | 16, 1000, IO_WEIGHT, UINT64_C(8) << 32, 100 }, 48);
+	fake_write(g.v2, "io.weight", "");
+	l.memory_swappiness = 10;
+	l.oom_kill_disable = 1;
+	CU_ASSERT_EQUAL(apply(&roots, &g, l, &unsupported), 0);
+	CU_ASSERT_EQUAL(unsupported, 1u << LIMIT_SWAPPINESS | 1u << LIMIT_OOM);
+	CU_ASSERT(file_is(g.v2, "io.max", "8:16 rbps=1000") && file_is(g.v2, "io.weight", "8:0 100"));
+	l.io.v[0] = IO_KINDS;
+	CU_ASSERT_EQUAL(apply(&roots, &g, l, &unsupported), -EINVAL);
+	l.io.n = 5;
+	CU_ASSERT_EQUAL(apply(&roots, &g, l, &unsupported), -EINVAL);
+	l = unset();
+	l.memory_swappiness = 101;
+	CU_ASSERT_EQUAL(apply(&roots, &g, l, &unsupported), -EINVAL);
+	CU_ASSERT(limits_supported(&(struct roots){ .v2 = g.v2, .v2_controllers = ~0u }) & 1u << (LIMIT_IO + IO_WRITE_IOPS));
+	CU_ASSERT(!(limits_supported(&(struct roots){ .v2 = g.v2, .v2_controllers = ~0u }) & 1u << LIMIT_OOM));
 	/* Memory and swap together less than memory alone. */
 	l = unset();
 	l.memory_max = 1000;
@@ -194,14 +214,14 @@ static void real_stop(void)
 {
 	if (real.v2 < 0)
 		return;
-	group_remove(&real, one);
-	group_remove(&real, two);
+	group_remove(&real, "", one);
+	group_remove(&real, "", two);
 	rmdir(v2_root);
 	for (size_t i = 0; i < ARRAY_SIZE(v1_names); i++)
 		rmdir(v1_root[i]);
 }
 
-static int count(void *data, const uint8_t *id)
+static int count(void *data, const char *parent, const uint8_t *id)
 {
 	++*(int *)data;
 	return 0;
@@ -217,26 +237,43 @@ static void test_create(void)
 	if (!have_real())
 		return;
 	CU_ASSERT_EQUAL(roots_prepare(&real), 0);
-	CU_ASSERT_EQUAL_FATAL(group_create(&real, one, &g, &step), 0);
-	CU_ASSERT_EQUAL(group_create(&real, one, &again, &step), -EEXIST);
+	CU_ASSERT_EQUAL_FATAL(group_create(&real, "", one, &g, &step), 0);
+	CU_ASSERT_EQUAL(group_create(&real, "", one, &again, &step), -EEXIST);
 	CU_ASSERT_EQUAL(fstatat(g.v2, "cgroup.procs", &st, 0), 0);
 	CU_ASSERT((st.st_mode & 07777) == 0664 && st.st_gid == 4242);
 	CU_ASSERT_EQUAL(roots_scan(&real, count, &n), 0);
 	CU_ASSERT_EQUAL(n, 1);
-	CU_ASSERT_EQUAL(group_open(&real, two, &again), -ENOENT);
-	CU_ASSERT_EQUAL(group_open(&real, one, &again), 0);
+	CU_ASSERT_EQUAL(group_open(&real, "", two, &again), -ENOENT);
+	CU_ASSERT_EQUAL(group_open(&real, "", one, &again), 0);
 	group_close(&again);
 	/* A directory with such a name that is another's is not ours. */
 	real.uid = 1;
 	n = 0;
-	CU_ASSERT_EQUAL(group_open(&real, one, &again), -EPERM);
-	CU_ASSERT_EQUAL(group_remove(&real, one), -EPERM);
+	CU_ASSERT_EQUAL(group_open(&real, "", one, &again), -EPERM);
+	CU_ASSERT_EQUAL(group_remove(&real, "", one), -EPERM);
 	CU_ASSERT_EQUAL(roots_scan(&real, count, &n), 0);
 	CU_ASSERT_EQUAL(n, 0);
 	real.uid = geteuid();
-	CU_ASSERT_EQUAL(group_remove(&real, one), 0);
-	CU_ASSERT_EQUAL(group_remove(&real, one), 0);
-	CU_ASSERT_EQUAL(group_open(&real, one, &again), -ENOENT);
+	CU_ASSERT_EQUAL(group_remove(&real, "", one), 0);
+	CU_ASSERT_EQUAL(group_remove(&real, "", one), 0);
+	/* In a parent, which goes with the last. */
+	CU_ASSERT_EQUAL_FATAL(group_create(&real, "team", one, &g, &step), 0);
+	group_close(&g);
+	CU_ASSERT_EQUAL_FATAL(group_create(&real, "team", two, &g, &step), 0);
+	group_close(&g);
+	n = 0;
+	CU_ASSERT_EQUAL(roots_scan(&real, count, &n), 0);
+	CU_ASSERT_EQUAL(n, 2);
+	CU_ASSERT_EQUAL(group_open(&real, "", one, &again), -ENOENT);
+	CU_ASSERT_EQUAL(group_open(&real, "team", one, &again), 0);
+	group_close(&again);
+	CU_ASSERT_EQUAL(group_remove(&real, "team", one), 0);
+	CU_ASSERT_EQUAL(faccessat(real.v2, "team", F_OK, 0), 0);
+	CU_ASSERT_EQUAL(group_remove(&real, "team", two), 0);
+	CU_ASSERT_NOT_EQUAL(faccessat(real.v2, "team", F_OK, 0), 0);
+	CU_ASSERT(parent_valid("") && parent_valid("a.slice") && !parent_valid("..") && !parent_valid("a/b"));
+	CU_ASSERT(!parent_valid("0100000000000000000000000000000000000000000000000000000000000000"));
+	CU_ASSERT_EQUAL(group_open(&real, "", one, &again), -ENOENT);
 	group_close(&g);
 }
 
@@ -249,7 +286,7 @@ static void test_v1_limits(void)
 
 	if (!have_real())
 		return;
-	CU_ASSERT_EQUAL_FATAL(group_create(&real, one, &g, &step), 0);
+	CU_ASSERT_EQUAL_FATAL(group_create(&real, "", one, &g, &step), 0);
 	l.memory_max = 64 << 20;
 	l.memory_swap_max = 128 << 20;
 	l.pids_max = 50;
@@ -264,7 +301,7 @@ static void test_v1_limits(void)
 	CU_ASSERT_EQUAL(apply(&real, &g, l, &unsupported), 0);
 	CU_ASSERT(file_is(g.v1[0], "memory.limit_in_bytes", "268435456") && file_is(g.v1[1], "pids.max", "max"));
 	group_close(&g);
-	CU_ASSERT_EQUAL(group_remove(&real, one), 0);
+	CU_ASSERT_EQUAL(group_remove(&real, "", one), 0);
 }
 
 static void test_remove_busy(void)
@@ -275,7 +312,7 @@ static void test_remove_busy(void)
 
 	if (!have_real())
 		return;
-	CU_ASSERT_EQUAL_FATAL(group_create(&real, two, &g, &step), 0);
+	CU_ASSERT_EQUAL_FATAL(group_create(&real, "", two, &g, &step), 0);
 	CU_ASSERT_EQUAL(mkdirat(g.v2, "a", 0755), 0);
 	CU_ASSERT_EQUAL(mkdirat(g.v2, "a/b", 0755), 0);
 	CU_ASSERT_EQUAL(mkdirat(g.v2, "c", 0755), 0);
@@ -287,10 +324,10 @@ static void test_remove_busy(void)
 		_exit(0);
 	}
 	waitpid(child, NULL, WUNTRACED);
-	CU_ASSERT_EQUAL(group_remove(&real, two), -EBUSY);
+	CU_ASSERT_EQUAL(group_remove(&real, "", two), -EBUSY);
 	CU_ASSERT_EQUAL(file_write_at(g.v2, "cgroup.kill", "1"), 0);
 	waitpid(child, NULL, 0);
-	CU_ASSERT_EQUAL(group_remove(&real, two), 0);
+	CU_ASSERT_EQUAL(group_remove(&real, "", two), 0);
 	group_close(&g);
 }
 
@@ -305,9 +342,9 @@ static void test_leftover(void)
 		return;
 	hex_encode(one, ID_BYTES, name);
 	CU_ASSERT_EQUAL(mkdirat(real.v1[1].fd, name, 0755), 0);
-	CU_ASSERT_EQUAL(group_create(&real, one, &g, &step), 0);
+	CU_ASSERT_EQUAL(group_create(&real, "", one, &g, &step), 0);
 	group_close(&g);
-	CU_ASSERT_EQUAL(group_remove(&real, one), 0);
+	CU_ASSERT_EQUAL(group_remove(&real, "", one), 0);
 }
 
 int main(void)

@@ -285,7 +285,8 @@ static void test_refused(void)
 		{ HOST("\"IpcMode\":\"container:x\",\"Sysctls\":{\"kernel.shmmax\":\"1\"}"),
 		  "sysctl \"kernel.shmmax\" not allowed: its ipc namespace is another container's" },
 		{ HOST("\"CgroupParent\":\"/x\""),
-		  "a cgroup parent cannot be chosen: containers live below the cgroup of this engine" },
+		  "invalid cgroup parent \"/x\": containers live below the cgroup of this engine; give the name of a group in "
+		  "it" },
 		{ HOST("\"Runtime\":\"kata\""), "unknown or invalid runtime name: kata" },
 		{ HOST("\"VolumesFrom\":[\"x\"]"), "volumes-from is not available in this version" },
 		{ HOST("\"Links\":[\"x:y\"]"), "links are not available in this version" },
