@@ -25,7 +25,7 @@ static int act_main(void *data)
 {
 	struct act *a = data;
 
-	if (setns(a->userns, CLONE_NEWUSER) < 0 || setns(a->netns, CLONE_NEWNET) < 0)
+	if (setns(a->userns, CLONE_NEWUSER) < 0 || (a->netns < 0 ? unshare(CLONE_NEWNET) : setns(a->netns, CLONE_NEWNET)) < 0)
 		a->result = -errno;
 	else
 		a->result = a->act(a->data);
@@ -42,7 +42,7 @@ int inside(struct request *r, int userns, int netns, int (*act)(void *data), voi
 
 	if (e < 0)
 		return request_fail(r, e, "userns");
-	e = ns_prove(netns, FDK_NETNS, userns);
+	e = netns < 0 ? 0 : ns_prove(netns, FDK_NETNS, userns);
 	if (e < 0)
 		return request_fail(r, e, "netns");
 	pid = clone(act_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &a);

@@ -7,7 +7,8 @@
  * up, and only then becomes dumpable, so that idmap may write its maps through the /proc/PID directory. It waits until
  * nobody holds the lifeline any more (or we die) and ends; the namespaces live on in the fds. clone(2), ioctl_ns(2).
  *
- * With a user namespace of a container's, which is proven to be one, that process enters it and makes only the network.
+ * With a user namespace of a container's it makes only a network in there (inside.c), and no process waits: one that could be looked
+ * into would show what of the host it sees to who is root there already.
  *
  * CONFIGURE goes into such namespaces again (inside.c), proven to be ours. Nothing else in a request reaches beyond them. */
 #include <errno.h>
@@ -58,13 +59,11 @@ static int loopback_up(void)
 }
 
 /* Whoever may look into this process finds no fd of ours: they are gone before it can be looked into. */
-static _Noreturn void child_main(int lifeline, int ready, int userns, pid_t parent)
+static _Noreturn void child_main(int lifeline, int ready, pid_t parent)
 {
 	char byte = 0;
 	ssize_t n;
 
-	if (userns >= 0 && (setns(userns, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNET) < 0))
-		_exit(1);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || keep_two(lifeline, ready) < 0 || loopback_up() < 0 ||
 	    prctl(PR_SET_DUMPABLE, 1) < 0 || write(ready, &byte, 1) != 1)
 		_exit(1);
@@ -112,6 +111,18 @@ static void child_discard(int pidfd)
 	close_fd(pidfd);
 }
 
+/* As root of the new one; the fd is ours as well. */
+static int make_network(void *data)
+{
+	struct ctx *c = data;
+	int fd;
+
+	if (loopback_up() < 0)
+		return -errno;
+	fd = openat(c->proc, "self/ns/net", O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 static int run_create(struct request *r)
 {
 	const struct policy_netns *policy = r->helper->policy;
@@ -123,14 +134,17 @@ static int run_create(struct request *r)
 	pid_t self = getpid(), pid;
 	char byte;
 
+	if (req->userns >= 0) {
+		e = inside(r, req->userns, -EBADF, make_network, c);
+		if (e < 0)
+			return r->stage[0] ? e : request_fail(r, e, "network");
+		rep->netns = e;
+		return 0;
+	}
 	if (c->waiting >= policy->max) {
 		request_rule(r, "netns.max");
 		return request_fail(r, -EDQUOT, "waiting");
 	}
-	/* Only we and spawn may enter it, since our effective uid owns it. */
-	e = req->userns < 0 ? 0 : userns_prove(req->userns, FD_RANGE_NS, geteuid());
-	if (e < 0)
-		return request_fail(r, e, "userns");
 	if (pipe2(life, O_CLOEXEC) < 0)
 		return request_fail(r, -errno, "pipe");
 	life_read = life[0];
@@ -141,7 +155,7 @@ static int run_create(struct request *r)
 	ready_write = ready[1];
 
 	struct clone_args args = {
-		.flags = CLONE_PIDFD | (req->userns < 0 ? CLONE_NEWUSER | CLONE_NEWNET : 0),
+		.flags = CLONE_NEWUSER | CLONE_NEWNET | CLONE_PIDFD,
 		.pidfd = (uintptr_t)&pidfd,
 		.exit_signal = SIGCHLD,
 	};
@@ -149,7 +163,7 @@ static int run_create(struct request *r)
 	if (pid < 0)
 		return request_fail(r, pid, "clone");
 	if (pid == 0)
-		child_main(life_read, ready_write, req->userns, self);
+		child_main(life_read, ready_write, self);
 	cleanup_close_p(&ready_write);
 	/* It runs our own few lines: it writes, or it ends and the pipe with it. */
 	e = read(ready_read, &byte, 1) == 1 ? open_objects(c, pid, rep) : -EIO;

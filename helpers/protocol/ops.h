@@ -71,11 +71,11 @@
 	OP(netns, NETNS, create, CREATE, ACQUIRE, NONE,                                                          \
 	   "makes a user namespace and a network namespace in it, loopback up; waits unmapped until lifeline ends")
 #define REQ_netns_create(F, S) F(S, FD, userns, FDK_USERNS, OPTIONAL) /* a container's: no new one, only a network in it */
-#define REP_netns_create(F, S)                                                                                   \
-	F(S, FD, proc, FDK_PROCDIR, REQUIRED)                                                                    \
-	F(S, FD, userns, FDK_USERNS, REQUIRED)                                                                   \
+#define REP_netns_create(F, S) /* all but netns: with a new user namespace */                                    \
+	F(S, FD, proc, FDK_PROCDIR, OPTIONAL)                                                                    \
+	F(S, FD, userns, FDK_USERNS, OPTIONAL)                                                                   \
 	F(S, FD, netns, FDK_NETNS, REQUIRED)                                                                     \
-	F(S, FD, lifeline, FDK_STREAM, REQUIRED) /* close it when the maps are written */
+	F(S, FD, lifeline, FDK_STREAM, OPTIONAL) /* close it when the maps are written */
 
 /* --- lookup -------------------------------------------------------------------------------------------------- */
 enum { LOOKUP_BIND = 0, LOOKUP_DEVICE = 1 };

@@ -100,6 +100,8 @@ static int write_label(struct init *in)
 	return 0;
 }
 
+/* The file belongs to whom the process is dumpable for, and who is root in this user namespace may then look into us: in a
+ * pid namespace that is shared that is another container's. So only once nothing of the host can be found here. */
 static int set_oom_score(struct init *in)
 {
 	char text[16];
@@ -107,11 +109,9 @@ static int set_oom_score(struct init *in)
 
 	if (!in->plan->has_oom_score)
 		return 0;
-	/* The file belongs to whom the process is dumpable for. Nobody else sees us, unless a pid namespace is shared: who
-	 * could look there then has every capability over this user namespace (cap_ptrace_access_check), us included. */
 	snprintf(text, sizeof(text), "%d", in->plan->oom_score);
 	prctl(PR_SET_DUMPABLE, 1);
-	e = file_write_at(AT_FDCWD, "/proc/self/oom_score_adj", text);
+	e = file_write_at(in->proc, "self/oom_score_adj", text);
 	prctl(PR_SET_DUMPABLE, 0);
 	return e < 0 ? init_fail(in, e, "write /proc/self/oom_score_adj") : 0;
 }
@@ -201,7 +201,7 @@ static int prepare(struct init *in)
 	 * still the host's; without one it costs that time. */
 	in->mounts = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	if ((e = join_cgroups(in)) < 0 || (e = write_label(in)) < 0 || (e = become_root(in)) < 0 ||
-	    (e = set_oom_score(in)) < 0 || (e = set_names(in)) < 0)
+	    (e = set_names(in)) < 0)
 		return e;
 	umask(0);
 	if ((e = rootfs_build(in)) < 0 || (e = rootfs_enter(in)) < 0 || (e = stdio_make(in, own, theirs, &n)) < 0)
@@ -221,14 +221,16 @@ static int prepare(struct init *in)
 /* While that answer travels, and START comes back: all that is left but exec. */
 static int prepare_program(struct init *in)
 {
-	const int keep[1] = { in->control };
+	const int keep[2] = { in->control, in->proc };
 	int e = rootfs_leave_host();
 
 	if (e < 0)
 		return init_fail(in, e, "pivot_root");
 	/* From here on nothing is open but what the program gets, and the control socket until exec. */
-	fds_close_except(keep, 1);
-	return exec_prepare(in);
+	fds_close_except(keep, ARRAY_SIZE(keep));
+	e = set_oom_score(in);
+	in->proc = close_fd(in->proc);
+	return e < 0 ? e : exec_prepare(in);
 }
 
 void init_main(struct init *in)
