@@ -128,6 +128,24 @@ int api_call(struct cli *cli, const char *method, const char *path, const cJSON 
 	return r;
 }
 
+int api_each(struct cli *cli, int n, char **names, const char *method, const char *format, const char *query,
+		bool force)
+{
+	int status = 0;
+
+	for (int i = 0; i < n; i++) {
+		_cleanup_free_ char *start = api_path(format, names[i]), *path = NULL;
+		int r = asprintf(&path, "%s%s", start, query) < 0 ? -1 : api_call(cli, method, path, NULL, NULL);
+
+		if (r >= 0)
+			printf("%s\n", names[i]);
+		else if (r != -404 || !force)
+			status = 1;
+		fflush(stdout);
+	}
+	return status;
+}
+
 struct http *api_open(struct cli *cli, const char *method, const char *path, const char *headers)
 {
 	struct http *h = malloc(sizeof(*h));

@@ -23,8 +23,17 @@ struct verb {
 	const char *usage; /* after the name */
 	const char *text; /* one line */
 	int (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is the verb */
+	const struct verb *sub; /* NULL, or a table instead of run */
 };
 extern const struct verb verbs[];
+/* NULL when there is none of that name. */
+const struct verb *verb_find(const struct verb *table, const char *name);
+/* Of the words that next() gives until NULL, the one that was probably meant, or NULL. */
+const char *word_nearest(const char *word, const char *(*next)(const void *data, size_t i), const void *data);
+/* Prints what may stand for the last of these words, one a line. */
+int complete(struct cli *cli, int argc, char **argv);
+/* The only argument of a verb that is to print its options so (options_parse). */
+#define COMPLETE_FLAGS "--__flags"
 /* Runs argv[0] out of a table of verbs (ended by a NULL name); `group` is "volume " or "". */
 int verb_dispatch(struct cli *cli, const struct verb *table, const char *group, int argc, char **argv);
 
@@ -62,6 +71,8 @@ int options_parse(const struct option_row *rows, size_t n, void *to, bool in_ord
 int fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The usage of a verb that was called wrongly; returns 1. */
 int usage(const char *text);
+/* The same, with what was wrong: `n` arguments where others are wanted. */
+int usage_of(const char *verb, const char *arguments, int n);
 
 /* --- a user's own engine (engine.c) ---------------------------------------------------------------------------- */
 #define SYSTEM_SOCKET "/run/postern/postern.sock" /* of root's engine */
@@ -81,6 +92,9 @@ int api_call(struct cli *cli, const char *method, const char *path, const cJSON 
 /* The same, but the message goes into error (size bytes) and nothing is printed. */
 int api_try(struct cli *cli, const char *method, const char *path, const cJSON *body, cJSON **ret, char *error,
 	    size_t size);
+/* A request for each name, which is put into format's "%s", with `query` behind it; prints the name when that went well. With
+ * force it is no failure that there is none. Returns the exit status. */
+int api_each(struct cli *cli, int n, char **names, const char *method, const char *format, const char *query, bool force);
 /* Opens a request and reads the answer's head; the body is the caller's to read. NULL after a message. */
 struct http *api_open(struct cli *cli, const char *method, const char *path, const char *headers);
 /* Reads an error's body and prints its message; returns -status. */
@@ -156,12 +170,30 @@ int verb_rmi(struct cli *cli, int argc, char **argv);
 int verb_tag(struct cli *cli, int argc, char **argv);
 int verb_inspect(struct cli *cli, int argc, char **argv);
 int verb_doctor(struct cli *cli, int argc, char **argv);
-int verb_system(struct cli *cli, int argc, char **argv);
+int system_df(struct cli *cli, int argc, char **argv);
+int system_prune(struct cli *cli, int argc, char **argv);
+int system_start(struct cli *cli, int argc, char **argv);
+int system_stop(struct cli *cli, int argc, char **argv);
+int system_unit(struct cli *cli, int argc, char **argv);
 int system_dial_stdio(struct cli *cli, int argc, char **argv);
 int verb_info(struct cli *cli, int argc, char **argv);
 int verb_version(struct cli *cli, int argc, char **argv);
 int verb_events(struct cli *cli, int argc, char **argv);
-int verb_volume(struct cli *cli, int argc, char **argv);
+int volume_ls(struct cli *cli, int argc, char **argv);
+int volume_create(struct cli *cli, int argc, char **argv);
+int volume_rm(struct cli *cli, int argc, char **argv);
+int volume_prune(struct cli *cli, int argc, char **argv);
+int container_prune(struct cli *cli, int argc, char **argv);
+int image_prune(struct cli *cli, int argc, char **argv);
+int verb_pause(struct cli *cli, int argc, char **argv);
+int verb_unpause(struct cli *cli, int argc, char **argv);
+int verb_restart(struct cli *cli, int argc, char **argv);
+int verb_rename(struct cli *cli, int argc, char **argv);
+int verb_top(struct cli *cli, int argc, char **argv);
+int verb_history(struct cli *cli, int argc, char **argv);
+int verb_save(struct cli *cli, int argc, char **argv);
+int verb_export(struct cli *cli, int argc, char **argv);
+int verb_completion(struct cli *cli, int argc, char **argv);
 int verb_helpers(struct cli *cli, int argc, char **argv);
 int verb_audit(struct cli *cli, int argc, char **argv);
 int verb_policy(struct cli *cli, int argc, char **argv);

@@ -59,6 +59,54 @@ static void add_labels(cJSON *row, const cJSON *labels)
 	cJSON_AddStringToObject(row, "Labels", text);
 }
 
+/* "0.0.0.0:8080->80/tcp, 90/tcp" */
+static void add_ports(cJSON *row, const cJSON *ports)
+{
+	char text[1024] = "";
+	const cJSON *p;
+
+	cJSON_ArrayForEach(p, ports) {
+		size_t n = strlen(text);
+		const char *ip = json_text_at(p, "IP");
+
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s", n ? ", " : "");
+		if (json_number_at(p, "PublicPort") > 0 && n < sizeof(text))
+			n += (size_t)snprintf(text + n, sizeof(text) - n, strchr(ip, ':') ? "[%s]:%d->" : "%s:%d->", ip,
+					      (int)json_number_at(p, "PublicPort"));
+		if (n < sizeof(text))
+			snprintf(text + n, sizeof(text) - n, "%d/%s", (int)json_number_at(p, "PrivatePort"),
+				 json_text_at(p, "Type"));
+	}
+	cJSON_AddStringToObject(row, "Ports", text);
+}
+
+static void add_mounts(cJSON *row, const cJSON *mounts, bool whole)
+{
+	char text[2048] = "";
+	const cJSON *m;
+
+	cJSON_ArrayForEach(m, mounts) {
+		const char *name = *json_text_at(m, "Name") ? json_text_at(m, "Name") : json_text_at(m, "Source");
+		size_t n = strlen(text);
+
+		snprintf(text + n, sizeof(text) - n, !whole && strlen(name) > 15 ? "%s%.14s…" : "%s%s", n ? "," : "", name);
+	}
+	cJSON_AddStringToObject(row, "Mounts", text);
+}
+
+static void add_keys(cJSON *row, const char *title, const cJSON *o)
+{
+	char text[512] = "";
+	const cJSON *v;
+
+	cJSON_ArrayForEach(v, o) {
+		size_t n = strlen(text);
+
+		snprintf(text + n, sizeof(text) - n, "%s%s", n ? "," : "", v->string ? v->string : "");
+	}
+	cJSON_AddStringToObject(row, title, text);
+}
+
 static cJSON *ps_row(const cJSON *c, const struct ps_options *o)
 {
 	cJSON *row = cJSON_CreateObject();
@@ -80,7 +128,9 @@ static cJSON *ps_row(const cJSON *c, const struct ps_options *o)
 	cJSON_AddStringToObject(row, "CreatedAt", date);
 	cJSON_AddStringToObject(row, "Status", json_text_at(c, "Status"));
 	cJSON_AddStringToObject(row, "State", json_text_at(c, "State"));
-	cJSON_AddStringToObject(row, "Ports", "");
+	add_ports(row, json_at(c, "Ports"));
+	add_mounts(row, json_at(c, "Mounts"), o->no_trunc);
+	add_keys(row, "Networks", json_at(c, "NetworkSettings.Networks"));
 	add_names(row, json_at(c, "Names"));
 	add_labels(row, json_at(c, "Labels"));
 	text_size(text, sizeof(text), json_number_at(c, "SizeRw"));
@@ -123,7 +173,7 @@ int verb_ps(struct cli *cli, int argc, char **argv)
 
 /* --- logs ------------------------------------------------------------------------------------------------- */
 struct logs_options {
-	bool follow, timestamps;
+	bool follow, timestamps, details;
 	const char *tail, *since, *until;
 };
 
@@ -131,6 +181,7 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 {
 	static const struct option_row rows[] = {
 		{ "follow", 'f', OPT_FLAG, offsetof(struct logs_options, follow), NULL, NULL, "and what comes" },
+		{ "details", 0, OPT_FLAG, offsetof(struct logs_options, details), NULL, NULL, "what --log-opt adds to lines" },
 		{ "timestamps", 't', OPT_FLAG, offsetof(struct logs_options, timestamps), NULL, NULL,
 		  "with the time of each line" },
 		{ "tail", 'n', OPT_TEXT, offsetof(struct logs_options, tail), NULL, NULL, "only the last N lines" },
@@ -155,8 +206,8 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 	inspect = api_path(API "/containers/%s/json", argv[1]);
 	if (api_call(cli, "GET", inspect, NULL, &c) < 0)
 		return 1;
-	path = api_path(API "/containers/%s/logs?stdout=1&stderr=1&follow=%s&timestamps=%s&tail=%s&since=%s&until=%s",
-			argv[1], o.follow ? "1" : "0", o.timestamps ? "1" : "0", o.tail, since, until);
+	path = api_path(API "/containers/%s/logs?stdout=1&stderr=1&follow=%s&timestamps=%s&details=%s&tail=%s&since=%s&until=%s",
+			argv[1], o.follow ? "1" : "0", o.timestamps ? "1" : "0", o.details ? "1" : "0", o.tail, since, until);
 	h = api_open(cli, "GET", path, "");
 	r = h ? stream_copy(h, cJSON_IsTrue(json_at(c, "Config.Tty"))) : 1;
 	if (h)
@@ -166,27 +217,7 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 	return r;
 }
 
-/* --- one request for each name ---------------------------------------------------------------------------- */
-/* method path, with the name put into "%s" and `query` behind it; prints the name when that went well. With force it is
- * no failure that there is none. */
-static int each(struct cli *cli, int n, char **names, const char *method, const char *format, const char *query,
-		bool force)
-{
-	int status = 0;
-
-	for (int i = 0; i < n; i++) {
-		_cleanup_free_ char *start = api_path(format, names[i]), *path = NULL;
-		int r = asprintf(&path, "%s%s", start, query) < 0 ? -1 : api_call(cli, method, path, NULL, NULL);
-
-		if (r >= 0)
-			printf("%s\n", names[i]);
-		else if (r != -404 || !force)
-			status = 1;
-		fflush(stdout);
-	}
-	return status;
-}
-
+/* --- stop, kill, rm, wait ------------------------------------------------------------------------------------ */
 struct stop_options {
 	const char *time, *signal;
 	bool force, volumes;
@@ -213,7 +244,7 @@ int verb_stop(struct cli *cli, int argc, char **argv)
 		query = api_path("?t=%s&signal=%s", o.time, o.signal);
 	else
 		query = o.time ? api_path("?t=%s", o.time) : o.signal ? api_path("?signal=%s", o.signal) : api_path("");
-	return each(cli, n, argv + 1, "POST", API "/containers/%s/stop", query, /* force= */ false);
+	return api_each(cli, n, argv + 1, "POST", API "/containers/%s/stop", query, /* force= */ false);
 }
 
 int verb_kill(struct cli *cli, int argc, char **argv)
@@ -231,7 +262,7 @@ int verb_kill(struct cli *cli, int argc, char **argv)
 	if (n == 0)
 		return usage("kill [-s SIGNAL] CONTAINER...");
 	query = api_path("?signal=%s", o.signal);
-	return each(cli, n, argv + 1, "POST", API "/containers/%s/kill", query, /* force= */ false);
+	return api_each(cli, n, argv + 1, "POST", API "/containers/%s/kill", query, /* force= */ false);
 }
 
 int verb_rm(struct cli *cli, int argc, char **argv)
@@ -251,7 +282,7 @@ int verb_rm(struct cli *cli, int argc, char **argv)
 	if (n == 0)
 		return usage("rm [-f] [-v] CONTAINER...");
 	snprintf(query, sizeof(query), "?force=%d&v=%d", o.force, o.volumes);
-	return each(cli, n, argv + 1, "DELETE", API "/containers/%s", query, o.force);
+	return api_each(cli, n, argv + 1, "DELETE", API "/containers/%s", query, o.force);
 }
 
 int verb_wait(struct cli *cli, int argc, char **argv)

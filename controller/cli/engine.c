@@ -161,7 +161,7 @@ static bool locked(int fd)
 	return false;
 }
 
-static int stop(struct cli *cli, int argc, char **argv)
+int system_stop(struct cli *cli, int argc, char **argv)
 {
 	char path[4200], *slash;
 	_cleanup_free_ char *text = NULL;
@@ -189,7 +189,7 @@ static int stop(struct cli *cli, int argc, char **argv)
 }
 
 /* One's own, also where root's engine is what commands go to. */
-static int start(struct cli *cli, int argc, char **argv)
+int system_start(struct cli *cli, int argc, char **argv)
 {
 	char run[256], own[300];
 	const char *socket = cli->socket;
@@ -228,7 +228,7 @@ static const char unit_text[] =
 	"[Install]\n"
 	"WantedBy=default.target\n";
 
-static int unit(struct cli *cli, int argc, char **argv)
+int system_unit(struct cli *cli, int argc, char **argv)
 {
 	char program[4200];
 
@@ -236,17 +236,4 @@ static int unit(struct cli *cli, int argc, char **argv)
 		return fail(1, "postern-user is not beside this program");
 	printf(unit_text, program);
 	return 0;
-}
-
-static const struct verb system_verbs[] = {
-	{ "start", "", "Start your own engine", start },
-	{ "stop", "", "End the engine; containers run on, and the next one finds them", stop },
-	{ "unit", "", "Print a systemd user unit for your own engine", unit },
-	{ "dial-stdio", "", "Join standard input and output to the engine's socket (what DOCKER_HOST=ssh:// runs)", system_dial_stdio },
-	{ 0 },
-};
-
-int verb_system(struct cli *cli, int argc, char **argv)
-{
-	return verb_dispatch(cli, system_verbs, "system ", argc - 1, argv + 1);
 }

@@ -31,6 +31,7 @@ struct images_options {
 static const struct option_row images_rows[] = {
 	{ "all", 'a', OPT_FLAG, offsetof(struct images_options, all), NULL, NULL, "also those without a name" },
 	{ "quiet", 'q', OPT_FLAG, offsetof(struct images_options, quiet), NULL, NULL, "only ids" },
+	{ "digests", 0, OPT_FLAG, offsetof(struct images_options, digests), NULL, NULL, "with digests" },
 	{ "no-trunc", 0, OPT_FLAG, offsetof(struct images_options, no_trunc), NULL, NULL, "whole ids" },
 	{ "format", 0, OPT_TEXT, offsetof(struct images_options, format), NULL, NULL,
 	  "template, table TEMPLATE, or json" },
@@ -42,13 +43,44 @@ static const struct column images_columns[] = {
 	{ "CREATED", "CreatedSince" },	{ "SIZE", "Size" },
 };
 
+static const struct column digest_columns[] = {
+	{ "REPOSITORY", "Repository" }, { "TAG", "Tag" }, { "DIGEST", "Digest" }, { "IMAGE ID", "ID" },
+	{ "CREATED", "CreatedSince" },	{ "SIZE", "Size" },
+};
+
+/* The digest that the repository has for this image. */
+static const char *digest_of(const cJSON *image, const char *repository)
+{
+	size_t n = strlen(repository);
+	const cJSON *d;
+
+	cJSON_ArrayForEach(d, json_at(image, "RepoDigests"))
+		if (cJSON_IsString(d) && strncmp(d->valuestring, repository, n) == 0 && d->valuestring[n] == '@')
+			return d->valuestring + n + 1;
+	return "<none>";
+}
+
+/* Without what is understood: "docker.io/library/busybox" is busybox. */
+static const char *familiar(const char *name)
+{
+	static const char registry[] = "docker.io/", library[] = "library/";
+
+	if (strncmp(name, registry, sizeof(registry) - 1) == 0)
+		name += sizeof(registry) - 1;
+	if (strncmp(name, library, sizeof(library) - 1) == 0)
+		name += sizeof(library) - 1;
+	return name;
+}
+
 static cJSON *image_row(const cJSON *image, const char *ref, const struct images_options *o)
 {
 	cJSON *row = cJSON_CreateObject();
-	_cleanup_free_ char *name = strdup(ref);
+	_cleanup_free_ char *name = strdup(familiar(ref));
 	char *tag = name ? split_tag(name) : NULL;
 	const char *id = json_text_at(image, "Id");
 	char text[256], ago[64];
+	time_t created;
+	struct tm tm;
 
 	if (!o->no_trunc && strncmp(id, "sha256:", 7) == 0)
 		id += 7;
@@ -57,6 +89,10 @@ static cJSON *image_row(const cJSON *image, const char *ref, const struct images
 	cJSON_AddStringToObject(row, "Tag", tag ? tag : "<none>");
 	snprintf(text, sizeof(text), "%.*s", o->no_trunc ? 80 : 12, id);
 	cJSON_AddStringToObject(row, "ID", text);
+	cJSON_AddStringToObject(row, "Digest", digest_of(image, name ? name : ""));
+	created = (time_t)json_number_at(image, "Created");
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S +0000 UTC", gmtime_r(&created, &tm));
+	cJSON_AddStringToObject(row, "CreatedAt", text);
 	text_ago(ago, sizeof(ago), (int64_t)time(NULL) - (int64_t)json_number_at(image, "Created"));
 	snprintf(text, sizeof(text), "%s ago", ago);
 	cJSON_AddStringToObject(row, "CreatedSince", text);
@@ -91,7 +127,7 @@ int verb_images(struct cli *cli, int argc, char **argv)
 		const cJSON *tags = json_at(image, "RepoTags");
 
 		cJSON_ArrayForEach(tag, tags) {
-			if (cJSON_IsString(tag) && (!o.quiet || tag == tags->child))
+			if (cJSON_IsString(tag))
 				cJSON_AddItemToArray(rows, image_row(image, tag->valuestring, &o));
 		}
 		if (cJSON_GetArraySize(tags) == 0)
@@ -100,7 +136,8 @@ int verb_images(struct cli *cli, int argc, char **argv)
 	if (o.quiet)
 		r = table_print(rows, ids, 1, o.format, false);
 	else
-		r = table_print(rows, images_columns, ARRAY_SIZE(images_columns), o.format, true);
+		r = o.digests ? table_print(rows, digest_columns, ARRAY_SIZE(digest_columns), o.format, true) :
+				table_print(rows, images_columns, ARRAY_SIZE(images_columns), o.format, true);
 	cJSON_Delete(rows);
 	cJSON_Delete(list);
 	return r;

@@ -26,6 +26,59 @@ int usage(const char *text)
 	return 1;
 }
 
+int usage_of(const char *verb, const char *arguments, int n)
+{
+	fprintf(stderr, "postern: 'postern %s' does not take %d argument%s.\nSee 'postern %s --help'.\n\n", verb, n,
+		n == 1 ? "" : "s", verb);
+	fprintf(stderr, "Usage:  postern %s %s\n", verb, arguments);
+	return 1;
+}
+
+/* --- what was probably meant --- */
+enum { DISTANCE_WORD_MAX = 24 };
+
+/* How many letters must change, come, go or swap places. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned d[DISTANCE_WORD_MAX + 1][DISTANCE_WORD_MAX + 1];
+	size_t n = strlen(a), m = strlen(b);
+
+	if (n > DISTANCE_WORD_MAX || m > DISTANCE_WORD_MAX)
+		return DISTANCE_WORD_MAX;
+	for (size_t i = 0; i <= n; i++) {
+		for (size_t k = 0; k <= m; k++) {
+			unsigned least = i == 0 ? (unsigned)k : d[i - 1][k] + 1;
+
+			if (i > 0 && k == 0)
+				least = (unsigned)i;
+			if (k > 0 && d[i][k - 1] + 1 < least)
+				least = d[i][k - 1] + 1;
+			if (i > 0 && k > 0 && d[i - 1][k - 1] + (a[i - 1] != b[k - 1]) < least)
+				least = d[i - 1][k - 1] + (a[i - 1] != b[k - 1]);
+			if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1] && d[i - 2][k - 2] + 1 < least)
+				least = d[i - 2][k - 2] + 1;
+			d[i][k] = least;
+		}
+	}
+	return d[n][m];
+}
+
+const char *word_nearest(const char *word, const char *(*next)(const void *data, size_t i), const void *data)
+{
+	unsigned best = strlen(word) < 4 ? 2 : 3, n;
+	const char *found = NULL, *w;
+
+	for (size_t i = 0; (w = next(data, i)); i++) {
+		n = distance(word, w);
+		if (n < best) {
+			best = n;
+			found = w;
+		}
+	}
+	return found;
+}
+
+/* --- values --- */
 static bool takes_value(const struct option_row *row)
 {
 	return row->kind != OPT_FLAG && row->kind != OPT_APPLY_FLAG;
@@ -99,6 +152,26 @@ static int show_help(const struct option_row *rows, size_t n, const char *verb)
 	return 1;
 }
 
+struct all_rows {
+	const struct option_row *rows;
+	size_t n;
+};
+
+static const char *row_name(const void *data, size_t i)
+{
+	const struct all_rows *all = data;
+
+	return i < all->n ? all->rows[i].name : NULL;
+}
+
+static int show_flags(const struct option_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		printf("--%s\n", rows[i].name);
+	printf("--help\n");
+	return 1;
+}
+
 /* One "--name" or "--name=value"; *i is moved past a value of its own. */
 static int parse_long(const struct option_row *rows, size_t n, void *to, int argc, char **argv, int *i)
 {
@@ -107,8 +180,13 @@ static int parse_long(const struct option_row *rows, size_t n, void *to, int arg
 
 	if (!row && strcmp(name, "help") == 0)
 		return show_help(rows, n, argv[0]);
-	if (!row)
-		return fail(-1, "unknown flag: --%s\nSee 'postern %s --help'.", name, argv[0]);
+	if (!row) {
+		const struct all_rows all = { rows, n };
+		const char *near = word_nearest(name, row_name, &all);
+
+		return near ? fail(-1, "unknown flag: --%s; did you mean --%s?\nSee 'postern %s --help'.", name, near, argv[0]) :
+			      fail(-1, "unknown flag: --%s\nSee 'postern %s --help'.", name, argv[0]);
+	}
 	if (equals)
 		return set(row, to, equals + 1);
 	if (!takes_value(row))
@@ -149,6 +227,8 @@ int options_parse(const struct option_row *rows, size_t n, void *to, bool in_ord
 {
 	int out = 1, r;
 
+	if (argc == 2 && strcmp(argv[1], COMPLETE_FLAGS) == 0)
+		return show_flags(rows, n);
 	for (int i = 1; i < argc; i++) {
 		bool option = argv[i][0] == '-' && argv[i][1];
 

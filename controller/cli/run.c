@@ -223,7 +223,8 @@ int verb_create(struct cli *cli, int argc, char **argv)
 	struct run_options o;
 	int r = config_parse(&o, true, argc, argv);
 
-	r = r == 0 ? run_container(cli, &o, true) : parse_status(r);
+	/* 125 is for what run itself could not do. */
+	r = r == 0 ? run_container(cli, &o, true) != 0 : parse_status(r);
 	cJSON_Delete(o.body);
 	return r;
 }

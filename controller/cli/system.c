@@ -157,9 +157,36 @@ int verb_info(struct cli *cli, int argc, char **argv)
 	return show(cli, API "/info", argc, argv, "info [--format F]");
 }
 
+/* The two sides, as Docker names them. */
 int verb_version(struct cli *cli, int argc, char **argv)
 {
-	return show(cli, API "/version", argc, argv, "version [--format F]");
+	struct show_options o = { 0 };
+	cJSON *both, *client, *server = NULL;
+	int n, r;
+
+	r = OPTIONS(format_rows, &o, false, argc, argv, &n);
+	if (r)
+		return r < 0;
+	if (n)
+		return usage_of(argv[0], "[--format F]", n);
+	if (api_call(cli, "GET", API "/version", NULL, &server) < 0)
+		return 1;
+	both = cJSON_CreateObject();
+	client = cJSON_AddObjectToObject(both, "Client");
+	cJSON_AddStringToObject(client, "Version", json_text_at(server, "Version")); /* of one build */
+	cJSON_AddStringToObject(client, "ApiVersion", API + 2);
+	cJSON_AddStringToObject(client, "APIVersion", API + 2);
+	cJSON_AddStringToObject(client, "Os", "linux");
+	cJSON_AddStringToObject(client, "Arch", json_text_at(server, "Arch"));
+	/* Docker's templates have its field's name, its JSON another. */
+	cJSON_AddStringToObject(server, "APIVersion", json_text_at(server, "ApiVersion"));
+	cJSON_AddItemToObject(both, "Server", server);
+	if (o.format)
+		r = template_print(stdout, strcmp(o.format, "json") == 0 ? "{{json .}}" : o.format, both) < 0;
+	else
+		print_tree(both, 0);
+	cJSON_Delete(both);
+	return r;
 }
 
 /* --- events ----------------------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* volumes.c - volume ls, create, rm, inspect. */
+/* volumes.c - volume ls, create, rm. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@ struct volume_options {
 
 static const struct column columns[] = { { "DRIVER", "Driver" }, { "VOLUME NAME", "Name" } };
 
-static int volume_ls(struct cli *cli, int argc, char **argv)
+int volume_ls(struct cli *cli, int argc, char **argv)
 {
 	static const struct option_row rows[] = {
 		{ "quiet", 'q', OPT_FLAG, offsetof(struct volume_options, quiet), NULL, NULL, "only names" },
@@ -39,7 +39,7 @@ static int volume_ls(struct cli *cli, int argc, char **argv)
 	return r;
 }
 
-static int volume_create(struct cli *cli, int argc, char **argv)
+int volume_create(struct cli *cli, int argc, char **argv)
 {
 	static const struct option_row rows[] = {
 		{ "label", 'l', OPT_LIST, offsetof(struct volume_options, labels), NULL, NULL, "NAME=VALUE" },
@@ -75,7 +75,7 @@ static int volume_create(struct cli *cli, int argc, char **argv)
 	return r;
 }
 
-static int volume_rm(struct cli *cli, int argc, char **argv)
+int volume_rm(struct cli *cli, int argc, char **argv)
 {
 	static const struct option_row rows[] = {
 		{ "force", 'f', OPT_FLAG, offsetof(struct volume_options, force), NULL, NULL,
@@ -98,28 +98,4 @@ static int volume_rm(struct cli *cli, int argc, char **argv)
 			printf("%s\n", argv[i]);
 	}
 	return status;
-}
-
-static int volume_inspect(struct cli *cli, int argc, char **argv)
-{
-	/* The general one, for this type only. */
-	char *args[TEXTS_MAX] = { "inspect", "--type", "volume" };
-
-	if (argc + 2 >= TEXTS_MAX)
-		return usage("volume inspect [--format F] NAME...");
-	memcpy(args + 3, argv + 1, (size_t)(argc - 1) * sizeof(*args));
-	return verb_inspect(cli, argc + 2, args);
-}
-
-static const struct verb volume_verbs[] = {
-	{ "ls", "[-q] [--format F] [--filter F]", "List volumes", volume_ls },
-	{ "create", "[--label NAME=VALUE] [NAME]", "Make a volume", volume_create },
-	{ "rm", "[-f] NAME...", "Remove volumes", volume_rm },
-	{ "inspect", "[--format F] NAME...", "Show all about volumes", volume_inspect },
-	{ 0 },
-};
-
-int verb_volume(struct cli *cli, int argc, char **argv)
-{
-	return verb_dispatch(cli, volume_verbs, "volume ", argc - 1, argv + 1);
 }

@@ -1,0 +1,133 @@
+#!/bin/bash
+# postern beside docker: the same words against the same engine, and the same output.
+. "$(dirname "$0")/../lib.sh"
+[ -n "${POSTERN_SOCKET:-}" ] || exec "$top/tests/with-engine" bash "$0" "$@"
+bin=$POSTERN_BIN
+export POSTERN_SOCKET
+postern=$bin/postern
+[ -x "$(command -v docker)" ] || { skip "everything" "there is no docker client"; finish; }
+
+docker create --name c1 -e A=b --label l1=v1 --label l2=v2 busybox echo "hello there, this is long" >/dev/null 2>&1
+docker run -d --name c2 -v vol1:/data busybox sh -c 'echo out; echo err >&2; sleep 100' >/dev/null 2>&1
+docker run --name c3 busybox sh -c 'exit 3' >/dev/null 2>&1
+docker tag busybox:latest other/name:v1
+until_true 40 bash -c 'docker logs c2 2>&1 | grep -q err'
+
+# What is compared: output, errors and exit code. Times that pass in between are cut.
+outcome() { # PROGRAM ARGUMENTS...
+	local out status
+	out=$(timeout -k 1 20 "$@" 2>"$POSTERN_BASE/err" </dev/null); status=$?
+	printf '%s\n--- %s\n' "$out" $status | sed -E 's/(Less than a|About a|[0-9]+) (seconds?|minutes?)( ago)?/T/g; s/Up T/Up/; s/ +/ /g; s/ +$//'
+}
+same() { # ARGUMENTS...
+	is "$*" "$(outcome docker "$@")" outcome "$postern" "$@"
+}
+same ps
+same ps -a
+same ps -aq
+same ps -q --no-trunc
+same ps -a --no-trunc --format '{{.ID}} {{.Image}} {{.Command}} {{.Names}} {{.State}}'
+same ps -a --filter name=c1 --format '{{.Names}}: {{.Labels}}'
+same ps -a --filter status=exited --format 'table {{.Names}}\t{{.Status}}'
+same ps -an 1 --format '{{.Names}}'
+same ps -al --format '{{upper .Names}}'
+same ps -a --format '{{.Names}}{{if eq .State "running"}} runs{{else}} does not{{end}}'
+same ps -a --format '{{.Mounts}}|{{.Ports}}'
+same ps --filter bogus=1 -q
+same container ls -aq
+same images
+same images -q
+same images --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}} {{.Size}}'
+same images --digests --format '{{.Digest}}'
+same images busybox --format '{{.Tag}}'
+same image ls -q
+same volume ls
+same volume ls -q
+same volume ls --format '{{.Driver}}/{{.Name}}'
+same logs c2
+same logs --tail 1 c2
+same logs nothere
+same inspect c1
+same inspect busybox
+same inspect --type volume vol1
+same container inspect c1
+same image inspect other/name:v1
+same volume inspect vol1
+same inspect c1 nothere
+same inspect -f '{{.Name}} {{.Config.Env}} {{.State.ExitCode}}' c1 c3
+same inspect -f '{{range .Config.Env}}[{{.}}]{{end}}' c1
+same inspect -f '{{json .Config.Labels}}' c1
+same inspect -f '{{range $k, $v := .Config.Labels}}{{$k}}={{$v}};{{end}}' c1
+same inspect -f '{{index .Config.Labels "l1"}} {{len .Config.Cmd}} {{index .Config.Cmd 1}}' c1
+same inspect -f '{{join .Config.Cmd ","}} {{.State.Running}} {{not .State.Running}}' c1
+same inspect -f '{{with .State}}{{.Status}}{{end}}{{- " x" -}}   y' c1
+same inspect -f '{{printf "%-10s|%5d|%q" .Name .State.ExitCode .Name}}' c3
+same inspect -f '{{(index .Mounts 0).Destination}}{{println}}{{title "ab"}}' c2
+same inspect -f '{{split .Name "/" | json}}{{lower "AB"}}' c2
+same inspect -f '{{if and .State.Running (gt .State.Pid 0)}}alive{{end}}' c2
+same top c2 -o pid,comm
+same history busybox --format '{{.Size}} {{.CreatedBy}}'
+same history -q busybox
+same version --format '{{.Server.APIVersion}}'
+same info --format '{{.ServerVersion}} {{.OSType}}'
+same system info --format '{{.Driver}}'
+same wait c3
+same rm nothere
+same rmi nothere
+same volume rm nothere
+same stop nothere
+same pause c1
+same tag nothere x:y
+same kill c1
+same start nothere
+same attach c1
+same run --rm busybox sh -c 'echo a; echo b >&2; exit 5'
+same run --rm busybox nosuchcommand
+same run --rm busybox /etc
+same run --rm --pull never nosuchimage
+same run --rm --log-opt x=y busybox true
+same run --rm -e A=1 --env-file /nonexistent busybox true
+same create --name c2 busybox
+same rm c2
+same restart -t 0 c2
+same stop -t 0 c2
+same container prune -f --filter label=none
+same image prune -f
+same volume prune -f
+ok "rename" bash -c "'$postern' rename c1 c9 && docker rename c9 c1"
+is "rmi" "$(docker rmi other/name:v1; docker tag busybox:latest other/name:v1)" "$postern" rmi other/name:v1
+
+# --- its own
+saved() { "$postern" "$@" | tar -tf - | sort; }
+is "save" "$(docker save busybox | tar -tf - | sort)" saved save busybox
+ok "save -o, load -i" bash -c "'$postern' save -o '$POSTERN_RUN/../saved.tar' busybox && '$postern' load -q -i '$POSTERN_RUN/../saved.tar'"
+is "export" "$(docker export c1 | tar -tf - | sort)" saved export c1
+like "did you mean a command" "Did you mean 'run'" "$postern" rnu busybox
+like "did you mean one of a group" "Did you mean 'image ls'" "$postern" image sl
+like "did you mean a flag" "did you mean --detach" "$postern" run --detatch busybox
+fails "an unknown command" 1 "$postern" frobnicate
+fails "an unknown flag of run" 125 "$postern" run --frobnicate busybox
+like "a function that templates have not" 'function "frob" not defined' "$postern" ps -a --format '{{frob .ID}}'
+is "colours and control characters are left out" 0 bash -c "'$postern' --help | grep -c $'\033'"
+like "system df" "Images +[0-9]+ +[0-9]+ " "$postern" system df
+like "prune asks first" "Are you sure" bash -c "echo n | '$postern' system prune"
+ok "system prune" "$postern" system prune -f
+is "cidfile" 64 bash -c "rm -f '$POSTERN_RUN/../cid'; '$postern' create --cidfile '$POSTERN_RUN/../cid' busybox >/dev/null 2>&1; wc -c <'$POSTERN_RUN/../cid'"
+like "it is not written over" "exists" "$postern" create --cidfile "$POSTERN_RUN/../cid" busybox
+ok "an empty directory for env files" bash -c "printf '# no\nX=1\n' >'$POSTERN_RUN/../env'; chmod 644 '$POSTERN_RUN/../env'; [ \"\$('$postern' run --rm --env-file '$POSTERN_RUN/../env' busybox sh -c 'echo \$X' 2>/dev/null)\" = 1 ]"
+
+# --- completion
+docker create --name k2 busybox >/dev/null 2>&1; docker create --name k3 busybox >/dev/null 2>&1
+completes() { # WORDS...: what bash would offer for the last of them
+	bash -c 'PATH='"$bin"':$PATH; source <(postern completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _postern; printf "%s\n" "${COMPREPLY[@]}"' _ "$@" | sort | tr '\n' ' '
+}
+like "bash: verbs" "^pause policy protocol ps $" completes postern p
+is "bash: verbs of a group" "list load ls " completes postern image l
+like "bash: flags" "--detach --detach-keys --device " completes postern run --de
+like "bash: containers" "k2 k3" completes postern logs ""
+like "bash: images" "busybox:latest" completes postern rmi b
+for shell in zsh fish; do
+	ok "$shell: a script" "$postern" completion $shell
+	[ -n "$(command -v $shell)" ] && ok "$shell takes it" bash -c "'$postern' completion $shell | $shell -n" || skip "$shell takes it" "it is not installed"
+done
+finish
