@@ -178,7 +178,8 @@ fuzz-build:
 	@$(MAKE) --no-print-directory -s -j2 MODE=fuzz CC=clang fuzzers
 fuzzers: $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(LIB_CONTROLLER) $(LIB)
-	clang -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LIBS_CONTROLLER)
+	clang -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_CONTROLLER)
+$(B)/fuzz_layer: $(call obj,$(filter-out %/main.c %/jobs.c,$(wildcard helpers/layer/*.c)))
 fuzz: deps-check fuzz-build
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) tests/fuzz/run
 .PHONY: fuzz-build fuzzers

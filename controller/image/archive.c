@@ -26,11 +26,10 @@ static int parse_digest(const char *text, uint8_t ret[ID_BYTES])
 /* What a descriptor says of its blob must be so: image-spec descriptor.md, "size". */
 static int check_size(const cJSON *descriptor, const struct tar_entry *entry, struct err *err)
 {
-	int64_t size = json_int(descriptor, "size", -1, err);
+	struct err why = { 0 };
+	int64_t size = json_int(descriptor, "size", -1, &why);
 
-	if (err->status)
-		return -1;
-	if (size < 0 && json_get(descriptor, "size"))
+	if (why.status || (size < 0 && json_get(descriptor, "size")))
 		return err_set(err, 400, "invalid archive: malformed descriptor");
 	if (entry && size >= 0 && (uint64_t)size != entry->size)
 		return err_set(err, 400, "invalid archive: %.80s has %llu bytes, not the %lld that its descriptor says",
