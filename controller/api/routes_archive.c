@@ -67,17 +67,20 @@ static int export(struct http_request *r, struct container *c, const struct imag
 	struct rep_layer_export rep;
 	struct pipe_reader *pipe;
 	struct pending *call;
-	_cleanup_free_ uint8_t *buf = malloc(CHUNK);
+	uint8_t *buf = malloc(CHUNK);
 	int result = buf ? pipe_reader_create(e, &pipe, &req.out) : -ENOMEM;
 
-	if (result < 0)
+	if (result < 0) {
+		free(buf);
 		return err_set(err, 500, "pipe: %s", strerror(-result));
+	}
 	ctx.container = c->raw_id;
 	memcpy(req.container, c->raw_id, ID_BYTES);
 	memcpy(req.layers.id, image->layers, image->nlayers * sizeof(image->layers[0]));
 	call = helper_submit(e, OP_LAYER_EXPORT, &req, &ctx, HELPER_DEADLINE_LONG_MS);
 	close_fd(req.out);
 	result = pass_on(r, pipe, buf);
+	free(buf);
 	pipe_reader_destroy(pipe);
 	if (helper_wait(call, &rep, err, NULL) < 0)
 		result = -1;

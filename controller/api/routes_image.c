@@ -47,7 +47,8 @@ static void run_list(struct http_request *r)
 		cJSON_AddItemToArray(cJSON_AddArrayToObject(filters, "reference"), cJSON_CreateString(old));
 	}
 	if (!err.status)
-		answer = show_list(http_engine(r), filters, http_version(r), http_query_bool(r, "shared-size", false), &err);
+		answer = show_list(http_engine(r), filters, http_version(r), http_query_bool(r, "shared-size", false),
+				   &err);
 	reply(r, answer, &err);
 	cJSON_Delete(filters);
 }

@@ -212,7 +212,9 @@ static int add_tag(struct plan_image *p, const char *text, struct err *err)
 	return push_tag(p, name, err);
 }
 
-static int set_layer(struct plan_image *p, unsigned i, const struct tar_index *t, const char *name, struct err *err)
+/* blob: digest of the bytes in the archive, or NULL when nothing says it. */
+static int set_layer(struct plan_image *p, unsigned i, const struct tar_index *t, const char *name, const uint8_t *blob,
+		     struct err *err)
 {
 	const struct tar_entry *entry = tar_index_find(t, name);
 
@@ -220,6 +222,8 @@ static int set_layer(struct plan_image *p, unsigned i, const struct tar_index *t
 		return err_set(err, 400, "invalid archive: layer %.200s is missing", name);
 	p->layers[i].offset = entry->offset;
 	p->layers[i].length = entry->size;
+	if (blob)
+		memcpy(p->layers[i].blob, blob, ID_BYTES);
 	return 0;
 }
 
@@ -275,7 +279,7 @@ static int read_docker_image(int fd, const struct tar_index *t, const cJSON *ite
 		return err_set(err, 400, "invalid manifest, layers length mismatch: expected %u, got %d", p->nlayers,
 			       cJSON_GetArraySize(layers));
 	cJSON_ArrayForEach(v, layers)
-		if (!cJSON_IsString(v) || set_layer(p, i++, t, v->valuestring, err) < 0)
+		if (!cJSON_IsString(v) || set_layer(p, i++, t, v->valuestring, NULL, err) < 0)
 			return err_set(err, 400, "invalid archive: malformed manifest.json");
 	cJSON_ArrayForEach(v, tags)
 		if (!cJSON_IsString(v) || add_tag(p, v->valuestring, err) < 0)
@@ -329,11 +333,9 @@ static int set_blob(struct plan_image *p, unsigned i, const struct tar_index *t,
 	uint8_t digest[ID_BYTES];
 	char name[96];
 
-	if (blob_of(descriptor, digest, name, err) < 0 || check_size(descriptor, tar_index_find(t, name), err) < 0 ||
-	    set_layer(p, i, t, name, err) < 0)
+	if (blob_of(descriptor, digest, name, err) < 0 || check_size(descriptor, tar_index_find(t, name), err) < 0)
 		return -1;
-	memcpy(p->layers[i].blob, digest, ID_BYTES);
-	return 0;
+	return set_layer(p, i, t, name, digest, err);
 }
 
 static int read_oci_manifest(int fd, const struct tar_index *t, const cJSON *manifest, const char *tag,

@@ -106,17 +106,12 @@ static int change_text(cJSON *config, const char *name, char *args, struct err *
 static int change_workdir(cJSON *config, const char *name, char *args, struct err *err)
 {
 	const char *before = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(config, name));
-	char path[4096], *part, *rest = path, *end = path;
-	_cleanup_free_ char *whole = NULL;
+	char path[4096], whole[4096 + 2] = "", *part, *rest = path, *end = whole;
 
 	if (!*args)
 		return err_set(err, 400, "WORKDIR requires exactly one argument");
 	if (text_format(path, sizeof(path), "%s/%s", args[0] == '/' || !before ? "" : before, args) < 0)
 		return err_set(err, 400, "WORKDIR is too long");
-	whole = calloc(1, strlen(path) + 2);
-	if (!whole)
-		return err_set(err, 500, "out of memory");
-	end = whole;
 	while ((part = strsep(&rest, "/"))) {
 		if (!*part || strcmp(part, ".") == 0)
 			continue;
@@ -129,7 +124,7 @@ static int change_workdir(cJSON *config, const char *name, char *args, struct er
 		*end++ = '/';
 		end = stpcpy(end, part);
 	}
-	put(config, name, cJSON_CreateString(*whole ? whole : "/"));
+	put(config, name, cJSON_CreateString(whole[0] ? whole : "/"));
 	return 0;
 }
 

@@ -301,12 +301,14 @@ static int add_images(struct save *s, const cJSON *wanted, const cJSON *by_id, c
 /* A ustar header; sizes from 8 GiB on in base 256, as GNU has it. */
 static int put_header(struct save *s, const char *name, char type, unsigned mode, uint64_t size)
 {
+	static const char magic[] = { 'u', 's', 't', 'a', 'r', '\0', '0', '0' };
 	char h[BLOCK] = "";
 	unsigned sum = 0;
 
 	snprintf(h, 100, "%s", name);
 	snprintf(h + 100, 8, "%07o", mode);
-	memcpy(h + 108, "0000000\0" "0000000", 16);
+	snprintf(h + 108, 8, "%07o", 0); /* uid, gid */
+	snprintf(h + 116, 8, "%07o", 0);
 	if (size >> 33) {
 		h[124] = (char)0x80;
 		for (int i = 0; i < 8; i++)
@@ -314,11 +316,12 @@ static int put_header(struct save *s, const char *name, char type, unsigned mode
 	} else {
 		snprintf(h + 124, 12, "%011llo", (unsigned long long)size);
 	}
-	memcpy(h + 136, "00000000000", 12);
+	snprintf(h + 136, 12, "%011o", 0); /* mtime */
 	memset(h + 148, ' ', 8);
 	h[156] = type;
-	memcpy(h + 257, "ustar\0" "00", 8);
-	memcpy(h + 329, "0000000\0" "0000000", 16);
+	memcpy(h + 257, magic, sizeof(magic));
+	snprintf(h + 329, 8, "%07o", 0); /* device */
+	snprintf(h + 337, 8, "%07o", 0);
 	for (size_t i = 0; i < BLOCK; i++)
 		sum += (unsigned char)h[i];
 	snprintf(h + 148, 8, "%06o", sum);
@@ -410,7 +413,8 @@ static int put_all(struct save *s)
 	cJSON_AddNumberToObject(index, "schemaVersion", 2);
 	cJSON_AddStringToObject(index, "mediaType", OCI_TYPE "index.v1+json");
 	cJSON_AddItemReferenceToObject(index, "manifests", s->index);
-	qsort(s->blobs, s->n, sizeof(*s->blobs), compare_blobs);
+	if (s->n)
+		qsort(s->blobs, s->n, sizeof(*s->blobs), compare_blobs);
 	http_begin(s->r, 200, "application/x-tar");
 	e = put_header(s, "blobs/", '5', 0755, 0);
 	if (e == 0)

@@ -243,20 +243,25 @@ static int send_one(struct tree *t, unsigned layer, const char *path, const stru
 /* --- the walk ---------------------------------------------------------------------------------------------------- */
 static int walk(struct tree *t, const struct shown *above, unsigned top, unsigned depth);
 
+static int look_at(struct tree *t, const struct name *name, struct stat *ret)
+{
+	_cleanup_close_ int dir = open_beneath(t->layers[name->layer], t->path, O_RDONLY | O_DIRECTORY);
+
+	return dir < 0 ? dir : fstatat(dir, name->text, ret, AT_SYMLINK_NOFOLLOW);
+}
+
 /* One name in t->path, which stays as it was. */
 static int visit(struct tree *t, const struct name *name, const struct shown *shown, unsigned depth)
 {
-	_cleanup_close_ int dir = open_beneath(t->layers[name->layer], t->path, O_RDONLY | O_DIRECTORY);
 	size_t before = strlen(t->path);
 	struct stat st;
 	int e;
 
-	if (dir < 0 || fstatat(dir, name->text, &st, AT_SYMLINK_NOFOLLOW) < 0 || is_whiteout(&st))
+	if (look_at(t, name, &st) < 0 || is_whiteout(&st))
 		return 0;
 	if (before + strlen(name->text) + 3 > sizeof(t->path) || depth == LAYER_DEPTH_MAX)
 		return fail(t, -ENAMETOOLONG, "path");
 	snprintf(t->path + before, sizeof(t->path) - before, "%s%s", before ? "/" : "", name->text);
-	dir = close_fd(dir);
 	e = send_one(t, name->layer, t->path, &st);
 	if (e == 0 && S_ISDIR(st.st_mode))
 		e = walk(t, shown, name->layer, depth + 1);
@@ -288,23 +293,23 @@ int export_tree(const int *layers, unsigned n, int out, struct result *why, uint
 {
 	struct tree *t = calloc(1, sizeof(*t));
 	struct shown all = { .n = (uint8_t)n };
-	int e = t ? tar_out_open(out, why, &t->out) : result_fail(why, -ENOMEM, "memory");
+	int e;
 
+	if (!t)
+		return result_fail(why, -ENOMEM, "memory");
+	t->layers = layers;
+	t->why = why;
 	for (unsigned i = 0; i < n; i++)
 		all.v[i] = (uint8_t)i;
-	if (e == 0) {
-		t->layers = layers;
-		t->why = why;
+	e = tar_out_open(out, why, &t->out);
+	if (e == 0)
 		e = walk(t, &all, 0, 0);
-	}
 	if (e == 0)
 		e = tar_out_end(t->out, ret_length);
-	for (size_t i = 0; t && i < t->nlinks; i++)
+	for (size_t i = 0; i < t->nlinks; i++)
 		free(t->links[i].path);
-	if (t) {
-		tar_out_close(t->out);
-		free(t->links);
-	}
+	tar_out_close(t->out);
+	free(t->links);
 	free(t);
 	return e;
 }
