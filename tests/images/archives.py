@@ -165,7 +165,7 @@ def friendly(put):
     put("oci-zstd", oci([([BASE], "oci:zstd"), ([BASE, top], "oci:zstd2")], compress=zst))
     put("oci-plain", oci([([BASE], "latest")], layout=False))
     put("whole-gzip", gz(archive(*docker([BASE], ["whole:gzip"]))))
-    names = tar(entry("n" * 90 + "/" + "m" * 120, b"long"), entry("f\xe9 \u65e5\u672c", b"utf"), entry("bad\udcffname", b"bytes"),
+    names = tar(entry("n" * 90 + "/"), entry("priv/"), entry("n" * 90 + "/" + "m" * 120, b"long"), entry("f\xe9 \u65e5\u672c", b"utf"), entry("bad\udcffname", b"bytes"),
                 link("long-link", "x/" * 100), entry("big/", uid=65534, gid=50000), entry("suid", BUSYBOX, mode=0o6755, uid=1000),
                 entry("sticky/", mode=0o1777), entry("fifo", type=tarfile.FIFOTYPE), entry("dev1", type=tarfile.CHRTYPE),
                 entry("priv/grep", BUSYBOX, mode=0o755, SCHILY__xattr__security__capability=CAP_NET_BIND.decode("latin1")),
