@@ -29,6 +29,9 @@ int clone_object(int object, const struct clone_options *o)
 		attr.userns_fd = (uint64_t)o->userns;
 	}
 	e = sys_mount_setattr(fd, "", AT_EMPTY_PATH | depth, &attr);
+	attr = (struct mount_attr){ .attr_set = o->top };
+	if (e == 0 && o->top)
+		e = sys_mount_setattr(fd, "", AT_EMPTY_PATH, &attr);
 	return e < 0 ? e : TAKE_FD(fd);
 }
 

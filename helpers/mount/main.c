@@ -112,21 +112,29 @@ static const struct ticket *find_mapping(struct request *r, uint64_t number, uin
 	return NULL;
 }
 
+/* Layers are shared by containers: nobody writes to them. */
+static int clone_layers(struct request *r, const struct ticket *mapping, const uint8_t (*id)[ID_BYTES], uint32_t n, struct batch *b)
+{
+	char hex[ID_HEX + 1], path[ID_HEX + 16];
+	int e = 0;
+
+	for (uint32_t i = 0; i < n && e == 0; i++) {
+		hex_encode(id[i], ID_BYTES, hex);
+		text_format(path, sizeof(path), "layers/%s", hex);
+		e = clone_store(r, path, mapping, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_RDONLY, b);
+	}
+	return e;
+}
+
 static int clone_rootfs(struct request *r, const struct ticket *mapping, struct batch *b)
 {
 	const struct req_mount_rootfs *req = r->req;
 	const uint64_t attrs = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID;
 	char hex[ID_HEX + 1], path[ID_HEX + 16];
-	int e;
+	int e = clone_layers(r, mapping, req->layers.id, req->layers.n, b);
 
-	/* Layers are shared by containers: nobody writes to them. */
-	for (uint32_t i = 0; i < req->layers.n; i++) {
-		hex_encode(req->layers.id[i], ID_BYTES, hex);
-		text_format(path, sizeof(path), "layers/%s", hex);
-		e = clone_store(r, path, mapping, attrs | MOUNT_ATTR_RDONLY, b);
-		if (e < 0)
-			return e;
-	}
+	if (e < 0)
+		return e;
 	hex_encode(req->container, ID_BYTES, hex);
 	text_format(path, sizeof(path), "containers/%s", hex);
 	return clone_store(r, path, mapping, attrs, b);
@@ -152,6 +160,25 @@ static int run_rootfs(struct request *r)
 	memcpy(rep->layers.fd, sealed, req->layers.n * sizeof(int));
 	rep->upper = sealed[req->layers.n];
 	return 0;
+}
+
+static int run_image(struct request *r)
+{
+	const struct req_mount_image *req = r->req;
+	struct rep_mount_image *rep = r->rep;
+	const struct ticket *mapping = find_mapping(r, req->mapping, MAPPING_STORE);
+	struct batch b = { 0 };
+	int e;
+
+	if (!mapping)
+		return -ENOENT;
+	e = clone_layers(r, mapping, req->layers.id, req->layers.n, &b);
+	if (e == 0)
+		e = seal(r, &b, rep->layers.fd);
+	if (e == 0)
+		rep->layers.n = b.n;
+	batch_finish(&b);
+	return e;
 }
 
 static int run_volume(struct request *r)
@@ -192,7 +219,7 @@ static int bind_mapping(struct request *r, const struct ticket *s, const struct 
 	const struct policy_mount *policy = r->helper->policy;
 	const struct ticket *m = NULL;
 
-	if (!req->readonly && s->readonly)
+	if (req->readonly != BIND_READONLY && s->readonly)
 		return request_fail(r, -EPERM, "readonly");
 	if (req->mapping != 0) {
 		m = find_mapping(r, req->mapping, MAPPING_OWNER);
@@ -202,7 +229,7 @@ static int bind_mapping(struct request *r, const struct ticket *s, const struct 
 		if (s->unmapped || m->owner_uid != s->id.uid ||
 		    !policy_owner_ordinary(&policy->common, s->id.uid, policy->owner_uid_first))
 			return request_fail(r, -EPERM, "owner");
-	} else if (!req->readonly) {
+	} else if (req->readonly != BIND_READONLY) {
 		return request_fail(r, -EPERM, "unmapped");
 	}
 	*ret = m;
@@ -214,7 +241,7 @@ static int clone_bind(struct request *r, const struct ticket *s, struct batch *b
 	const struct req_mount_bind *req = r->req;
 	const struct ticket *m = NULL;
 	bool mapped;
-	struct clone_options options = { .userns = -EBADF, .attrs = MOUNT_ATTR_NODEV, .recursive = s->submounts };
+	struct clone_options options = { .userns = -EBADF, .attrs = MOUNT_ATTR_NODEV, .recursive = s->submounts && !req->flat };
 	_cleanup_close_ int fd = -EBADF;
 	struct fd_id shown;
 	int e;
@@ -224,7 +251,8 @@ static int clone_bind(struct request *r, const struct ticket *s, struct batch *b
 		e = bind_mapping(r, s, &m);
 	if (e < 0)
 		return e;
-	options.attrs |= (s->suid ? 0 : MOUNT_ATTR_NOSUID) | (req->readonly ? MOUNT_ATTR_RDONLY : 0);
+	options.attrs |= (s->suid ? 0 : MOUNT_ATTR_NOSUID) | (req->readonly == BIND_READONLY ? MOUNT_ATTR_RDONLY : 0);
+	options.top = req->readonly == BIND_READONLY_TOP ? MOUNT_ATTR_RDONLY : 0;
 	mapped = m && m->fd >= 0;
 	if (mapped)
 		options.userns = m->fd;
@@ -386,9 +414,9 @@ static int mount_start(struct helper *h)
 static const int syscalls[] = { SYS_openat2, SYS_open_tree, SYS_mount_setattr };
 
 static const struct handler handlers[] = {
-	{ OP_MOUNT_ROOTFS, run_rootfs },   { OP_MOUNT_VOLUME, run_volume }, { OP_MOUNT_BIND, run_bind },
-	{ OP_MOUNT_DEVICE, run_device },   { OP_MOUNT_DROP, run_drop },     { OP_MOUNT_SOURCE, run_source },
-	{ OP_MOUNT_MAPPING, run_mapping },
+	{ OP_MOUNT_ROOTFS, run_rootfs }, { OP_MOUNT_IMAGE, run_image },	  { OP_MOUNT_VOLUME, run_volume },
+	{ OP_MOUNT_BIND, run_bind },	 { OP_MOUNT_DEVICE, run_device }, { OP_MOUNT_DROP, run_drop },
+	{ OP_MOUNT_SOURCE, run_source }, { OP_MOUNT_MAPPING, run_mapping },
 };
 
 int main(int argc, char **argv)
@@ -404,8 +432,8 @@ int main(int argc, char **argv)
 		.nsyscalls = ARRAY_SIZE(syscalls),
 		.nprivate = 2,
 		.private_rights = { op_bit(OP_MOUNT_SOURCE), op_bit(OP_MOUNT_MAPPING) },
-		.controller_rights = op_bit(OP_MOUNT_ROOTFS) | op_bit(OP_MOUNT_VOLUME) | op_bit(OP_MOUNT_BIND) |
-				     op_bit(OP_MOUNT_DEVICE) | op_bit(OP_MOUNT_DROP),
+		.controller_rights = op_bit(OP_MOUNT_ROOTFS) | op_bit(OP_MOUNT_IMAGE) | op_bit(OP_MOUNT_VOLUME) |
+				     op_bit(OP_MOUNT_BIND) | op_bit(OP_MOUNT_DEVICE) | op_bit(OP_MOUNT_DROP),
 	};
 
 	return helper_run(&def, argc, argv);

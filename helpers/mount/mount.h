@@ -41,6 +41,7 @@ void tickets_drop(struct tickets *t, uint64_t number);
 struct clone_options {
 	int userns; /* the id mapping, or -EBADF */
 	uint64_t attrs; /* MOUNT_ATTR_* to set */
+	uint64_t top; /* and those that are not for what is mounted below */
 	bool recursive;
 };
 

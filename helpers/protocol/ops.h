@@ -99,6 +99,7 @@ enum { LOOKUP_BIND = 0, LOOKUP_DEVICE = 1 };
 #define OPS_MOUNT(OP)                                                                                            \
 	OP(mount, MOUNT, rootfs, ROOTFS, ACQUIRE, NONE,                                                          \
 	   "id-mapped, sealed clones of an image's layers (read-only) and of a container's upper directory")     \
+	OP(mount, MOUNT, image, IMAGE, ACQUIRE, NONE, "id-mapped, sealed, read-only clones of an image's layers") \
 	OP(mount, MOUNT, volume, VOLUME, ACQUIRE, NONE, "id-mapped, sealed clone of a volume")                   \
 	OP(mount, MOUNT, bind, BIND, ACQUIRE, RUN, "id-mapped, sealed clone of a source that lookup found")      \
 	OP(mount, MOUNT, device, DEVICE, ACQUIRE, RUN, "sealed clone of a device node that lookup found")        \
@@ -112,15 +113,21 @@ enum { LOOKUP_BIND = 0, LOOKUP_DEVICE = 1 };
 #define REP_mount_rootfs(F, S)                                                                                   \
 	F(S, FDS, layers, FDK_PATH, LAYERS_MAX)                                                                  \
 	F(S, FD, upper, FDK_PATH, REQUIRED) /* holds upper/ and work/ */
+#define REQ_mount_image(F, S)                                                                                    \
+	F(S, U64, mapping, 1, UINT64_MAX)                                                                        \
+	F(S, IDS, layers, 1, LAYERS_MAX) /* topmost first */
+#define REP_mount_image(F, S) F(S, FDS, layers, FDK_PATH, LAYERS_MAX)
 #define REQ_mount_volume(F, S)                                                                                   \
 	F(S, U64, mapping, 1, UINT64_MAX)                                                                        \
 	F(S, U32, readonly, 0, 1)                                                                                \
 	F(S, NAME, volume, 1, NAME_MAX_LEN)
 #define REP_mount_volume(F, S) F(S, FD, mount, FDK_PATH, REQUIRED)
+enum { BIND_WRITABLE = 0, BIND_READONLY = 1, BIND_READONLY_TOP = 2 /* but what is mounted below */ };
 #define REQ_mount_bind(F, S)                                                                                     \
 	F(S, U64, source, 1, UINT64_MAX) /* ticket given to lookup OPEN */                                       \
 	F(S, U64, mapping, 0, UINT64_MAX) /* ticket given to idmap OWNER; 0 for an unmapped one */               \
-	F(S, U32, readonly, 0, 1)
+	F(S, U32, readonly, BIND_WRITABLE, BIND_READONLY_TOP)                                                    \
+	F(S, U32, flat, 0, 1) /* without what is mounted below, which else comes when policy lists it */
 #define REP_mount_bind(F, S) F(S, FD, mount, FDK_PATH, REQUIRED)
 #define REQ_mount_device(F, S) F(S, U64, source, 1, UINT64_MAX)
 #define REP_mount_device(F, S) F(S, FD, mount, FDK_PATH, REQUIRED)
@@ -236,6 +243,7 @@ enum { HOST_CGROUP = 1, HOST_IPC = 2, HOST_NETWORK = 4, HOST_PID = 8, HOST_UTS =
 	OP(spawn, SPAWN, namespaces, NAMESPACES, QUERY, RUN,                                                     \
 	   "namespaces of a container's first process, for another of this engine's to join")                    \
 	OP(spawn, SPAWN, signal, SIGNAL, RELEASE, NONE, "signals the first process")                             \
+	OP(spawn, SPAWN, make, MAKE, ACQUIRE, RUN, "makes missing directories below one of the container's own user") \
 	OP(spawn, SPAWN, connect, CONNECT, QUERY, NONE, "a channel to a container's monitor")                    \
 	OP(spawn, SPAWN, list, LIST, QUERY, NONE, "containers that have a monitor")
 #define REQ_spawn_create(F, S)                                                                                   \
@@ -279,6 +287,13 @@ enum { HOST_CGROUP = 1, HOST_IPC = 2, HOST_NETWORK = 4, HOST_PID = 8, HOST_UTS =
 	F(S, FD, mntns, FDK_MNTNS, OPTIONAL)
 #define REQ_spawn_signal(F, S) F(S, ID, container, 0, 0) F(S, U32, signal, 1, 64)
 #define REP_spawn_signal(F, S)
+#define REQ_spawn_make(F, S)                                                                                     \
+	F(S, U32, uid, 0, MAP_SIZE - 1) /* in the container */                                                   \
+	F(S, U32, gid, 0, MAP_SIZE - 1)                                                                          \
+	F(S, PATH, path, 1, 4095) /* below dir */                                                                \
+	F(S, FD, userns, FDK_USERNS, REQUIRED)                                                                   \
+	F(S, FD, dir, FDK_PATH, REQUIRED) /* mount BIND of what is there */
+#define REP_spawn_make(F, S)
 #define REQ_spawn_connect(F, S) F(S, ID, container, 0, 0)
 #define REP_spawn_connect(F, S)                                                                                  \
 	F(S, U32, pid, 0, UINT32_MAX)                                                                            \
@@ -332,6 +347,7 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 #define OPS_LAYER(OP)                                                                                            \
 	OP(layer, LAYER, unpack, UNPACK, ACQUIRE, RUN, "unpacks a layer archive; fails unless its diff id is the given one") \
 	OP(layer, LAYER, create, CREATE, ACQUIRE, RUN, "makes the directories of a container or a volume")       \
+	OP(layer, LAYER, copy, COPY, ACQUIRE, RUN, "fills an empty volume from a directory of an image")         \
 	OP(layer, LAYER, remove, REMOVE, RELEASE, NONE, "removes a layer, a container's directories or a volume") \
 	OP(layer, LAYER, size, SIZE, QUERY, NONE, "bytes that one of them takes")                                \
 	OP(layer, LAYER, user, USER, QUERY, NONE, "finds a user in passwd and group files of an image")          \
@@ -353,6 +369,11 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 	F(S, U32, what, LAYER_CONTAINER, LAYER_VOLUME)                                                           \
 	F(S, NAME, name, 1, NAME_MAX_LEN) /* hex id of the container, or the volume's name */
 #define REP_layer_create(F, S)
+#define REQ_layer_copy(F, S)                                                                                     \
+	F(S, IDS, layers, 1, LAYERS_MAX) /* topmost first */                                                     \
+	F(S, NAME, volume, 1, NAME_MAX_LEN)                                                                      \
+	F(S, PATH, path, 1, 4095) /* in the image, whose symbolic links are followed inside it */
+#define REP_layer_copy(F, S) F(S, U32, copied, 0, 1) /* not: it has content, or there is no such directory */
 #define REQ_layer_remove(F, S)                                                                                   \
 	F(S, U32, what, LAYER_IMAGE, LAYER_VOLUME)                                                               \
 	F(S, NAME, name, 1, NAME_MAX_LEN)
