@@ -32,6 +32,7 @@ struct init {
 	int binds[BINDS_MAX]; /* copies of req's, -EBADF once attached */
 	int shared[SHARED_MOUNTS]; /* share.c: mounts of others', -EBADF once attached */
 	int stage_dir, root; /* O_PATH */
+	unsigned nviews; /* directories v0, v1 ... of the stage (view.c) */
 	int dev, devpts, proc; /* mounts, or -EBADF when the spec has none */
 	int mounts; /* the mount namespace, for the monitor */
 	int master, slave;
@@ -56,6 +57,11 @@ int rootfs_build(struct init *in);
 int rootfs_enter(struct init *in);
 /* Takes the host's tree away. The kernel takes its time for this. */
 int rootfs_leave_host(void);
+
+/* view.c: a mount of what is at `subpath` below a detached mount, resp. of an image's layers together. The fd or -errno; -EXDEV:
+ * a link leads out of it. */
+int view_below(struct init *in, int mount_fd, const char *subpath);
+int view_image(struct init *in, const struct plan_mount *m);
 
 /* target.c: what `path` is below root, symbolic links followed inside root only, never through /proc's magic ones: an
  * O_PATH fd or -errno. */

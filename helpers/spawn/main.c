@@ -209,6 +209,17 @@ static int run_signal(struct request *r)
 	return err < 0 ? request_fail(r, err, "container") : 0;
 }
 
+static int run_make(struct request *r)
+{
+	const struct req_spawn_make *q = r->req;
+	int e = userns_prove(q->userns, FD_RANGE, geteuid());
+
+	if (e < 0)
+		return request_fail(r, e, "userns");
+	e = make_directories(q, ((const struct policy_spawn *)r->helper->policy)->common.ids_shared);
+	return e < 0 ? request_fail(r, e, "make") : 0;
+}
+
 static int run_connect(struct request *r)
 {
 	const struct req_spawn_connect *q = r->req;
@@ -285,6 +296,7 @@ static int start(struct helper *h)
 static const struct handler handlers[] = {
 	{ OP_SPAWN_CREATE, run_create },   { OP_SPAWN_START, run_start }, { OP_SPAWN_SIGNAL, run_signal },
 	{ OP_SPAWN_CONNECT, run_connect }, { OP_SPAWN_LIST, run_list },	 { OP_SPAWN_NAMESPACES, run_namespaces },
+	{ OP_SPAWN_MAKE, run_make },
 };
 
 int main(int argc, char **argv)
@@ -298,7 +310,8 @@ int main(int argc, char **argv)
 		.ctx_size = sizeof(struct table),
 		.start = start,
 		.controller_rights = op_bit(OP_SPAWN_CREATE) | op_bit(OP_SPAWN_START) | op_bit(OP_SPAWN_SIGNAL) |
-				     op_bit(OP_SPAWN_CONNECT) | op_bit(OP_SPAWN_LIST) | op_bit(OP_SPAWN_NAMESPACES),
+				     op_bit(OP_SPAWN_CONNECT) | op_bit(OP_SPAWN_LIST) | op_bit(OP_SPAWN_NAMESPACES) |
+				     op_bit(OP_SPAWN_MAKE),
 	};
 
 	return helper_run(&def, argc, argv);

@@ -149,23 +149,34 @@ static const struct {
 } fs_types[] = {
 	[PLAN_BIND] = { NULL, false },	       [PLAN_PROC] = { "proc", true },	    [PLAN_SYSFS] = { "sysfs", true },
 	[PLAN_TMPFS] = { "tmpfs", false },     [PLAN_DEVPTS] = { "devpts", false }, [PLAN_MQUEUE] = { "mqueue", false },
-	[PLAN_CGROUP2] = { "cgroup2", false },
+	[PLAN_CGROUP2] = { "cgroup2", false }, [PLAN_IMAGE] = { NULL, false },
 };
 _Static_assert(ARRAY_SIZE(fs_types) == PLAN_FS_COUNT, "a file system without a row");
 
 static int bind_take(struct init *in, const struct plan_mount *m, bool *ret_dir)
 {
-	int fd = in->binds[m->bind], e;
+	_cleanup_close_ int fd = m->fs == PLAN_IMAGE ? view_image(in, m) : TAKE_FD(in->binds[m->bind]);
 	struct stat st;
+	int e;
 
+	if (fd < 0)
+		return init_fail(in, fd, m->subpath ? "subpath %s" : "mount %s", m->target);
 	/* Access times are the sealed mount's own. */
 	e = private_mount(fd, m->attrs & ~(uint64_t)MOUNT_ATTR__ATIME);
+	if (e == 0 && m->fs == PLAN_BIND && m->subpath) {
+		int below = view_below(in, fd, m->subpath);
+
+		if (below < 0)
+			return init_fail(in, below, "subpath %s", m->target);
+		close_fd(fd);
+		fd = below;
+	}
+	if (e == 0 && fstat(fd, &st) < 0)
+		e = -errno;
 	if (e < 0)
-		return e;
-	if (fstat(fd, &st) < 0)
-		return -errno;
+		return init_fail(in, e, "mount %s", m->target);
 	*ret_dir = S_ISDIR(st.st_mode);
-	return TAKE_FD(in->binds[m->bind]);
+	return TAKE_FD(fd);
 }
 
 /* in->dev is a tmpfs of ours that nobody else has seen yet: a name in it is what we made. */
@@ -214,12 +225,15 @@ static int mount_one(struct init *in, const struct plan_mount *m)
 	e = share_find(in, m, &fd);
 	if (e == -ENOENT)
 		return 0;
-	if (e == 0)
+	if (e == 0) {
 		e = private_mount(fd, m->attrs & ~(uint64_t)MOUNT_ATTR__ATIME);
-	else if (m->fs == PLAN_BIND)
+	} else if (m->fs == PLAN_BIND || m->fs == PLAN_IMAGE) {
 		fd = e = bind_take(in, m, &dir);
-	else
+		if (e < 0)
+			return e; /* it has told the stage */
+	} else {
 		fd = e = fs_make(fs_types[m->fs].type, m->source, m->attrs, m->options, m->noptions);
+	}
 	if (e < 0)
 		return init_fail(in, e, "mount %s", m->target);
 	target = target_make(in->root, m->target, dir);

@@ -316,17 +316,41 @@ static const struct {
 	const char *type;
 	const char *keys[8];
 } fs_kinds[] = {
-	[PLAN_BIND] = { "bind", { NULL } },
+	[PLAN_BIND] = { "bind", { "subpath", NULL } },
 	[PLAN_PROC] = { "proc", { "hidepid", "subset", NULL } },
 	[PLAN_SYSFS] = { "sysfs", { NULL } },
 	[PLAN_TMPFS] = { "tmpfs", { "size", "nr_blocks", "nr_inodes", "mode", "uid", "gid", NULL } },
 	[PLAN_DEVPTS] = { "devpts", { "newinstance", "ptmxmode", "mode", "uid", "gid", "max", NULL } },
 	[PLAN_MQUEUE] = { "mqueue", { NULL } },
 	[PLAN_CGROUP2] = { "cgroup", { NULL } },
+	[PLAN_IMAGE] = { "image", { "subpath", "layers", NULL } },
 };
 _Static_assert(ARRAY_SIZE(fs_kinds) == PLAN_FS_COUNT, "a file system without a row");
 
-static int parse_option(struct plan_mount *m, const char *text)
+static bool is_fd(const struct plan_mount *m)
+{
+	return m->fs == PLAN_BIND || m->fs == PLAN_IMAGE;
+}
+
+/* Of a mount that is one of fds: for us, not for a file system. */
+static int parse_view(struct parse *p, struct plan_mount *m, const char *text)
+{
+	const char *value = strchr(text, '=');
+	uint64_t n;
+
+	if (!value++)
+		return -EINVAL;
+	if (text[0] == 's') {
+		m->subpath = value;
+		return path_valid(value, strlen(value)) && strlen(value) < PATH_MAX ? 0 : -EINVAL;
+	}
+	if (text_u64(value, LAYERS_MAX, &n) < 0 || n == 0 || n > p->nbinds - m->bind)
+		return -EINVAL;
+	m->layers = (unsigned)n;
+	return 0;
+}
+
+static int parse_option(struct parse *p, struct plan_mount *m, const char *text)
 {
 	size_t n = strcspn(text, "=");
 
@@ -337,6 +361,8 @@ static int parse_option(struct plan_mount *m, const char *text)
 		}
 	for (size_t i = 0; fs_kinds[m->fs].keys[i]; i++)
 		if (strlen(fs_kinds[m->fs].keys[i]) == n && strncmp(text, fs_kinds[m->fs].keys[i], n) == 0) {
+			if (is_fd(m))
+				return parse_view(p, m, text);
 			m->options[m->noptions++] = text;
 			return strlen(text) < 128 ? 0 : -EINVAL;
 		}
@@ -354,7 +380,7 @@ static int mount_kind(struct parse *p, const char *type, struct plan_mount *m)
 			break;
 	if (m->fs == PLAN_FS_COUNT)
 		return -ENODEV;
-	if (m->fs != PLAN_BIND)
+	if (!is_fd(m))
 		return 0;
 	/* Never a path: a bind is an fd that mount made. */
 	if (strncmp(m->source, "fd:", 3) != 0 || text_u64(m->source + 3, UINT32_MAX, &n) < 0 || n >= p->nbinds)
@@ -390,11 +416,11 @@ static int parse_mount(struct parse *p, const cJSON *v, struct plan_mount *m)
 	if (!m->options)
 		return -ENOMEM;
 	cJSON_ArrayForEach(o, list) {
-		e = cJSON_IsString(o) ? parse_option(m, o->valuestring) : -EINVAL;
+		e = cJSON_IsString(o) ? parse_option(p, m, o->valuestring) : -EINVAL;
 		if (e < 0)
 			return e;
 	}
-	return 0;
+	return m->fs == PLAN_IMAGE && !m->layers ? -EINVAL : 0;
 }
 
 static int parse_mounts(struct parse *p, const cJSON *doc)

@@ -19,13 +19,15 @@ enum {
 	PLAN_DEPTH_MAX = 32, /* nesting of the JSON text */
 };
 
-enum plan_fs { PLAN_BIND, PLAN_PROC, PLAN_SYSFS, PLAN_TMPFS, PLAN_DEVPTS, PLAN_MQUEUE, PLAN_CGROUP2, PLAN_FS_COUNT };
+enum plan_fs { PLAN_BIND, PLAN_PROC, PLAN_SYSFS, PLAN_TMPFS, PLAN_DEVPTS, PLAN_MQUEUE, PLAN_CGROUP2, PLAN_IMAGE, PLAN_FS_COUNT };
 
 struct plan_mount {
 	const char *target; /* absolute, canonical */
 	const char *source; /* shown in the container's mount table */
 	enum plan_fs fs;
-	unsigned bind; /* PLAN_BIND: index of the fd */
+	unsigned bind; /* PLAN_BIND, PLAN_IMAGE: index of the (first) fd */
+	unsigned layers; /* PLAN_IMAGE: so many fds, topmost first */
+	const char *subpath; /* of both: what of it is mounted, canonical from its root; NULL: all */
 	uint64_t attrs; /* MOUNT_ATTR_* to set */
 	const char **options; /* "size=64m": of the file system, all of them known */
 	size_t noptions;
