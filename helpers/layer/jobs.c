@@ -1,6 +1,7 @@
 /* jobs.c - requests that workers serve, at most policy's number of them at a time, and the trash.
  *
- * A layer appears whole or not at all: a worker fills work/HEX, and only its success renames that to layers/HEX. What
+ * A layer appears whole or not at all: a worker fills work/HEX, and only its success renames that to layers/HEX; so does
+ * what a volume is filled with, which takes the place of its directory if that is still empty (rename(2)). What
  * is removed goes to trash/ by one rename, so it is gone at once and for good, and a worker deletes it by and by. An
  * interrupted helper leaves nothing but entries of work/ and trash/, which the next one clears (main.c). */
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "../base/cleanup.h"
 #include "../base/log.h"
@@ -25,10 +27,11 @@ struct job {
 		struct req_layer_unpack unpack;
 		struct req_layer_user user;
 		struct req_layer_join join;
+		struct req_layer_copy copy;
 	} req;
 	uint8_t container[ID_BYTES];
 	struct work work;
-	char name[ID_HEX + 1]; /* UNPACK: of the layer */
+	char name[ID_HEX + 1]; /* in work: UNPACK: of the layer; COPY: no other's */
 	uint64_t length; /* of a layer that is there already: that of its archive */
 	pid_t pid; /* 0: waits */
 	int pipe;
@@ -89,7 +92,7 @@ static void split_name(const struct job *j, char ret[ID_HEX + 8])
 	snprintf(ret, ID_HEX + 8, "%s.split", j->name);
 }
 
-/* work/HEX, which will be the layer, and work/HEX.split. */
+/* work/HEX, which will be the layer, and work/HEX.split; or what a volume will hold. */
 static int open_work(struct layer *l, struct job *j)
 {
 	struct work *w = &j->work;
@@ -104,6 +107,8 @@ static int open_work(struct layer *l, struct job *j)
 	memmove(w->dirs + 1, w->dirs, w->ndirs * sizeof(int));
 	w->dirs[0] = fd;
 	w->ndirs++;
+	if (w->kind != WORK_UNPACK)
+		return 0;
 	split_name(j, split);
 	w->out = openat(l->work, split, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	return w->out < 0 ? -errno : 0;
@@ -114,7 +119,7 @@ static int start(struct helper *h, struct job *j)
 	struct layer *l = h->ctx;
 	int e = 0;
 
-	if (j->work.kind == WORK_UNPACK)
+	if (j->work.kind == WORK_UNPACK || j->work.kind == WORK_COPY)
 		e = open_work(l, j);
 	if (e == 0)
 		e = worker_start(&j->work, &j->pid, &j->pipe);
@@ -174,6 +179,23 @@ static void place_layer(struct helper *h, struct job *j, struct result *r)
 	}
 }
 
+/* A volume's new content takes the place of its empty directory. Whoever came first has filled it. */
+static void place_volume(struct helper *h, struct job *j, struct result *r)
+{
+	struct layer *l = h->ctx;
+	_cleanup_close_ int dir = -EBADF;
+
+	if (r->status == 0 && r->copy.copied) {
+		dir = openat(l->areas[LAYER_VOLUME], j->req.copy.volume, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (dir >= 0 && renameat(l->work, j->name, dir, "_data") == 0)
+			return;
+		if (errno != ENOTEMPTY && errno != EEXIST)
+			result_fail(r, -errno, "rename");
+		r->copy.copied = 0;
+	}
+	trash(h, l->work, j->name);
+}
+
 static void answer(struct job *j, struct result *r)
 {
 	union {
@@ -182,6 +204,7 @@ static void answer(struct job *j, struct result *r)
 		struct rep_layer_user user;
 		struct rep_layer_join join;
 		struct rep_layer_export export;
+		struct rep_layer_copy copy;
 	} rep;
 
 	message_init(&j->r.op->rep, &rep);
@@ -198,6 +221,9 @@ static void answer(struct job *j, struct result *r)
 		break;
 	case OP_LAYER_SIZE:
 		rep.size.size = r->size.size;
+		break;
+	case OP_LAYER_COPY:
+		rep.copy.copied = r->copy.copied;
 		break;
 	default:
 		rep.user = r->user;
@@ -228,6 +254,8 @@ static void finish(struct helper *h, struct job *j, struct result *result)
 			(*(sends(j) ? &l->sending : &l->running))--;
 		if (j->work.kind == WORK_UNPACK)
 			place_layer(h, j, result);
+		else if (j->work.kind == WORK_COPY)
+			place_volume(h, j, result);
 		answer(j, result);
 	}
 	free(j);
@@ -313,6 +341,9 @@ int job_defer(struct request *r, struct work *w, uint64_t length)
 		j->req.user = *(const struct req_layer_user *)w->req;
 	} else if (w->kind == WORK_JOIN) {
 		j->req.join = *(const struct req_layer_join *)w->req;
+	} else if (w->kind == WORK_COPY) {
+		j->req.copy = *(const struct req_layer_copy *)w->req;
+		snprintf(j->name, sizeof(j->name), "+%llu", (unsigned long long)l->serial++); /* neither an id nor a volume */
 	}
 	j->work = *w;
 	j->length = length;

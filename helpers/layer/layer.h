@@ -26,6 +26,7 @@ struct result {
 		struct rep_layer_size size;
 		struct rep_layer_user user;
 		uint64_t length; /* JOIN, EXPORT: bytes written */
+		struct rep_layer_copy copy;
 	};
 };
 
@@ -33,7 +34,7 @@ struct result {
 int result_fail(struct result *r, int e, const char *stage);
 
 /* --- worker.c: one process for one piece of work ----------------------------------------------------------------- */
-enum work_kind { WORK_UNPACK, WORK_SIZE, WORK_USER, WORK_CLEAR, WORK_JOIN, WORK_EXPORT, WORK_DIGEST, WORK_COUNT };
+enum work_kind { WORK_UNPACK, WORK_SIZE, WORK_USER, WORK_CLEAR, WORK_JOIN, WORK_EXPORT, WORK_DIGEST, WORK_COPY, WORK_COUNT };
 struct work {
 	enum work_kind kind;
 	int archive; /* UNPACK; JOIN: the split. -EBADF: none */
@@ -41,7 +42,7 @@ struct work {
 	int digest; /* UNPACK, once it runs: whence the SHA-256 of the archive comes; -EBADF: from nowhere else */
 	int dirs[LAYERS_MAX + 1]; /* what it may see: one directory, and those of the stack below it, topmost first */
 	unsigned ndirs;
-	const void *req; /* struct req_layer_unpack, req_layer_user or req_layer_join */
+	const void *req; /* struct req_layer_unpack, req_layer_user, req_layer_join or req_layer_copy */
 	const struct policy_layer *policy;
 };
 /* Forks. *ret_pipe gets one struct result, or ends without one. The caller owns both: kill, then wait. */
@@ -83,6 +84,10 @@ int unpack(const struct work *w, const struct req_layer_unpack *req, struct resu
 
 /* export.c: an archive of what the stacked directories show, topmost first, as `docker export` has it. */
 int export_tree(const int *layers, unsigned n, int out, struct result *why, uint64_t *ret_length);
+
+/* copy.c: what the directory `path` of the stacked layers holds, and its own owner and mode, into the empty directory `to`.
+ * Nothing (not copied) when there is no such directory. */
+int copy_tree(int to, const int *layers, unsigned n, const char *path, const struct policy_layer *policy, struct result *ret);
 
 /* tree.c: none follows a symbolic link. */
 /* Bytes of the regular files below dir; a file with n names counts once if they are all there. */

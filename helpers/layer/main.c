@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "../base/cleanup.h"
+#include "../base/fd.h"
 #include "../base/sandbox.h"
 #include "../base/text.h"
 #include "../protocol/server.h"
@@ -251,6 +252,43 @@ static int run_size(struct request *r)
 	return job_defer(r, &w, 0);
 }
 
+/* 1 when there is nothing in it. */
+static int is_empty(int dir)
+{
+	DIR *d = fd_opendir(dir);
+	int empty;
+
+	if (!d)
+		return -errno;
+	empty = !fd_readdir(d);
+	closedir(d);
+	return empty;
+}
+
+static int run_copy(struct request *r)
+{
+	const struct req_layer_copy *req = r->req;
+	struct layer *l = r->helper->ctx;
+	struct work w = { .kind = WORK_COPY, .archive = -EBADF, .out = -EBADF, .req = req, .policy = r->helper->policy };
+	_cleanup_close_ int dir = open_dir_at(l->areas[LAYER_VOLUME], req->volume), data = -EBADF;
+	int e = dir < 0 ? dir : 0;
+
+	if (e == 0)
+		e = data = open_dir_at(dir, areas[LAYER_VOLUME].data);
+	if (e >= 0)
+		e = is_empty(data);
+	if (e < 0)
+		return request_fail(r, e, "volume");
+	if (e == 0)
+		return 0; /* as is found out again when the copy is there; this is only quicker */
+	e = add_layers(&w, l->areas[LAYER_IMAGE], req->layers.id, req->layers.n);
+	if (e < 0) {
+		forget_dirs(&w);
+		return request_fail(r, e, "layers");
+	}
+	return job_defer(r, &w, 0);
+}
+
 static int run_user(struct request *r)
 {
 	static const uint8_t none[ID_BYTES];
@@ -349,6 +387,7 @@ static int start(struct helper *h)
 static const struct handler handlers[] = {
 	{ OP_LAYER_UNPACK, run_unpack },
 	{ OP_LAYER_CREATE, run_create },
+	{ OP_LAYER_COPY, run_copy },
 	{ OP_LAYER_REMOVE, run_remove },
 	{ OP_LAYER_SIZE, run_size },
 	{ OP_LAYER_USER, run_user },
@@ -367,7 +406,7 @@ int main(int argc, char **argv)
 		.start = start,
 		.syscalls = worker_syscalls,
 		.nsyscalls = n_worker_syscalls,
-		.controller_rights = op_bit(OP_LAYER_UNPACK) | op_bit(OP_LAYER_CREATE) | op_bit(OP_LAYER_REMOVE) |
+		.controller_rights = op_bit(OP_LAYER_UNPACK) | op_bit(OP_LAYER_CREATE) | op_bit(OP_LAYER_COPY) | op_bit(OP_LAYER_REMOVE) |
 				     op_bit(OP_LAYER_SIZE) | op_bit(OP_LAYER_USER) |
 				     op_bit(OP_LAYER_JOIN) | op_bit(OP_LAYER_EXPORT),
 	};

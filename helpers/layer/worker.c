@@ -32,6 +32,7 @@
 enum {
 	WORKER_MEMORY = 256 << 20, /* bytes of address space */
 	WORKER_FDS = LAYER_DEPTH_MAX + 64, /* one for each level of a tree */
+	COPY_FDS = 4096, /* and one for each layer that has it */
 };
 
 #define READ_RIGHTS (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -53,6 +54,10 @@ static const int unpack_calls[] = {
 	SYS_fchownat, SYS_fchmod, SYS_fchmodat, SYS_fsetxattr, SYS_utimensat, SYS_ftruncate, SYS_getdents64,
 	SYS_fgetxattr, SYS_readlinkat,
 };
+static const int copy_calls[] = {
+	SYS_openat, SYS_mkdirat, SYS_mknodat, SYS_symlinkat, SYS_linkat, SYS_readlinkat, SYS_fchown, SYS_fchownat, SYS_fchmod,
+	SYS_fchmodat, SYS_flistxattr, SYS_fgetxattr, SYS_fsetxattr, SYS_utimensat, SYS_getdents64, SYS_copy_file_range,
+};
 static const int read_calls[] = { SYS_openat, SYS_getdents64, SYS_fgetxattr };
 /* sysinfo: qsort of the C library asks how much memory there is. */
 static const int send_calls[] = {
@@ -73,6 +78,7 @@ static const struct {
 	[WORK_JOIN] = { CAP_BIT(CAP_DAC_OVERRIDE), READ_RIGHTS, send_calls, ARRAY_SIZE(send_calls) },
 	[WORK_DIGEST] = { 0, 0, NULL, 0 },
 	[WORK_EXPORT] = { CAP_BIT(CAP_DAC_OVERRIDE), READ_RIGHTS, send_calls, ARRAY_SIZE(send_calls) },
+	[WORK_COPY] = { UNPACK_CAPS, UNPACK_RIGHTS, copy_calls, ARRAY_SIZE(copy_calls) },
 };
 
 _Static_assert(ARRAY_SIZE(kinds) == WORK_COUNT, "a kind of work without its fence");
@@ -82,6 +88,7 @@ const int worker_syscalls[] = {
 	SYS_openat, SYS_openat2, SYS_mkdirat, SYS_mknodat, SYS_unlinkat, SYS_symlinkat, SYS_linkat, SYS_fchown,
 	SYS_fchownat, SYS_fchmod, SYS_fchmodat, SYS_fsetxattr, SYS_utimensat, SYS_ftruncate, SYS_getdents64,
 	SYS_fgetxattr, SYS_flistxattr, SYS_readlinkat, SYS_renameat2, SYS_renameat, SYS_sysinfo,
+	SYS_copy_file_range,
 	SYS_clone, SYS_wait4, SYS_kill, SYS_pipe2, SYS_close_range, SYS_prctl, SYS_getppid, SYS_capset, SYS_prlimit64,
 	SYS_seccomp, SYS_landlock_create_ruleset, SYS_landlock_add_rule, SYS_landlock_restrict_self,
 };
@@ -100,10 +107,11 @@ static int set_limit(int resource, rlim_t value)
 
 static int set_limits(const struct work *w)
 {
-	int e = set_limit(RLIMIT_NOFILE, WORKER_FDS + w->ndirs);
+	bool writes = w->kind == WORK_UNPACK || w->kind == WORK_COPY;
+	int e = set_limit(RLIMIT_NOFILE, w->kind == WORK_COPY ? COPY_FDS : WORKER_FDS + w->ndirs);
 
 	if (e == 0)
-		e = set_limit(RLIMIT_FSIZE, w->kind == WORK_UNPACK ? (rlim_t)w->policy->max_bytes : 0);
+		e = set_limit(RLIMIT_FSIZE, writes ? (rlim_t)w->policy->max_bytes : 0);
 #ifndef __SANITIZE_ADDRESS__
 	if (e == 0)
 		e = set_limit(RLIMIT_AS, WORKER_MEMORY);
@@ -193,6 +201,7 @@ static void work(const struct work *w, struct result *r)
 {
 	const struct req_layer_user *user = w->req;
 	const struct req_layer_join *join = w->req;
+	const struct req_layer_copy *copy = w->req;
 	int e = 0;
 
 	switch (w->kind) {
@@ -210,6 +219,9 @@ static void work(const struct work *w, struct result *r)
 		break;
 	case WORK_USER:
 		user_find(w->dirs, w->ndirs, user->user, user->more, &r->user, r);
+		break;
+	case WORK_COPY:
+		copy_tree(w->dirs[0], w->dirs + 1, w->ndirs - 1, copy->path, w->policy, r);
 		break;
 	default:
 		e = tree_clear(w->dirs[0]);
