@@ -96,6 +96,30 @@ static int put_mount(cJSON *list, const char *target, const char *type, const ch
 	return json_put(list, NULL, one, err);
 }
 
+/* Of fds from *fd on: one, or an image's layers (how many). */
+static int put_fds(cJSON *list, const struct spec_mount *m, unsigned layers, size_t *fd, struct err *err)
+{
+	/* Sealed as it is to be: "ro" would hold for what is mounted below as well. */
+	const char *access = m->readonly && !m->below_writable ? "ro" : "rw";
+	bool image = m->type == SPEC_IMAGE;
+	char source[24], options[64], subpath[SPEC_PATH_MAX + 16];
+	cJSON *to;
+
+	snprintf(source, sizeof(source), "fd:%zu", *fd);
+	if (image)
+		snprintf(options, sizeof(options), "%s,layers=%u", access, layers);
+	else
+		snprintf(options, sizeof(options), "rbind,rprivate,%s", access);
+	*fd += image ? layers : 1;
+	if (put_mount(list, m->target, image ? "image" : "bind", source, options, err))
+		return -1;
+	if (!m->subpath)
+		return 0;
+	snprintf(subpath, sizeof(subpath), "subpath=%s", m->subpath);
+	to = cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1), "options");
+	return json_put(to, NULL, cJSON_CreateString(subpath), err);
+}
+
 /* True when two tmpfs options cannot both hold: the same key, or a word and its opposite. */
 static bool excludes(const char *a, const char *b)
 {
@@ -188,8 +212,8 @@ static int put_own(cJSON *list, const struct spec_input *in, const cJSON *host, 
 
 int build_mounts(cJSON *spec, const struct spec_input *in, const cJSON *host, struct err *err)
 {
-	size_t at = 0, fd = 0, i, n = in->mounts ? in->mounts->n : 0;
-	char options[2048], source[24];
+	size_t at = 0, fd = 0, images = 0, i, n = in->mounts ? in->mounts->n : 0;
+	char options[2048];
 	cJSON *list;
 
 	if (json_put(spec, "mounts", cJSON_CreateArray(), err))
@@ -201,14 +225,11 @@ int build_mounts(cJSON *spec, const struct spec_input *in, const cJSON *host, st
 
 		if (check_target(m, err) || put_own(list, in, host, &at, depth(m->target), err))
 			return -1;
-		if (m->type == SPEC_TMPFS) {
+		if (m->type == SPEC_TMPFS)
 			r = tmpfs_options(m->options, options, sizeof(options), err) ||
 			    put_mount(list, m->target, "tmpfs", "tmpfs", options, err);
-		} else {
-			snprintf(source, sizeof(source), "fd:%zu", fd++);
-			r = put_mount(list, m->target, "bind", source,
-				      m->readonly ? "rbind,rprivate,ro" : "rbind,rprivate,rw", err);
-		}
+		else
+			r = put_fds(list, m, m->type == SPEC_IMAGE ? in->image_layers[images++] : 0, &fd, err);
 		if (r)
 			return -1;
 	}

@@ -66,7 +66,6 @@ int check_config(cJSON *config, struct err *err)
 static const struct {
 	const char *field, *message;
 } refused[] = {
-	{ "VolumesFrom", "volumes-from is not available in this version" },
 	{ "Links", "links are not available in this version" },
 	{ "Cgroup", "a cgroup cannot be chosen: containers live below the cgroup of this engine" },
 	{ "StorageOpt", "--storage-opt is supported only for overlay over xfs with 'pquota' mount option" },

@@ -88,6 +88,11 @@ static const struct field tmpfs_options[] = {
 	{ 0 },
 };
 
+static const struct field image_options[] = {
+	{ "Subpath", SHAPE_TEXT, ABSENT_OMIT, NULL },
+	{ 0 },
+};
+
 static const struct field mount[] = {
 	{ "Type", SHAPE_TEXT, ABSENT_OMIT, NULL },
 	{ "Source", SHAPE_TEXT, ABSENT_OMIT, NULL },
@@ -96,6 +101,7 @@ static const struct field mount[] = {
 	{ "Consistency", SHAPE_TEXT, ABSENT_OMIT, NULL },
 	{ "BindOptions", SHAPE_STRUCT, ABSENT_NOTHING, bind_options },
 	{ "VolumeOptions", SHAPE_STRUCT, ABSENT_NOTHING, volume_options },
+	{ "ImageOptions", SHAPE_STRUCT, ABSENT_NOTHING, image_options },
 	{ "TmpfsOptions", SHAPE_STRUCT, ABSENT_NOTHING, tmpfs_options },
 	{ 0 },
 };

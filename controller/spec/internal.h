@@ -98,13 +98,24 @@ int check_security(const cJSON *host, cJSON *warnings, struct err *err);
 int check_sysctl(const char *name, struct err *err);
 /* Index into the kernel's RLIMIT_* names ("nofile"), -1 when unknown; *ret_oci "RLIMIT_NOFILE". */
 int rlimit_by_name(const char *name, const char **ret_oci);
-/* Options of a tmpfs: flags and size=, mode=, ... . err 400 "invalid tmpfs option". */
-int check_tmpfs_options(const char *options, struct err *err);
 
 /* Processors that we may use, and how many this machine can have; a test may set spec_cpus_override for both. */
 unsigned spec_cpus(void);
 unsigned spec_cpu_ids(void);
 extern unsigned spec_cpus_override;
+
+/* --- mounts (mounts.c; mounts_typed.c: HostConfig.Mounts and those of other containers) --- */
+/* Copies the texts of one. err 400 "Duplicate mount point: ...". */
+int mounts_add(struct spec_mounts *m, const struct spec_mount *one, struct err *err);
+const struct spec_mount *mount_at(const struct spec_mounts *m, const char *target); /* NULL: none */
+/* Cleans a target; refuses what no mount can have. prefix: begin of the sentence, type: word in it. */
+int mount_target(const char *target, const char *prefix, const char *type, char ret[SPEC_PATH_MAX], struct err *err);
+int check_volume_name(const char *name, struct err *err);
+int check_volume_driver(const char *driver, struct err *err);
+int mount_typed(struct spec_mounts *m, const cJSON *spec, struct err *err);
+int mount_inherited(struct spec_mounts *m, const cJSON *o, struct err *err);
+/* Tells of what is asked and not carried out. */
+int mounts_warn(const struct spec_mounts *m, cJSON *warnings, struct err *err);
 
 /* --- security options (security.c) --- */
 bool security_no_new_privileges(const cJSON *host);

@@ -147,6 +147,7 @@ cJSON *spec_merge(const cJSON *body, const cJSON *image_config, cJSON *warnings,
 	const cJSON *networking = json_get(body, "NetworkingConfig"), *host_given = json_get(body, "HostConfig");
 	cJSON *network;
 	uint64_t caps;
+	int r;
 
 	if (!cJSON_IsObject(body)) {
 		err_set(err, 400, "config cannot be empty in order to create a container");
@@ -179,6 +180,7 @@ cJSON *spec_merge(const cJSON *body, const cJSON *image_config, cJSON *warnings,
 	/* Checked by doing it: both are derived again when the container starts. */
 	if (spec_caps(merged, UINT64_MAX, &caps, err) || spec_mounts(merged, &mounts, err))
 		return NULL;
+	r = mounts_warn(&mounts, warnings, err);
 	spec_mounts_finish(&mounts);
-	return TAKE_PTR(merged);
+	return r ? NULL : TAKE_PTR(merged);
 }

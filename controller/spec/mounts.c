@@ -11,21 +11,38 @@
 
 enum { TMPFS_MAX = 64, DEVICES_MAX = DEVICE_RULES_MAX - 16 /* the rest are the default ones */ };
 
+/* What a mount owns. */
+static const size_t texts[] = {
+	offsetof(struct spec_mount, source),	   offsetof(struct spec_mount, target),
+	offsetof(struct spec_mount, options),	   offsetof(struct spec_mount, device_access),
+	offsetof(struct spec_mount, subpath),	   offsetof(struct spec_mount, mode),
+	offsetof(struct spec_mount, propagation),
+};
+
+static char **text_of(struct spec_mount *m, size_t i)
+{
+	return (char **)((char *)m + texts[i]);
+}
+
+static void mount_finish(struct spec_mount *m)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(texts); i++)
+		free(*text_of(m, i));
+}
+
 void spec_mounts_finish(struct spec_mounts *m)
 {
 	size_t i;
 
-	for (i = 0; i < m->n; i++) {
-		free(m->v[i].source);
-		free(m->v[i].target);
-		free(m->v[i].options);
-		free(m->v[i].device_access);
-	}
+	for (i = 0; i < m->n; i++)
+		mount_finish(&m->v[i]);
 	free(m->v);
 	*m = (struct spec_mounts){ 0 };
 }
 
-static const struct spec_mount *mount_at(const struct spec_mounts *m, const char *target)
+const struct spec_mount *mount_at(const struct spec_mounts *m, const char *target)
 {
 	size_t i;
 
@@ -36,9 +53,9 @@ static const struct spec_mount *mount_at(const struct spec_mounts *m, const char
 }
 
 /* Copies the texts. Targets are unique: Docker's sentence otherwise. */
-static int add(struct spec_mounts *m, const struct spec_mount *one, struct err *err)
+int mounts_add(struct spec_mounts *m, const struct spec_mount *one, struct err *err)
 {
-	struct spec_mount *v, *slot;
+	struct spec_mount *v, *slot, from = *one;
 	size_t i, same = 0;
 
 	if (mount_at(m, one->target))
@@ -53,14 +70,17 @@ static int add(struct spec_mounts *m, const struct spec_mount *one, struct err *
 		return err_set(err, 500, "out of memory");
 	m->v = v;
 	slot = &v[m->n++];
-	*slot = *one;
-	slot->source = strdup(one->source ? one->source : "");
-	slot->target = strdup(one->target);
-	slot->options = one->options ? strdup(one->options) : NULL;
-	slot->device_access = one->device_access ? strdup(one->device_access) : NULL;
-	if (!slot->source || !slot->target || !slot->options != !one->options ||
-	    !slot->device_access != !one->device_access)
-		return err_set(err, 500, "out of memory");
+	*slot = from;
+	if (!from.source)
+		from.source = (char *)"";
+	for (i = 0; i < ARRAY_SIZE(texts); i++) {
+		const char *text = *text_of(&from, i);
+
+		*text_of(slot, i) = text ? strdup(text) : NULL;
+	}
+	for (i = 0; i < ARRAY_SIZE(texts); i++)
+		if (*text_of(&from, i) && !*text_of(slot, i))
+			return err_set(err, 500, "out of memory");
 	return 0;
 }
 
@@ -93,15 +113,21 @@ static bool mode_valid(const char *mode)
 	return true;
 }
 
-static bool is_shared(const char *mode)
+/* The word for it, or "". */
+static const char *propagation_of(const char *mode)
 {
-	return list_has(mode, ',', "shared") || list_has(mode, ',', "rshared");
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(mode_words); i++)
+		if (mode_words[i].class == 'p' && list_has(mode, ',', mode_words[i].word))
+			return mode_words[i].word;
+	return "";
 }
 
 /* Cleans a target and refuses those that no mount can have. text is empty or "invalid volume specification: '...': ".
  */
-static int clean_target(const char *target, const char *prefix, const char *type, char ret[SPEC_PATH_MAX],
-			struct err *err)
+int mount_target(const char *target, const char *prefix, const char *type, char ret[SPEC_PATH_MAX],
+		 struct err *err)
 {
 	const char *why = NULL;
 
@@ -119,11 +145,12 @@ static int clean_target(const char *target, const char *prefix, const char *type
 	return why ? err_set(err, 400, "%sinvalid mount config for type \"%s\": %s", prefix, type, why) : 0;
 }
 
-static int check_volume_name(const char *name, struct err *err)
+int check_volume_name(const char *name, struct err *err)
 {
 	if (strlen(name) == 1)
 		return err_set(err, 400,
-			       "volume name is too short, names should be at least two alphanumeric characters");
+			       "create %s: volume name is too short, names should be at least two alphanumeric characters",
+			       name);
 	if (!name_valid(name, strlen(name)))
 		return err_set(err, 400,
 			       "create %.128s: \"%.128s\" includes invalid characters for a local volume name, only "
@@ -135,7 +162,7 @@ static int check_volume_name(const char *name, struct err *err)
 	return 0;
 }
 
-static int check_volume_driver(const char *driver, struct err *err)
+int check_volume_driver(const char *driver, struct err *err)
 {
 	if (driver[0] && strcmp(driver, "local") != 0)
 		return err_set(err, 400, "error looking up volume plugin %.64s: plugin \"%.64s\" not found", driver,
@@ -150,7 +177,7 @@ static int add_bind_parts(struct spec_mounts *m, const char *raw, char *text, co
 	char target[SPEC_PATH_MAX], source[SPEC_PATH_MAX], prefix[320];
 	char *field[3] = { text, NULL, NULL };
 	struct spec_mount one = { 0 };
-	const char *mode, *from, *to;
+	const char *mode, *from, *to, *propagation;
 	size_t n = 1;
 	char *c;
 
@@ -168,28 +195,41 @@ static int add_bind_parts(struct spec_mounts *m, const char *raw, char *text, co
 	to = n == 1 ? field[0] : field[1];
 	if (!mode_valid(mode))
 		return err_set(err, 400, "invalid mode: %.128s", mode);
-	if (is_shared(mode))
+	propagation = propagation_of(mode);
+	if (strstr(propagation, "shared"))
 		return err_set(err, 400,
-			       "mount propagation %.64s is not available: what containers mount stays with them", mode);
+			       "mount propagation %.64s is not available: what containers mount stays with them",
+			       propagation);
 
 	one.type = from[0] == '/' ? SPEC_BIND : SPEC_VOLUME;
 	one.readonly = list_has(mode, ',', "ro");
 	snprintf(prefix, sizeof(prefix), "invalid volume specification: '%.256s': ", raw);
-	if (clean_target(to, prefix, one.type == SPEC_BIND ? "bind" : "volume", target, err))
+	if (mount_target(to, prefix, one.type == SPEC_BIND ? "bind" : "volume", target, err))
 		return -1;
 	one.target = target;
 	one.source = (char *)from;
 	if (one.type == SPEC_BIND) {
+		if (list_has(mode, ',', "nocopy") || list_has(mode, ',', "copy"))
+			return err_set(err, 400,
+				       "%sinvalid mount config for type \"bind\": field VolumeOptions must not be specified",
+				       prefix);
 		if (!path_clean(from, source))
 			return err_set(err, 400, "%ssource path is too long or has control characters", prefix);
 		one.source = source;
 		one.create = true;
+		one.mode = (char *)mode;
+		one.propagation = (char *)(propagation[0] ? propagation : "rprivate");
 	} else {
+		if (propagation[0])
+			return err_set(err, 400,
+				       "%sinvalid mount config for type \"volume\": field BindOptions must not be specified",
+				       prefix);
+		one.mode = (char *)(mode[0] || n == 1 ? mode : "z"); /* as Docker fills it in */
 		if ((from[0] && check_volume_name(from, err)) || check_volume_driver(driver, err))
 			return -1;
 		one.options = list_has(mode, ',', "nocopy") ? (char *)"nocopy" : NULL;
 	}
-	return add(m, &one, err);
+	return mounts_add(m, &one, err);
 }
 
 static int add_bind(struct spec_mounts *m, const char *raw, const char *driver, struct err *err)
@@ -199,124 +239,6 @@ static int add_bind(struct spec_mounts *m, const char *raw, const char *driver, 
 
 	free(text);
 	return r;
-}
-
-/* --- HostConfig.Mounts --- */
-static int bad_mount(const char *type, const char *why, struct err *err)
-{
-	return err_set(err, 400, "invalid mount config for type \"%.32s\": %s", type, why);
-}
-
-/* Docker's words for the tmpfs(5) options of --mount. */
-static int tmpfs_from_mount(const cJSON *spec, char *ret, size_t size, struct err *err)
-{
-	static const struct {
-		const char *suffix;
-		int64_t factor;
-	} units[] = { { "g", 1 << 30 }, { "m", 1 << 20 }, { "k", 1 << 10 }, { "", 1 } };
-	const cJSON *o = json_get(spec, "TmpfsOptions"), *option;
-	int64_t bytes = get_int(o, "SizeBytes"), mode = get_int(o, "Mode");
-	char mode_text[32] = "", size_text[48] = "";
-	const char *exec = "";
-	size_t i = 0;
-
-	if (bytes < 0 || mode < 0 || mode > 07777)
-		return bad_mount("tmpfs", "invalid size or mode", err);
-	if (mode)
-		snprintf(mode_text, sizeof(mode_text), ",mode=%llo", (unsigned long long)mode);
-	if (bytes) {
-		while (bytes % units[i].factor)
-			i++;
-		snprintf(size_text, sizeof(size_text), ",size=%lld%s", (long long)(bytes / units[i].factor),
-			 units[i].suffix);
-	}
-	/* [["exec"]] or [["noexec"]] is all that there is. */
-	cJSON_ArrayForEach(option, json_get(o, "Options")) {
-		const cJSON *word = cJSON_IsArray(option) ? option->child : NULL;
-
-		if (!word || !cJSON_IsString(word) || word->next || !list_has("exec,noexec", ',', word->valuestring))
-			return bad_mount("tmpfs", "invalid option", err);
-		exec = strcmp(word->valuestring, "exec") == 0 ? ",exec" : ",noexec";
-	}
-	snprintf(ret, size, "%s%s%s%s", get_bool(spec, "ReadOnly") ? "ro" : "rw", mode_text, size_text, exec);
-	return 0;
-}
-
-static int mount_bind(const cJSON *spec, struct spec_mount *one, char source[SPEC_PATH_MAX], struct err *err)
-{
-	const cJSON *o = json_get(spec, "BindOptions");
-	const char *propagation = get_text(o, "Propagation"), *from = get_text(spec, "Source");
-	char text[320];
-
-	if (!from[0])
-		return bad_mount("bind", "field Source must not be empty", err);
-	if (json_get(spec, "VolumeOptions"))
-		return bad_mount("bind", "field VolumeOptions must not be specified", err);
-	if (propagation[0] && !list_has("private,rprivate,slave,rslave,shared,rshared", ',', propagation)) {
-		snprintf(text, sizeof(text), "invalid propagation mode: %.64s", propagation);
-		return bad_mount("bind", text, err);
-	}
-	if (is_shared(propagation))
-		return bad_mount("bind", "shared propagation is not available: what containers mount stays with them",
-				 err);
-	if (from[0] != '/') {
-		snprintf(text, sizeof(text), "invalid mount path: '%.256s' mount path must be absolute", from);
-		return bad_mount("bind", text, err);
-	}
-	if (!path_clean(from, source))
-		return bad_mount("bind", "source path is too long or has control characters", err);
-	one->type = SPEC_BIND;
-	one->source = source;
-	one->create = get_bool(o, "CreateMountpoint");
-	return 0;
-}
-
-static int mount_volume(const cJSON *spec, struct spec_mount *one, struct err *err)
-{
-	const cJSON *o = json_get(spec, "VolumeOptions");
-
-	one->type = SPEC_VOLUME;
-	one->source = (char *)get_text(spec, "Source");
-	one->options = get_bool(o, "NoCopy") ? (char *)"nocopy" : NULL;
-	if (json_get(spec, "BindOptions"))
-		return bad_mount("volume", "field BindOptions must not be specified", err);
-	if (get_text(o, "Subpath")[0])
-		return bad_mount("volume", "subpaths are not available in this version", err);
-	if (one->readonly && !one->source[0])
-		return bad_mount("volume", "must not set ReadOnly mode when using anonymous volumes", err);
-	if (get_size(json_get(o, "DriverConfig"), "Options"))
-		return bad_mount("volume", "driver options are not available in this version", err);
-	if ((one->source[0] && check_volume_name(one->source, err)) ||
-	    check_volume_driver(get_text(json_get(o, "DriverConfig"), "Name"), err))
-		return -1;
-	return 0;
-}
-
-static int add_mount(struct spec_mounts *m, const cJSON *spec, struct err *err)
-{
-	const char *type = get_text(spec, "Type");
-	char target[SPEC_PATH_MAX], source[SPEC_PATH_MAX], options[128];
-	struct spec_mount one = { .target = target, .readonly = get_bool(spec, "ReadOnly") };
-
-	if (!list_has("bind,volume,tmpfs", ',', type) || !type[0])
-		return bad_mount(type, "mount type unknown", err);
-	if (clean_target(get_text(spec, "Target"), "", type, target, err))
-		return -1;
-	if (!strcmp(type, "bind")) {
-		if (mount_bind(spec, &one, source, err))
-			return -1;
-	} else if (!strcmp(type, "volume")) {
-		if (mount_volume(spec, &one, err))
-			return -1;
-	} else {
-		one.type = SPEC_TMPFS;
-		one.options = options;
-		if (get_text(spec, "Source")[0])
-			return bad_mount(type, "field Source must not be specified", err);
-		if (tmpfs_from_mount(spec, options, sizeof(options), err))
-			return -1;
-	}
-	return add(m, &one, err);
 }
 
 /* --- the others --- */
@@ -354,10 +276,10 @@ static int add_tmpfs(struct spec_mounts *m, const cJSON *e, struct err *err)
 	char target[SPEC_PATH_MAX];
 	struct spec_mount one = { .type = SPEC_TMPFS, .target = target, .options = e->valuestring };
 
-	if (clean_target(e->string, "", "tmpfs", target, err) || check_tmpfs_options(one.options, err))
+	if (mount_target(e->string, "", "tmpfs", target, err) || check_tmpfs_options(one.options, err))
 		return -1;
 	one.readonly = list_has(one.options, ',', "ro");
-	return add(m, &one, err);
+	return mounts_add(m, &one, err);
 }
 
 /* Config.Volumes, also from the image: an anonymous volume unless something else is mounted there. */
@@ -366,9 +288,9 @@ static int add_anonymous(struct spec_mounts *m, const char *path, struct err *er
 	char target[SPEC_PATH_MAX];
 	struct spec_mount one = { .type = SPEC_VOLUME, .target = target };
 
-	if (clean_target(path, "", "volume", target, err))
+	if (mount_target(path, "", "volume", target, err))
 		return -1;
-	return mount_at(m, target) ? 0 : add(m, &one, err);
+	return mount_at(m, target) ? 0 : mounts_add(m, &one, err);
 }
 
 static int add_device(struct spec_mounts *m, const cJSON *e, struct err *err)
@@ -390,7 +312,7 @@ static int add_device(struct spec_mounts *m, const cJSON *e, struct err *err)
 	if (strlen(access) > 3 || strspn(access, "rwm") != strlen(access))
 		return err_set(err, 400, "invalid device mode: %.16s", access);
 	one.device_access = (char *)access;
-	return add(m, &one, err);
+	return mounts_add(m, &one, err);
 }
 
 int spec_device_rule(const char *text, uint32_t ret[4], struct err *err)
@@ -441,7 +363,7 @@ static void sort(struct spec_mounts *m)
 	}
 }
 
-static int collect(struct spec_mounts *m, const cJSON *config, const cJSON *host, struct err *err)
+static int collect(struct spec_mounts *m, const cJSON *config, const cJSON *host, const cJSON *inherited, struct err *err)
 {
 	const cJSON *e;
 
@@ -449,7 +371,7 @@ static int collect(struct spec_mounts *m, const cJSON *config, const cJSON *host
 		if (add_bind(m, e->valuestring, get_text(host, "VolumeDriver"), err))
 			return -1;
 	cJSON_ArrayForEach(e, json_get(host, "Mounts"))
-		if (add_mount(m, e, err))
+		if (mount_typed(m, e, err))
 			return -1;
 	cJSON_ArrayForEach(e, json_get(host, "Tmpfs"))
 		if (add_tmpfs(m, e, err))
@@ -458,6 +380,10 @@ static int collect(struct spec_mounts *m, const cJSON *config, const cJSON *host
 		return err_set(err, 400, "too many devices: at most %d", DEVICES_MAX);
 	cJSON_ArrayForEach(e, json_get(host, "Devices"))
 		if (add_device(m, e, err))
+			return -1;
+	/* What other containers have: where nothing of its own is. */
+	cJSON_ArrayForEach(e, inherited)
+		if (mount_inherited(m, e, err))
 			return -1;
 	cJSON_ArrayForEach(e, json_get(config, "Volumes"))
 		if (add_anonymous(m, e->string, err))
@@ -469,7 +395,8 @@ int spec_mounts(const cJSON *merged, struct spec_mounts *ret, struct err *err)
 {
 	struct spec_mounts m = { 0 };
 
-	if (collect(&m, json_get(merged, "Config"), json_get(merged, "HostConfig"), err)) {
+	if (collect(&m, json_get(merged, "Config"), json_get(merged, "HostConfig"), json_get(merged, "InheritedMounts"),
+		    err)) {
 		spec_mounts_finish(&m);
 		return -1;
 	}
@@ -487,7 +414,7 @@ int spec_mounts_device(struct spec_mounts *m, const char *source, const char *ta
 
 	if (mount_at(m, target))
 		return 0;
-	if (add(m, &one, err))
+	if (mounts_add(m, &one, err))
 		return -1;
 	sort(m);
 	return 0;
@@ -495,9 +422,6 @@ int spec_mounts_device(struct spec_mounts *m, const char *source, const char *ta
 
 void spec_mounts_remove(struct spec_mounts *m, size_t i)
 {
-	free(m->v[i].source);
-	free(m->v[i].target);
-	free(m->v[i].options);
-	free(m->v[i].device_access);
+	mount_finish(&m->v[i]);
 	memmove(&m->v[i], &m->v[i + 1], (--m->n - i) * sizeof(m->v[0]));
 }

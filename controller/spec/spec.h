@@ -25,15 +25,23 @@ int spec_platform(const char *platform, const char *ref, const cJSON *image_conf
 enum spec_share { SHARE_OWN, SHARE_HOST, SHARE_CONTAINER };
 enum spec_share spec_share(const cJSON *host, const char *field, const char **ret_name);
 
-enum spec_mount_type { SPEC_BIND, SPEC_VOLUME, SPEC_TMPFS, SPEC_DEVICE };
+enum spec_mount_type { SPEC_BIND, SPEC_VOLUME, SPEC_TMPFS, SPEC_DEVICE, SPEC_IMAGE };
 struct spec_mount {
 	enum spec_mount_type type;
-	char *source; /* host path, volume name ("" for an anonymous one), device path */
+	char *source; /* host path, volume name ("" for an anonymous one), device path, image */
 	char *target; /* cleaned absolute path in the container */
 	bool readonly;
 	char *options; /* tmpfs: options as given; volume: "nocopy" or NULL */
 	char *device_access; /* "rwm" */
 	bool create; /* bind: a missing source is to be made (-v), not refused (--mount) */
+	bool flat; /* bind: without what is mounted below the source */
+	bool below_writable; /* bind, readonly: but what is mounted below the source */
+	bool typed; /* from HostConfig.Mounts */
+	bool anonymous; /* volume: named by us (container_mounts) */
+	bool inherited; /* of another container (--volumes-from): nothing is copied into it */
+	char *subpath; /* volume, image: what of it is mounted, canonical from its root; NULL: all */
+	char *mode, *propagation; /* as inspect shows them; NULL: "" */
+	const cJSON *volume; /* Labels and DriverConfig for a volume that is to be made (borrowed), or NULL */
 };
 struct spec_mounts {
 	size_t n;
@@ -47,6 +55,10 @@ int spec_mounts_device(struct spec_mounts *m, const char *source, const char *ta
 		       struct err *err);
 /* Takes the one at index i out. */
 void spec_mounts_remove(struct spec_mounts *m, size_t i);
+/* Bind, volume and image mounts as "InheritedMounts" of a container that has them by --volumes-from; readonly beside their own. */
+int spec_mounts_inherit(const struct spec_mounts *from, bool readonly, cJSON *inherited, struct err *err);
+/* Options of a tmpfs: flags and size=, mode=, ... . err 400 "invalid tmpfs option". */
+int check_tmpfs_options(const char *options, struct err *err);
 void spec_mounts_finish(struct spec_mounts *m);
 /* "c 10:200 rwm" (Docker's form; any of the numbers may be "*") to type, access, major, minor as device ATTACH wants
  * them. err 400. */
@@ -59,7 +71,8 @@ struct spec_input {
 	const uint32_t *groups;
 	size_t ngroups;
 	const char *home; /* for HOME when the environment has none */
-	const struct spec_mounts *mounts; /* BIND, VOLUME and DEVICE take binds[0], [1] ... in this order */
+	const struct spec_mounts *mounts; /* all but TMPFS take binds[0], [1] ... in this order */
+	const unsigned *image_layers; /* how many of them each IMAGE takes, in order of `mounts` */
 	const char *cgroups_path;
 	uint64_t caps_allowed; /* policy; a capability outside is an error */
 	const cJSON *network_of; /* merged configuration of the container whose network it has, or NULL */

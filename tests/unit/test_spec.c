@@ -63,7 +63,7 @@ static cJSON *limits_json(const cJSON *merged)
 
 static cJSON *mounts_json(const struct spec_mounts *m)
 {
-	static const char *const types[] = { "bind", "volume", "tmpfs", "device" };
+	static const char *const types[] = { "bind", "volume", "tmpfs", "device", "image" };
 	cJSON *list = cJSON_CreateArray();
 	char text[9000];
 	size_t i;
@@ -288,7 +288,6 @@ static void test_refused(void)
 		  "invalid cgroup parent \"/x\": containers live below the cgroup of this engine; give the name of a group in "
 		  "it" },
 		{ HOST("\"Runtime\":\"kata\""), "unknown or invalid runtime name: kata" },
-		{ HOST("\"VolumesFrom\":[\"x\"]"), "volumes-from is not available in this version" },
 		{ HOST("\"Links\":[\"x:y\"]"), "links are not available in this version" },
 		{ HOST("\"DeviceCgroupRules\":[\"d 1:1 r\"]"), "invalid device cgroup rule format: 'd 1:1 r'" },
 		{ HOST("\"DeviceCgroupRules\":[\"c 1:1 rwmm\"]"), "invalid device cgroup rule format: 'c 1:1 rwmm'" },
@@ -362,7 +361,7 @@ static void test_refused(void)
 						  "name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you "
 						  "intended to pass a host directory, use absolute path" },
 		{ HOST("\"Binds\":[\"v:/b\"]"),
-		  "volume name is too short, names should be at least two alphanumeric characters" },
+		  "create v: volume name is too short, names should be at least two alphanumeric characters" },
 		{ HOST("\"Binds\":[\"vv:/b\"],\"VolumeDriver\":\"nfs\""),
 		  "error looking up volume plugin nfs: plugin \"nfs\" not found" },
 		{ HOST("\"Binds\":[\"/a:/b\",\"/c:/b/\"]"), "Duplicate mount point: /b" },
@@ -381,6 +380,26 @@ static void test_refused(void)
 		  "invalid mount config for type \"volume\": must not set ReadOnly mode when using anonymous volumes" },
 		{ MOUNT("\"Type\":\"tmpfs\",\"Target\":\"/a\",\"Source\":\"x\""),
 		  "invalid mount config for type \"tmpfs\": field Source must not be specified" },
+		{ HOST("\"Binds\":[\"/a:/b:nocopy\"]"),
+		  "invalid volume specification: '/a:/b:nocopy': invalid mount config for type \"bind\": field "
+		  "VolumeOptions must not be specified" },
+		{ HOST("\"Binds\":[\"vol:/b:rslave\"]"),
+		  "invalid volume specification: 'vol:/b:rslave': invalid mount config for type \"volume\": field "
+		  "BindOptions must not be specified" },
+		{ MOUNT("\"Type\":\"bind\",\"Source\":\"/a\",\"Target\":\"/b\",\"BindOptions\":{\"Propagation\":\"x\"}"),
+		  "invalid mount config for type \"bind\": invalid propagation mode: x" },
+		{ MOUNT("\"Type\":\"bind\",\"Source\":\"/a\",\"Target\":\"/b\",\"BindOptions\":{\"ReadOnlyForceRecursive\":true}"),
+		  "mount options conflict: !ReadOnly && BindOptions.ReadOnlyForceRecursive" },
+		{ MOUNT("\"Type\":\"volume\",\"Source\":\"vv\",\"Target\":\"/b\",\"VolumeOptions\":{\"Subpath\":\"a/../../b\"}"),
+		  "invalid mount config for type \"volume\": subpath must be a relative path within the volume" },
+		{ MOUNT("\"Type\":\"volume\",\"Source\":\"vv\",\"Target\":\"/b\",\"VolumeOptions\":{\"Subpath\":\"/a\"}"),
+		  "invalid mount config for type \"volume\": subpath must be a relative path within the volume" },
+		{ MOUNT("\"Type\":\"volume\",\"Target\":\"/b\",\"VolumeOptions\":{\"Subpath\":\"a\"}"),
+		  "invalid mount config for type \"volume\": must not set Subpath when using anonymous volumes" },
+		{ MOUNT("\"Type\":\"image\",\"Target\":\"/b\""),
+		  "invalid mount config for type \"image\": field Source must not be empty" },
+		{ MOUNT("\"Type\":\"image\",\"Source\":\"i\",\"Target\":\"/b\",\"VolumeOptions\":{}"),
+		  "invalid mount config for type \"image\": field VolumeOptions must not be specified" },
 		{ HOST("\"Tmpfs\":{\"/a\":\"bogus\"}"), "invalid tmpfs option [\"bogus\"]" },
 		{ HOST("\"Tmpfs\":{\"/a\":\"size=1m/\"}"), "invalid tmpfs option [\"size\" \"1m/\"]" },
 		{ HOST("\"Devices\":[{\"PathOnHost\":\"/dev/x\",\"CgroupPermissions\":\"q\"}]"),
