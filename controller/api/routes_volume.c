@@ -13,6 +13,7 @@
 struct listing {
 	struct engine *e;
 	const cJSON *filters;
+	bool has_dangling, dangling;
 	cJSON *array;
 };
 
@@ -29,16 +30,37 @@ static bool name_matches(const cJSON *filters, const char *name)
 static int list_row(void *data, struct volume_row *row)
 {
 	struct listing *l = data;
-	cJSON *labels = cJSON_Parse(row->labels);
-	const cJSON *dangling = cJSON_GetArrayItem(filters_get(l->filters, "dangling"), 0);
-	bool wants =
-		dangling && (strcmp(dangling->valuestring, "true") == 0 || strcmp(dangling->valuestring, "1") == 0);
+	cJSON *o = volume_json(l->e, row);
+	bool used = l->has_dangling && containers_using_volume(l->e, row->name, NULL) > 0;
 
 	if (name_matches(l->filters, row->name) && filters_match(l->filters, "driver", "local") &&
-	    filters_match_labels(l->filters, "label", labels) &&
-	    (!dangling || (containers_using_volume(l->e, row->name, NULL) == 0) == wants))
-		cJSON_AddItemToArray(l->array, volume_json(l->e, row));
-	cJSON_Delete(labels);
+	    filters_match_labels(l->filters, "label", json_get(o, "Labels")) && (!l->has_dangling || used != l->dangling))
+		cJSON_AddItemToArray(l->array, o);
+	else
+		cJSON_Delete(o);
+	return 0;
+}
+
+/* Docker's: one value, or several that say the same. */
+static int parse_dangling(struct listing *l, struct err *err)
+{
+	static const char *const words[2][5] = { { "false", "0", "f", "False", "FALSE" }, { "true", "1", "t", "True", "TRUE" } };
+	const cJSON *v, *values = filters_get(l->filters, "dangling");
+	bool said[2] = { false, false };
+
+	cJSON_ArrayForEach(v, values) {
+		bool known = false;
+
+		for (unsigned i = 0; i < 10; i++)
+			if (strcmp(v->valuestring, words[i / 5][i % 5]) == 0)
+				said[i / 5] = known = true;
+		if (!known)
+			return err_set(err, 400, "invalid filter 'dangling=[%.64s]'", v->valuestring);
+	}
+	if (said[0] && said[1])
+		return err_set(err, 400, "invalid filter 'dangling=[true false]'");
+	l->has_dangling = said[0] || said[1];
+	l->dangling = said[1];
 	return 0;
 }
 
@@ -49,12 +71,16 @@ static void list(struct http_request *r)
 	struct err err = { 0 };
 	struct listing l = { .e = http_engine(r) };
 
-	if (filters_parse(http_query(r, "filters"), known, &filters, &err) < 0) {
+	if (filters_parse(http_query(r, "filters"), known, &filters, &err) == 0) {
+		l.filters = filters;
+		parse_dangling(&l, &err);
+	}
+	if (err.status) {
 		http_reply_error(r, &err);
+		cJSON_Delete(filters);
 		return;
 	}
 	o = cJSON_CreateObject();
-	l.filters = filters;
 	l.array = cJSON_AddArrayToObject(o, "Volumes");
 	state_volume_each(l.e->state, list_row, &l);
 	cJSON_AddNullToObject(o, "Warnings");
@@ -86,17 +112,28 @@ static void inspect(struct http_request *r)
 	reply_volume(r, http_path_arg(r, 0), 200);
 }
 
+static int check_texts(const cJSON *body, const char *name, struct err *err)
+{
+	const cJSON *v, *o = json_get(body, name);
+
+	if (o && !cJSON_IsObject(o))
+		return err_set(err, 400, "json: cannot unmarshal into Go struct field CreateOptions.%s of type map[string]string",
+			       name);
+	cJSON_ArrayForEach(v, o)
+		if (!cJSON_IsString(v))
+			return err_set(err, 400,
+				       "json: cannot unmarshal into Go struct field CreateOptions.%s of type string", name);
+	return 0;
+}
+
 static int check_create(const cJSON *body, struct err *err)
 {
 	const char *driver = json_text(body, "Driver", "local", err);
 
-	if (err->status)
+	if (err->status || check_texts(body, "Labels", err) < 0 || check_texts(body, "DriverOpts", err) < 0)
 		return -1;
 	if (driver[0] && strcmp(driver, "local") != 0)
 		return err_set(err, 404, "error looking up volume plugin %s: plugin \"%s\" not found", driver, driver);
-	if (cJSON_GetArraySize(json_get(body, "DriverOpts")) > 0)
-		return err_set(err, 400,
-			       "options of the local driver are not supported: use a bind mount that policy allows");
 	return 0;
 }
 
@@ -106,15 +143,16 @@ static void create(struct http_request *r)
 	struct err err = { 0 };
 	cJSON *body = http_read_json(r, &err);
 	const char *name = body ? json_text(body, "Name", "", &err) : "";
+	struct volume_wanted w = { json_get(body, "Labels"), json_get(body, "DriverOpts"), !name || !name[0] };
 	char generated[65];
-	bool anonymous = !name || !name[0];
 
-	if (anonymous) {
+	if (cJSON_GetArraySize(w.options) == 0)
+		w.options = NULL;
+	if (w.anonymous) {
 		volume_name_generate(generated);
 		name = generated;
 	}
-	if (err.status || check_create(body, &err) < 0 ||
-	    volume_ensure(http_engine(r), name, json_get(body, "Labels"), anonymous, &ctx, &err) < 0)
+	if (err.status || check_create(body, &err) < 0 || volume_ensure(http_engine(r), name, &w, &ctx, &err) < 0)
 		http_reply_error(r, &err);
 	else
 		reply_volume(r, name, 201);
@@ -143,13 +181,14 @@ struct pruning {
 static int candidate(void *data, struct volume_row *row)
 {
 	struct pruning *p = data;
-	cJSON *labels = cJSON_Parse(row->labels);
+	cJSON *o = volume_json(p->e, row);
+	const cJSON *labels = json_get(o, "Labels");
 
 	if ((p->all || row->anonymous) && filters_match_labels(p->filters, "label", labels) &&
 	    (!filters_get(p->filters, "label!") || !filters_match_labels(p->filters, "label!", labels)) &&
 	    containers_using_volume(p->e, row->name, NULL) == 0)
 		cJSON_AddItemToArray(p->names, cJSON_CreateString(row->name));
-	cJSON_Delete(labels);
+	cJSON_Delete(o);
 	return 0;
 }
 

@@ -39,12 +39,12 @@ static const char *const queries[] = {
 	[QUERY_LAYER_DELETE] = "DELETE FROM layer WHERE chain_id=?1",
 	[QUERY_LAYER_NEXT] =
 		"SELECT seq, chain_id, diff_id, parent, size, length FROM layer WHERE seq>?1 ORDER BY seq LIMIT 1",
-	[QUERY_VOLUME_PUT] = "INSERT INTO volume (name, labels, created_ns, anonymous) VALUES (?1,?2,?3,?4)"
-			     " ON CONFLICT(name) DO UPDATE SET labels=?2, created_ns=?3, anonymous=?4",
-	[QUERY_VOLUME_GET] = "SELECT seq, name, labels, created_ns, anonymous FROM volume WHERE name=?1",
+	[QUERY_VOLUME_PUT] = "INSERT INTO volume (name, labels, created_ns, anonymous, options) VALUES (?1,?2,?3,?4,?5)"
+			     " ON CONFLICT(name) DO UPDATE SET labels=?2, created_ns=?3, anonymous=?4, options=?5",
+	[QUERY_VOLUME_GET] = "SELECT seq, name, labels, created_ns, anonymous, options FROM volume WHERE name=?1",
 	[QUERY_VOLUME_DELETE] = "DELETE FROM volume WHERE name=?1",
 	[QUERY_VOLUME_NEXT] =
-		"SELECT seq, name, labels, created_ns, anonymous FROM volume WHERE seq>?1 ORDER BY seq LIMIT 1",
+		"SELECT seq, name, labels, created_ns, anonymous, options FROM volume WHERE seq>?1 ORDER BY seq LIMIT 1",
 };
 
 _Static_assert(ARRAY_SIZE(queries) == QUERY_COUNT, "a query without a statement");

@@ -286,13 +286,14 @@ void volume_row_finish(struct volume_row *row)
 {
 	free(row->name);
 	free(row->labels);
+	free(row->options);
 	memset(row, 0, sizeof(*row));
 }
 
 int state_volume_put(struct state *s, const struct volume_row *row)
 {
 	return query_run(s, QUERY_VOLUME_PUT,
-			 PARAMS(T(row->name), T(row->labels), I(row->created_ns), I(row->anonymous)));
+			 PARAMS(T(row->name), T(row->labels), I(row->created_ns), I(row->anonymous), T(row->options)));
 }
 
 static int read_volume(sqlite3_stmt *st, struct volume_row *row)
@@ -300,7 +301,8 @@ static int read_volume(sqlite3_stmt *st, struct volume_row *row)
 	memset(row, 0, sizeof(*row));
 	row->created_ns = sqlite3_column_int64(st, 3);
 	row->anonymous = sqlite3_column_int(st, 4);
-	if (take_text(st, 1, &row->name) < 0 || take_text(st, 2, &row->labels) < 0) {
+	if (take_text(st, 1, &row->name) < 0 || take_text(st, 2, &row->labels) < 0 ||
+	    take_text(st, 5, &row->options) < 0) {
 		volume_row_finish(row);
 		return -ENOMEM;
 	}

@@ -29,6 +29,7 @@ static const char *const migrations[] = {
 	"CREATE TABLE volume (seq INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, labels TEXT,"
 	" created_ns INTEGER NOT NULL, anonymous INTEGER NOT NULL);",
 	"ALTER TABLE layer ADD COLUMN length INTEGER NOT NULL DEFAULT 0;",
+	"ALTER TABLE volume ADD COLUMN options TEXT",
 };
 
 enum { SCHEMA_VERSION = ARRAY_SIZE(migrations) };

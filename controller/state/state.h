@@ -84,6 +84,7 @@ int state_layer_each(struct state *s, int (*f)(void *data, const struct layer_ro
 /* --- volumes ----------------------------------------------------------------------------------------------------- */
 struct volume_row {
 	char *name, *labels; /* labels: JSON object */
+	char *options; /* JSON object of the driver's options, NULL: none */
 	int64_t created_ns;
 	bool anonymous;
 };

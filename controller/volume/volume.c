@@ -37,7 +37,35 @@ static void emit(struct engine *e, const char *action, const char *name)
 	cJSON_Delete(attributes);
 }
 
-int volume_ensure(struct engine *e, const char *name, const cJSON *labels, bool anonymous, const struct call_ctx *ctx,
+static int check_name(const char *name, struct err *err)
+{
+	if (strlen(name) < 2)
+		return err_set(err, 400,
+			       "create %s: volume name is too short, names should be at least two alphanumeric characters",
+			       name);
+	if (strlen(name) > NAME_MAX_LEN || !name_valid(name, strlen(name)))
+		return err_set(err, 400,
+			       "create %.128s: \"%.128s\" includes invalid characters for a local volume name, only "
+			       "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use "
+			       "absolute path",
+			       name, name);
+	return 0;
+}
+
+static int store_row(struct engine *e, const char *name, const struct volume_wanted *w, struct err *err)
+{
+	struct volume_row row = { .created_ns = time_now_ns(), .anonymous = w->anonymous };
+	int r;
+
+	row.name = strdup(name);
+	row.labels = w->labels ? cJSON_PrintUnformatted(w->labels) : strdup("{}");
+	row.options = w->options ? cJSON_PrintUnformatted(w->options) : NULL;
+	r = row.name && row.labels && !row.options == !w->options ? state_volume_put(e->state, &row) : -ENOMEM;
+	volume_row_finish(&row);
+	return r < 0 ? err_set(err, 500, "volume %s cannot be stored: %s", name, strerror(-r)) : 0;
+}
+
+int volume_ensure(struct engine *e, const char *name, const struct volume_wanted *w, const struct call_ctx *ctx,
 		  struct err *err)
 {
 	struct volume_row row = { 0 };
@@ -50,24 +78,14 @@ int volume_ensure(struct engine *e, const char *name, const cJSON *labels, bool 
 	}
 	if (r != -ENOENT)
 		return err_set(err, 500, "volume %s: %s", name, strerror(-r));
-	if (strlen(name) < 2 || strlen(name) > NAME_MAX_LEN || !name_valid(name, strlen(name)))
-		return err_set(err, 400,
-			       "create %s: \"%s\" includes invalid characters for a local volume name, only "
-			       "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\""
-			       " are allowed. If you intended to pass a host directory, use absolute path",
-			       name, name);
+	if (check_name(name, err) < 0 || volume_options_check(name, w->options, err) < 0)
+		return -1;
 	snprintf(req.name, sizeof(req.name), "%s", name);
 	r = helper_call(e, OP_LAYER_CREATE, &req, NULL, ctx, err);
 	if (r < 0 && r != -EEXIST)
 		return -1;
-	row.name = strdup(name);
-	row.labels = labels ? cJSON_PrintUnformatted(labels) : strdup("{}");
-	row.created_ns = time_now_ns();
-	row.anonymous = anonymous;
-	r = row.name && row.labels ? state_volume_put(e->state, &row) : -ENOMEM;
-	volume_row_finish(&row);
-	if (r < 0)
-		return err_set(err, 500, "volume %s cannot be stored: %s", name, strerror(-r));
+	if (store_row(e, name, w, err) < 0)
+		return -1;
 	emit(e, "create", name);
 	return 1;
 }
@@ -109,18 +127,21 @@ int64_t volume_size(struct engine *e, const char *name, const struct call_ctx *c
 cJSON *volume_json(struct engine *e, const struct volume_row *row)
 {
 	cJSON *o = cJSON_CreateObject(), *labels = cJSON_Parse(row->labels);
+	cJSON *options = row->options ? cJSON_Parse(row->options) : NULL;
 	char path[4096 + NAME_MAX_LEN], created[40];
 
 	time_rfc3339(row->created_ns / 1000000000 * 1000000000, created);
 	volume_mountpoint(e, row->name, path, sizeof(path));
-	if (row->anonymous && labels)
+	if (!labels)
+		labels = cJSON_CreateObject();
+	if (row->anonymous)
 		cJSON_AddStringToObject(labels, "com.docker.volume.anonymous", "");
 	cJSON_AddStringToObject(o, "CreatedAt", created);
 	cJSON_AddStringToObject(o, "Driver", "local");
-	cJSON_AddItemToObject(o, "Labels", labels ? labels : cJSON_CreateObject());
+	cJSON_AddItemToObject(o, "Labels", labels);
 	cJSON_AddStringToObject(o, "Mountpoint", path);
 	cJSON_AddStringToObject(o, "Name", row->name);
-	cJSON_AddNullToObject(o, "Options");
+	cJSON_AddItemToObject(o, "Options", options ? options : cJSON_CreateNull());
 	cJSON_AddStringToObject(o, "Scope", "local");
 	return o;
 }

@@ -13,9 +13,19 @@ struct engine;
 
 /* 64 hex digits, as Docker names anonymous ones. */
 void volume_name_generate(char ret[65]);
-/* Makes the volume unless it is there. labels: object (borrowed) or NULL. 1: made, 0: was there, -1. */
-int volume_ensure(struct engine *e, const char *name, const cJSON *labels, bool anonymous, const struct call_ctx *ctx,
+/* What a new one gets; objects (borrowed) or NULL. */
+struct volume_wanted {
+	const cJSON *labels, *options;
+	bool anonymous;
+};
+/* Makes the volume unless it is there. 1: made, 0: was there, -1. */
+int volume_ensure(struct engine *e, const char *name, const struct volume_wanted *w, const struct call_ctx *ctx,
 		  struct err *err);
+/* local.c: the driver's options: err 400 with Docker's words for what cannot be. */
+int volume_options_check(const char *name, const cJSON *options, struct err *err);
+/* Makes a volume's mount the bind or tmpfs that its options (JSON text) ask for. -1: no memory. */
+struct spec_mount;
+int volume_options_apply(const char *options, struct spec_mount *m);
 /* 404 when it is not there (0 with force), 409 when a container uses it. */
 int volume_remove(struct engine *e, const char *name, bool force, const struct call_ctx *ctx, struct err *err);
 /* Bytes, or -1. */
