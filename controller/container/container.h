@@ -15,6 +15,7 @@ int containers_recover(struct engine *e, struct err *err);
 /* Number of containers that use an image (id hex), for image removal; *ret_running counts those that run. */
 unsigned containers_using_image(struct engine *e, const char *image_id, unsigned *ret_running, char ret_one[65]);
 unsigned containers_using_volume(struct engine *e, const char *volume, char ret_one[65]);
+bool containers_running_with_volume(struct engine *e, const char *volume);
 void containers_count(struct engine *e, unsigned *ret_running, unsigned *ret_paused, unsigned *ret_stopped);
 
 /* limits.c: what containers can be limited in here. */

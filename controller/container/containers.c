@@ -193,6 +193,7 @@ int container_mounts(const cJSON *merged, struct spec_mounts *ret, struct err *e
 			continue;
 		free(m->source);
 		m->source = strdup(name->valuestring);
+		m->anonymous = true;
 	}
 	return r;
 }
@@ -316,7 +317,8 @@ unsigned containers_using_image(struct engine *e, const char *image_id, unsigned
 	for (c = TAILQ_FIRST(&e->containers->all); c; c = TAILQ_NEXT(c, next)) {
 		bool runs = container_is_running(c) || c->row.status == STATUS_STARTING;
 
-		if (strcmp(c->row.image_id, image_id) != 0)
+		/* Or mounted in it: then its id is in the configuration. */
+		if (strcmp(c->row.image_id, image_id) != 0 && !strstr(c->row.config, image_id))
 			continue;
 		/* The one that is named should be the one that stands in the way most. */
 		if (ret_one && (n == 0 || (runs && running == 0)))
@@ -329,28 +331,42 @@ unsigned containers_using_image(struct engine *e, const char *image_id, unsigned
 	return n;
 }
 
+static bool uses_volume(const struct container *c, const char *volume)
+{
+	struct spec_mounts mounts = { 0 };
+	cJSON *merged;
+	bool uses = false;
+
+	if (!strstr(c->row.config, volume))
+		return false; /* cheap, and true for nearly all */
+	merged = container_config(c);
+	if (container_mounts(merged, &mounts, NULL) >= 0)
+		for (size_t i = 0; i < mounts.n && !uses; i++)
+			uses = mounts.v[i].type == SPEC_VOLUME && strcmp(mounts.v[i].source, volume) == 0;
+	spec_mounts_finish(&mounts);
+	cJSON_Delete(merged);
+	return uses;
+}
+
 unsigned containers_using_volume(struct engine *e, const char *volume, char ret_one[65])
 {
 	struct container *c;
 	unsigned n = 0;
 
-	for (c = TAILQ_FIRST(&e->containers->all); c; c = TAILQ_NEXT(c, next)) {
-		struct spec_mounts mounts = { 0 };
-		cJSON *merged;
-		bool uses = false;
-
-		if (!strstr(c->row.config, volume))
-			continue; /* cheap, and true for nearly all */
-		merged = container_config(c);
-		if (container_mounts(merged, &mounts, NULL) >= 0)
-			for (size_t i = 0; i < mounts.n && !uses; i++)
-				uses = mounts.v[i].type == SPEC_VOLUME && strcmp(mounts.v[i].source, volume) == 0;
-		spec_mounts_finish(&mounts);
-		cJSON_Delete(merged);
-		if (uses && n++ == 0 && ret_one)
+	for (c = TAILQ_FIRST(&e->containers->all); c; c = TAILQ_NEXT(c, next))
+		if (uses_volume(c, volume) && n++ == 0 && ret_one)
 			memcpy(ret_one, c->row.id, 65);
-	}
 	return n;
+}
+
+bool containers_running_with_volume(struct engine *e, const char *volume)
+{
+	struct container *c;
+
+	for (c = TAILQ_FIRST(&e->containers->all); c; c = TAILQ_NEXT(c, next))
+		if ((container_is_running(c) || c->row.status == STATUS_STARTING) && uses_volume(c, volume))
+			return true;
+	return false;
 }
 
 void containers_count(struct engine *e, unsigned *ret_running, unsigned *ret_paused, unsigned *ret_stopped)

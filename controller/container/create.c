@@ -38,63 +38,6 @@ static int check_name(struct engine *e, const char *name, struct err *err)
 	return 0;
 }
 
-/* Host paths are looked up now, so that what cannot be is refused here and not at the start. */
-static int check_sources(struct engine *e, const struct spec_mounts *mounts, const struct call_ctx *ctx,
-			 struct err *err)
-{
-	struct req_lookup_open *req = calloc(1, sizeof(*req));
-	struct req_mount_drop drop = { 0 };
-	int status = 0;
-
-	if (!req)
-		return err_set(err, 500, "out of memory");
-	for (size_t i = 0; i < mounts->n && status == 0; i++) {
-		const struct spec_mount *m = &mounts->v[i];
-		struct err failure = { 0 };
-
-		if (m->type != SPEC_BIND)
-			continue;
-		req->ticket = ticket_new(e->containers);
-		req->what = LOOKUP_BIND;
-		req->writable = !m->readonly;
-		if (text_copy(req->path, sizeof(req->path), m->source) < 0)
-			status = err_set(err, 400, "bind source path is too long");
-		else
-			status = helper_call(e, OP_LOOKUP_OPEN, req, NULL, ctx, &failure);
-		if (status < 0)
-			bind_error(m, status, &failure, err);
-		else if (drop.tickets.n < ARRAY_SIZE(drop.tickets.v))
-			drop.tickets.v[drop.tickets.n++] = req->ticket;
-	}
-	free(req);
-	if (drop.tickets.n)
-		helper_detach(helper_submit(e, OP_MOUNT_DROP, &drop, NULL, 0));
-	return status < 0 ? -1 : 0;
-}
-
-/* Makes the volumes that are missing; names the anonymous ones in "AnonymousVolumes" of the stored configuration. */
-static int make_volumes(struct engine *e, cJSON *merged, const struct spec_mounts *mounts, const struct call_ctx *ctx,
-			struct err *err)
-{
-	cJSON *names = cJSON_AddObjectToObject(merged, "AnonymousVolumes");
-
-	for (size_t i = 0; i < mounts->n; i++) {
-		const struct spec_mount *m = &mounts->v[i];
-		bool anonymous = !m->source || !m->source[0];
-		char name[ID_HEX + 1] = "";
-
-		if (m->type != SPEC_VOLUME)
-			continue;
-		if (anonymous) {
-			volume_name_generate(name);
-			cJSON_AddStringToObject(names, m->target, name);
-		}
-		if (volume_ensure(e, anonymous ? name : m->source, NULL, anonymous, ctx, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int make_directories(struct engine *e, const char *id, const struct call_ctx *ctx, struct err *err)
 {
 	struct req_layer_create req = { .what = LAYER_CONTAINER };
@@ -113,16 +56,6 @@ static int make_directories(struct engine *e, const char *id, const struct call_
 		return 0;
 	container_delete_files(e, id);
 	return -1;
-}
-
-/* Volumes without a name of the user's, unless another container has them. */
-static void remove_anonymous(struct engine *e, const cJSON *merged, const struct call_ctx *ctx)
-{
-	const cJSON *name;
-
-	cJSON_ArrayForEach(name, cJSON_GetObjectItemCaseSensitive(merged, "AnonymousVolumes"))
-		if (cJSON_IsString(name) && containers_using_volume(e, name->valuestring, NULL) == 0)
-			volume_remove(e, name->valuestring, /* force= */ true, ctx, NULL);
 }
 
 /* After a create that failed; its client may have left. */
@@ -186,7 +119,6 @@ static int create_merged(struct engine *e, cJSON *merged, const char *name, cons
 {
 	char generated[64];
 	bool directories = false;
-	struct spec_mounts mounts = { 0 };
 	struct req_cgroup_create limits;
 	struct call_ctx own = *ctx;
 	uint8_t raw[ID_BYTES];
@@ -201,10 +133,7 @@ static int create_merged(struct engine *e, cJSON *merged, const char *name, cons
 	if (spec_limits(merged, &limits, err) < 0 || devices_io(merged, &limits, err) < 0)
 		return -1;
 	fill_hostname(merged, id);
-	r = spec_mounts(merged, &mounts, err) < 0 ? -1 : check_sources(e, &mounts, &own, err);
-	if (r == 0)
-		r = make_volumes(e, merged, &mounts, &own, err);
-	spec_mounts_finish(&mounts);
+	r = create_mounts(e, merged, image, &own, err);
 	if (r == 0)
 		r = make_directories(e, id, &own, err);
 	directories = r == 0;

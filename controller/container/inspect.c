@@ -4,7 +4,6 @@
 
 #include "../image/image.h"
 #include "../json.h"
-#include "../volume/volume.h"
 #include "internal.h"
 
 /* Program and arguments as they are run: Entrypoint and Cmd in one row. */
@@ -52,42 +51,6 @@ static cJSON *state_json(const struct container *c)
 	cJSON_AddStringToObject(s, "StartedAt", started);
 	cJSON_AddStringToObject(s, "FinishedAt", finished);
 	return s;
-}
-
-cJSON *container_mounts_json(struct engine *e, const cJSON *merged)
-{
-	cJSON *array = cJSON_CreateArray();
-	struct spec_mounts mounts = { 0 };
-
-	if (container_mounts(merged, &mounts, NULL) < 0) {
-		spec_mounts_finish(&mounts);
-		return array;
-	}
-	for (size_t i = 0; i < mounts.n; i++) {
-		const struct spec_mount *m = &mounts.v[i];
-		bool volume = m->type == SPEC_VOLUME;
-		char path[4096 + NAME_MAX_LEN];
-		cJSON *o;
-
-		if (m->type != SPEC_BIND && !volume)
-			continue;
-		o = cJSON_CreateObject();
-		cJSON_AddStringToObject(o, "Type", volume ? "volume" : "bind");
-		if (volume) {
-			volume_mountpoint(e, m->source, path, sizeof(path));
-			cJSON_AddStringToObject(o, "Name", m->source);
-		}
-		cJSON_AddStringToObject(o, "Source", volume ? path : m->source);
-		cJSON_AddStringToObject(o, "Destination", m->target);
-		if (volume)
-			cJSON_AddStringToObject(o, "Driver", "local");
-		cJSON_AddStringToObject(o, "Mode", m->readonly ? "ro" : "");
-		cJSON_AddBoolToObject(o, "RW", !m->readonly);
-		cJSON_AddStringToObject(o, "Propagation", volume ? "" : "rprivate");
-		cJSON_AddItemToArray(array, o);
-	}
-	spec_mounts_finish(&mounts);
-	return array;
 }
 
 /* The paths are names, not ways in: the store belongs to the foreign range and its parent is closed. */

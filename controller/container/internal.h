@@ -15,10 +15,9 @@
 #include "../helper_client.h"
 #include "../spec/spec.h"
 #include "../state/state.h"
+#include "../task.h"
 #include "container.h"
 #include "times.h"
-
-struct task;
 
 enum {
 	POOL_TARGET = 2, /* ready namespaces */
@@ -106,6 +105,17 @@ int container_open_exit(const struct container *c, int flags);
 /* As inspect shows it: "" for other drivers than json-file. */
 void container_log_path(const struct container *c, const cJSON *host, char *ret, size_t size);
 
+/* --- mounts of a new container (create_mounts.c) --- */
+struct image;
+/* Finds, makes and fills what `merged` asks for, and notes it there. */
+int create_mounts(struct engine *e, cJSON *merged, const struct image *image, const struct call_ctx *ctx, struct err *err);
+/* Its volumes without a name of the user's, unless another container has them. */
+void remove_anonymous(struct engine *e, const cJSON *merged, const struct call_ctx *ctx);
+struct containers;
+bool volume_is_filling(const struct containers *cs, const char *volume);
+/* Parks until the volume has its first content. */
+void volume_await_filled(struct containers *cs, const char *volume);
+
 /* --- all containers -------------------------------------------------------------------------------------- */
 /* A ready, mapped pair of namespaces. */
 struct slot {
@@ -130,6 +140,8 @@ struct containers {
 	bool refilling;
 	struct user_entry users[USER_CACHE_MAX];
 	unsigned next_user;
+	struct filling *filling; /* volumes that get their first content (create_mounts.c) */
+	struct waiters filled;
 	unsigned busy; /* starts and clean-ups under way, for an orderly end */
 };
 

@@ -181,6 +181,7 @@ static int make_spec(struct plan *p, struct err *err)
 		.network_of = p->join.network_of,
 		.host_hosts = p->join.hosts,
 		.host_resolv = p->join.resolv,
+		.image_layers = p->image_layers,
 		.cgroups_path = p->c->row.id,
 		.ids = p->e->policy,
 		.caps_allowed = ~UINT64_C(0), /* spawn holds the policy and refuses */
@@ -277,6 +278,9 @@ static void runtime_error(const struct plan *p, int status, const char *stage, s
 		snprintf(what, sizeof(what), "exec: \"%s\": is a directory: permission denied", arg0);
 	else if (strcmp(stage, "exec") == 0)
 		snprintf(what, sizeof(what), "exec: \"%s\": %s", arg0, go_error(-status));
+	else if (strncmp(stage, "subpath ", 8) == 0)
+		snprintf(what, sizeof(what), "mount %s: cannot access the subpath: %s", stage + 8,
+			 status == -EXDEV ? "path concatenation escapes the base directory" : go_error(-status));
 	else if (strcmp(stage, "chdir") == 0)
 		snprintf(what, sizeof(what), "chdir to cwd (\"%s\") set in config.json failed: %s",
 			 json_text(process, "cwd", "/", NULL), go_error(-status));
@@ -320,8 +324,14 @@ static int spawn_create(struct plan *p, struct err *err)
 	req.layers.n = p->rootfs.layers.n;
 	memcpy(req.layers.fd, p->rootfs.layers.fd, p->rootfs.layers.n * sizeof(int));
 	req.upper = p->rootfs.upper;
-	for (unsigned i = 0; i < p->nbinds; i++)
-		req.binds.fd[req.binds.n++] = p->binds[i].fd;
+	for (unsigned i = 0; i < p->nbinds; i++) {
+		const struct bind *b = &p->binds[i];
+
+		if (!b->image)
+			req.binds.fd[req.binds.n++] = b->fd;
+		for (unsigned k = 0; b->image && k < b->image->mounts.layers.n; k++)
+			req.binds.fd[req.binds.n++] = b->image->mounts.layers.fd[k];
+	}
 	req.log = p->log;
 	req.log_size = p->log_options.size;
 	req.log_slots = p->log_options.slots;
@@ -446,8 +456,7 @@ static void plan_finish(struct plan *p)
 		message_close_fds(&op_desc(OP_CGROUP_CREATE)->rep, &p->cgroup);
 	if (p->has_rootfs)
 		message_close_fds(&op_desc(OP_MOUNT_ROOTFS)->rep, &p->rootfs);
-	for (unsigned i = 0; i < p->nbinds; i++)
-		close_fd(p->binds[i].fd);
+	plan_finish_binds(p);
 	close_fd(p->slot.userns);
 	close_fd(p->slot.netns);
 	join_finish(&p->join);

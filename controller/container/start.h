@@ -8,14 +8,20 @@
 
 struct pending;
 
-/* One entry of spawn CREATE's binds: a host path, a device or a volume. */
+/* One entry of spawn CREATE's binds: a host path, a device or a volume; an image has several. */
 struct bind {
 	const struct spec_mount *m;
 	struct pending *open, *owner, *mount;
 	uint64_t source, mapping; /* tickets */
 	bool opened, mapping_made; /* mapping_made: the ticket is this entry's own, not shared with an earlier one */
+	bool missing; /* a source that is to be made */
 	struct rep_lookup_open found;
 	int fd;
+	struct bind_image *image; /* IMAGE: instead of fd */
+};
+struct bind_image {
+	struct image image;
+	struct rep_mount_image mounts;
 };
 
 /* What a container has of others' (join.c). */
@@ -44,6 +50,7 @@ struct plan {
 	struct pending *cgroup_call, *user_call, *rootfs_call, *device_call;
 	unsigned nbinds;
 	struct bind binds[BINDS_MAX];
+	unsigned image_layers[BINDS_MAX], nimages;
 	/* what is there */
 	struct rep_layer_user user;
 	struct slot slot;
@@ -80,6 +87,22 @@ int devices_rules(const struct engine *e, const cJSON *merged, struct req_device
 int devices_io(const cJSON *merged, struct req_cgroup_create *ret, struct err *err);
 /* What policy says no to, early and in Docker's words: 403. The helpers ask it again. */
 int policy_check(const struct engine *e, const cJSON *merged, struct err *err);
+void plan_finish_binds(struct plan *p);
+/* --- start_make.c --- */
+/* A source, or what of the way to it is there when it is to be made: known to mount by the ticket. */
+struct source_found {
+	uint64_t ticket; /* 0: none */
+	struct rep_lookup_open object;
+};
+/* What lookup OPEN is asked for: what is mounted below may be written to although the mount itself is read-only. */
+static inline bool source_writable(const struct spec_mount *m)
+{
+	return !m->readonly || m->below_writable;
+}
+int source_find(struct engine *e, const struct spec_mount *m, const struct call_ctx *ctx, struct source_found *ret,
+		struct err *err);
+/* Makes b's source and finds it; needs the user and the slot. */
+int plan_make_source(struct plan *p, struct bind *b, struct err *err);
 /* What a failed lookup means for the user. */
 void bind_error(const struct spec_mount *m, int status, const struct err *failure, struct err *err);
 

@@ -1,4 +1,4 @@
-/* start_mounts.c - the part of a start that brings host paths, devices and volumes into the container.
+/* start_mounts.c - the part of a start that brings host paths, devices, volumes and images into the container.
  *
  * A host path goes lookup OPEN -> idmap OWNER -> mount BIND, all by tickets: posternd never holds an fd of a source.
  * Binds whose sources have the same owner share one mapping. */
@@ -9,12 +9,17 @@
 #include <sys/stat.h>
 
 #include "../../helpers/base/cleanup.h"
+#include "../json.h"
+#include "../volume/volume.h"
 #include "start.h"
 
 void bind_error(const struct spec_mount *m, int status, const struct err *failure, struct err *err)
 {
 	bool device = m->type == SPEC_DEVICE;
-	const char *what = device ? "device" : m->type == SPEC_VOLUME ? "volume" : "bind source path";
+	static const char *const kinds[] = {
+		[SPEC_BIND] = "bind source path", [SPEC_VOLUME] = "volume", [SPEC_DEVICE] = "device", [SPEC_IMAGE] = "image",
+	};
+	const char *what = kinds[m->type];
 
 	if (status == -ENOENT && device)
 		err_set(err, 500,
@@ -32,18 +37,67 @@ void bind_error(const struct spec_mount *m, int status, const struct err *failur
 			failure->message);
 }
 
+/* A volume may be the bind or the tmpfs that its options ask for. */
+static int expand_volume(struct plan *p, struct spec_mount *m, struct err *err)
+{
+	struct volume_row row = { 0 };
+	int r = state_volume_get(p->e->state, m->source, &row);
+
+	if (r < 0)
+		return r == -ENOENT ? err_set(err, 404, "get %s: no such volume", m->source)
+				    : err_set(err, 500, "volume %s: %s", m->source, strerror(-r));
+	if (row.options)
+		r = volume_options_apply(row.options, m);
+	volume_row_finish(&row);
+	return r < 0 ? err_set(err, 500, "out of memory") : 0;
+}
+
+/* Of the id that create has found. */
+static int find_image(struct plan *p, struct bind *b, struct err *err)
+{
+	const char *id = json_text(json_get(p->merged, "ImageMounts"), b->m->target, b->m->source, NULL);
+
+	b->image = calloc(1, sizeof(*b->image));
+	if (!b->image)
+		return err_set(err, 500, "out of memory");
+	if (image_find(p->e, id, &b->image->image, err) < 0)
+		return -1;
+	p->image_layers[p->nimages++] = b->image->image.nlayers;
+	return 0;
+}
+
+static int take_mounts(struct plan *p, struct err *err)
+{
+	unsigned fds = 0;
+
+	for (size_t i = 0; i < p->mounts.n; i++) {
+		struct spec_mount *m = &p->mounts.v[i];
+		struct bind *b = &p->binds[p->nbinds];
+
+		if (m->type == SPEC_VOLUME && expand_volume(p, m, err) < 0)
+			return -1;
+		if (m->type == SPEC_TMPFS)
+			continue;
+		if (p->nbinds == BINDS_MAX)
+			return err_set(err, 400, "too many mounts: at most %u", BINDS_MAX);
+		p->nbinds++;
+		b->m = m;
+		b->fd = -EBADF;
+		if (m->type == SPEC_IMAGE && find_image(p, b, err) < 0)
+			return -1;
+		fds += b->image ? b->image->image.nlayers : 1;
+	}
+	return fds > BINDS_MAX ? err_set(err, 400, "too many mounts: at most %u, of which an image's layers are one each",
+					 BINDS_MAX)
+			       : 0;
+}
+
 int plan_submit_sources(struct plan *p, struct err *err)
 {
 	struct req_lookup_open *req;
 
-	for (size_t i = 0; i < p->mounts.n; i++) {
-		if (p->mounts.v[i].type == SPEC_TMPFS)
-			continue;
-		if (p->nbinds == BINDS_MAX)
-			return err_set(err, 400, "too many mounts: at most %u", BINDS_MAX);
-		p->binds[p->nbinds].m = &p->mounts.v[i];
-		p->binds[p->nbinds++].fd = -EBADF;
-	}
+	if (take_mounts(p, err) < 0)
+		return -1;
 	if (p->nbinds == 0)
 		return 0;
 	req = calloc(1, sizeof(*req));
@@ -52,14 +106,14 @@ int plan_submit_sources(struct plan *p, struct err *err)
 	for (unsigned i = 0; i < p->nbinds; i++) {
 		struct bind *b = &p->binds[i];
 
-		if (b->m->type == SPEC_VOLUME)
+		if (b->m->type == SPEC_VOLUME || b->m->type == SPEC_IMAGE)
 			continue;
 		b->source = ticket_new(p->e->containers);
 		req->ticket = b->source;
 		req->what = b->m->type == SPEC_DEVICE ? LOOKUP_DEVICE : LOOKUP_BIND;
 		req->writable = b->m->type == SPEC_DEVICE
 					? !b->m->device_access || strchr(b->m->device_access, 'w') != NULL
-					: !b->m->readonly;
+					: source_writable(b->m);
 		snprintf(req->path, sizeof(req->path), "%s", b->m->source);
 		b->open = helper_submit(p->e, OP_LOOKUP_OPEN, req, &p->ctx, 0);
 	}
@@ -77,13 +131,27 @@ int plan_take_sources(struct plan *p, struct err *err)
 		if (!b->open)
 			continue;
 		r = helper_wait(TAKE_PTR(b->open), &b->found, &failure, NULL);
-		if (r < 0) {
+		b->missing = r == -ENOENT && b->m->type == SPEC_BIND && b->m->create;
+		if (r < 0 && !b->missing) {
 			bind_error(b->m, r, &failure, err);
 			return -1;
 		}
-		b->opened = true;
+		b->opened = r == 0;
 	}
 	return 0;
+}
+
+static void submit_image(struct plan *p, struct bind *b)
+{
+	struct req_mount_image *req = calloc(1, sizeof(*req));
+
+	if (!req)
+		abort();
+	req->mapping = p->slot.ticket;
+	req->layers.n = b->image->image.nlayers;
+	memcpy(req->layers.id, b->image->image.layers, req->layers.n * ID_BYTES);
+	b->mount = helper_submit(p->e, OP_MOUNT_IMAGE, req, &p->ctx, 0);
+	free(req);
 }
 
 void plan_submit_volumes(struct plan *p)
@@ -92,8 +160,11 @@ void plan_submit_volumes(struct plan *p)
 		struct bind *b = &p->binds[i];
 		struct req_mount_volume req = { .mapping = p->slot.ticket, .readonly = b->m->readonly };
 
+		if (b->m->type == SPEC_IMAGE)
+			submit_image(p, b);
 		if (b->m->type != SPEC_VOLUME)
 			continue;
+		volume_await_filled(p->e->containers, b->m->source);
 		snprintf(req.volume, sizeof(req.volume), "%s", b->m->source);
 		b->mount = helper_submit(p->e, OP_MOUNT_VOLUME, &req, &p->ctx, 0);
 	}
@@ -125,7 +196,12 @@ static void submit_owner(struct plan *p, unsigned n)
 
 static void submit_bind(struct plan *p, struct bind *b)
 {
-	struct req_mount_bind req = { .source = b->source, .mapping = b->mapping, .readonly = b->m->readonly };
+	struct req_mount_bind req = {
+		.source = b->source,
+		.mapping = b->mapping,
+		.readonly = !b->m->readonly ? BIND_WRITABLE : b->m->below_writable ? BIND_READONLY_TOP : BIND_READONLY,
+		.flat = b->m->flat,
+	};
 	struct req_mount_device device = { .source = b->source };
 
 	if (b->m->type == SPEC_DEVICE)
@@ -139,12 +215,15 @@ int plan_map_binds(struct plan *p, struct err *err)
 	if (p->nbinds && (!policy_maps(p->e->policy, p->user.uid) || !policy_maps(p->e->policy, p->user.gid)))
 		return err_set(err, 400, "uid %u or gid %u is not mapped in containers", p->user.uid, p->user.gid);
 	for (unsigned i = 0; i < p->nbinds; i++)
+		if (p->binds[i].missing && plan_make_source(p, &p->binds[i], err) < 0)
+			return -1;
+	for (unsigned i = 0; i < p->nbinds; i++)
 		if (p->binds[i].m->type == SPEC_BIND && !p->binds[i].found.unmapped)
 			submit_owner(p, i);
 	for (unsigned i = 0; i < p->nbinds; i++) {
 		struct bind *b = &p->binds[i];
 
-		if (b->m->type == SPEC_VOLUME)
+		if (b->m->type == SPEC_VOLUME || b->m->type == SPEC_IMAGE)
 			continue;
 		/* mount knows the mapping when idmap answers; a shared one was waited for at its first entry. */
 		if (b->owner) {
@@ -162,9 +241,9 @@ int plan_take_binds(struct plan *p, struct err *err)
 	for (unsigned i = 0; i < p->nbinds; i++) {
 		struct bind *b = &p->binds[i];
 		/* The replies of BIND, VOLUME and DEVICE are all one fd; each struct is that fd and an end mark. */
-		struct rep_mount_bind rep;
+		struct rep_mount_bind rep = { .mount = -EBADF };
 		struct err failure = { 0 };
-		int r = helper_wait(TAKE_PTR(b->mount), &rep, &failure, NULL);
+		int r = helper_wait(TAKE_PTR(b->mount), b->image ? (void *)&b->image->mounts : &rep, &failure, NULL);
 
 		if (r < 0) {
 			bind_error(b->m, r, &failure, err);
@@ -186,6 +265,20 @@ void plan_collect_binds(struct plan *p)
 			b->mapping_made = helper_wait(TAKE_PTR(b->owner), NULL, NULL, NULL) == 0;
 		if (b->mount)
 			helper_wait(TAKE_PTR(b->mount), NULL, NULL, NULL);
+	}
+}
+
+void plan_finish_binds(struct plan *p)
+{
+	for (unsigned i = 0; i < p->nbinds; i++) {
+		struct bind *b = &p->binds[i];
+
+		close_fd(b->fd);
+		if (!b->image)
+			continue;
+		message_close_fds(&op_desc(OP_MOUNT_IMAGE)->rep, &b->image->mounts);
+		image_finish(&b->image->image);
+		free(b->image);
 	}
 }
 
