@@ -47,8 +47,10 @@ static int inherit_one(struct engine *e, const char *text, cJSON *inherited, str
 	if (parse_from(text, name, sizeof(name), &readonly, err) < 0)
 		return -1;
 	c = container_find(e, name, err);
-	if (!c)
+	if (!c) {
+		err->status = 400; /* as Docker: with 404 clients would pull the container's own image */
 		return -1;
+	}
 	merged = container_config(c);
 	r = container_mounts(merged, &mounts, err);
 	if (r >= 0)
@@ -105,8 +107,10 @@ static int find_images(struct engine *e, cJSON *merged, const struct spec_mounts
 
 		if (mounts->v[i].type != SPEC_IMAGE)
 			continue;
-		if (image_find(e, mounts->v[i].source, &image, err) < 0)
+		if (image_find(e, mounts->v[i].source, &image, err) < 0) {
+			err->status = 400;
 			return -1;
+		}
 		snprintf(id, sizeof(id), "sha256:%s", image.id);
 		image_finish(&image);
 		if (!ids)
