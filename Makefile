@@ -99,7 +99,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB_CONTROLLER) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcunit -larchive $(LIBS_CONTROLLER)
-$(B)/unit/test_layer: $(call obj,$(filter-out %/main.c %/jobs.c,$(wildcard helpers/layer/*.c)))
+$(B)/unit/test_layer $(B)/unit/test_copy: $(call obj,$(filter-out %/main.c %/jobs.c,$(wildcard helpers/layer/*.c)))
 unit: $(UNIT)
 .PHONY: unit
 

@@ -12,7 +12,7 @@ end() {
 }
 trap end EXIT
 owner=${POSTERN_UID:-1000}
-mkdir -p "$hang"/{mnt,root-owned,user-owned}; chmod 755 "$hang"; chown "$owner:$(id -g "${POSTERN_USER:-0}" | sed s/^0$/1000/)" "$hang/user-owned"; ln -s /etc "$hang/link"
+mkdir -p "$hang"/{mnt,root-owned,user-owned}; chmod 755 "$hang"; chown "$owner:$(id -g "${POSTERN_USER:-0}" | sed s/^0$/1000/)" "$hang/user-owned"; ln -s /etc "$hang/link"; ln -s ../root-owned "$hang/user-owned/out"
 
 # A file system that never answers: FUSE without a daemon behind it.
 /usr/bin/python3 - "$hang/mnt" <<'P' &
@@ -56,6 +56,8 @@ until_true 6000 grep -q "HOSTILE done" "$log" || fail "the attacks come to an en
 grep -aE '^HOSTILE (ok|not ok|skip) - ' "$log" | sed 's/^HOSTILE //'
 grep -aq '^HOSTILE not ok' "$log" && failed=1
 sleep 0.3
+is "6: what was made belongs to the owner of what was there" "$owner" stat -c %u "$hang/user-owned/made/here"
+ok "6: nothing was made elsewhere" test ! -e "$hang/root-owned/made" -a ! -e /tmp/postern-hostile-made -a ! -e "$hang/user-owned/made2"
 is "no helper holds an fd more than before" "$fds_before" fds
 is "mounts, cgroups and store are as before" "$state_before" state
 ok "the log of all that verifies" "$bin/postern" audit verify --dir "$POSTERN_DATA/audit"

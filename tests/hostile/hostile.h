@@ -14,6 +14,8 @@ struct attack {
 
 /* From each file of attacks. */
 extern const struct attack frame_attacks[], fd_attacks[], act_attacks[], net_attacks[];
+extern const struct attack mount_attacks[];
+extern const unsigned n_mount_attacks;
 extern const unsigned n_frame_attacks, n_fd_attacks, n_act_attacks, n_net_attacks;
 
 /* One line of result. */
@@ -56,6 +58,8 @@ struct sandbox {
 };
 int sandbox_make(struct sandbox *s, bool map);
 void sandbox_drop(struct sandbox *s);
+/* The first layer that is in the store: its name is told by the script through a file in our own directory. */
+int some_layer(uint8_t id[ID_BYTES]);
 uint64_t new_ticket(void);
 /* Every one that new_ticket gave. */
 void drop_tickets(void);
