@@ -207,8 +207,10 @@ static void print_capabilities(const cJSON *capabilities, char *ret, size_t size
 	fputc('[', f);
 	cJSON_ArrayForEach(all, capabilities) {
 		fputs(all->prev && all != capabilities->child ? " [" : "[", f);
-		cJSON_ArrayForEach(one, all)
-			fprintf(f, "%s%.32s", one == all->child ? "" : " ", cJSON_IsString(one) ? one->valuestring : "");
+		cJSON_ArrayForEach(one, all) {
+			fprintf(f, "%s%.32s", one == all->child ? "" : " ",
+				cJSON_IsString(one) ? one->valuestring : "");
+		}
 		fputc(']', f);
 	}
 	fputc(']', f);
@@ -260,10 +262,12 @@ static bool wants_gpu(const cJSON *capabilities)
 {
 	const cJSON *all, *one;
 
-	cJSON_ArrayForEach(all, capabilities)
-		cJSON_ArrayForEach(one, all)
+	cJSON_ArrayForEach(all, capabilities) {
+		cJSON_ArrayForEach(one, all) {
 			if (cJSON_IsString(one) && strcmp(one->valuestring, "gpu") == 0)
 				return true;
+		}
+	}
 	return false;
 }
 

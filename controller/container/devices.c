@@ -1,4 +1,5 @@
-/* devices.c - devices that are not named one by one, rules by number, and what policy says no to before anything is made.
+/* devices.c - devices that are not named one by one, rules by number, and what policy says no to before anything is
+ * made.
  *
  * The list of devices is policy's own copy in our part; lookup and device hold theirs and decide. */
 #include <stdio.h>
@@ -72,7 +73,8 @@ int devices_expand(const struct engine *e, const cJSON *merged, struct spec_moun
 		if (n < 0)
 			return -1;
 		if (n == 0)
-			return err_set(err, 403, "device \"%.256s\" is not allowed: policy has no device below it", from);
+			return err_set(err, 403, "device \"%.256s\" is not allowed: policy has no device below it",
+				       from);
 		i = (size_t)-1; /* they are sorted anew */
 	}
 	if (json_bool(json_get(merged, "HostConfig"), "Privileged", false, NULL) &&
@@ -103,7 +105,8 @@ int devices_rules(const struct engine *e, const cJSON *merged, struct req_device
 		if (spec_device_rule(rule->valuestring, &req->rules.v[req->rules.n], err) < 0)
 			return -1;
 		if (!rule_allowed(e->policy, &req->rules.v[req->rules.n]))
-			return err_set(err, 403, "device cgroup rule '%s' is not allowed: no device of policy covers it",
+			return err_set(err, 403,
+				       "device cgroup rule '%s' is not allowed: no device of policy covers it",
 				       rule->valuestring);
 		req->rules.n += 4;
 	}
@@ -116,8 +119,8 @@ int devices_io(const cJSON *merged, struct req_cgroup_create *ret, struct err *e
 		const char *field, *number;
 		unsigned kind;
 	} rows[] = {
-		{ "BlkioWeightDevice", "Weight", IO_WEIGHT },	     { "BlkioDeviceReadBps", "Rate", IO_READ_BPS },
-		{ "BlkioDeviceWriteBps", "Rate", IO_WRITE_BPS },     { "BlkioDeviceReadIOps", "Rate", IO_READ_IOPS },
+		{ "BlkioWeightDevice", "Weight", IO_WEIGHT },	   { "BlkioDeviceReadBps", "Rate", IO_READ_BPS },
+		{ "BlkioDeviceWriteBps", "Rate", IO_WRITE_BPS },   { "BlkioDeviceReadIOps", "Rate", IO_READ_IOPS },
 		{ "BlkioDeviceWriteIOps", "Rate", IO_WRITE_IOPS },
 	};
 
@@ -155,7 +158,8 @@ int policy_check(const struct engine *e, const cJSON *merged, struct err *err)
 		uint32_t allowed;
 		const char *what, *rule;
 	} rows[] = {
-		{ json_bool(host, "Privileged", false, NULL), a->privileged, "cannot run in privileged mode", "privileged" },
+		{ json_bool(host, "Privileged", false, NULL), a->privileged, "cannot run in privileged mode",
+		  "privileged" },
 		{ spec_share(host, "NetworkMode", NULL) == SHARE_HOST, a->host_network,
 		  "cannot share the host's network namespace when user namespaces are enabled", "host_network" },
 		{ spec_share(host, "PidMode", NULL) == SHARE_HOST, a->host_pid,
@@ -166,8 +170,8 @@ int policy_check(const struct engine *e, const cJSON *merged, struct err *err)
 		  "cannot share the host's UTS namespace when user namespaces are enabled", "host_uts" },
 		{ spec_share(host, "CgroupnsMode", NULL) == SHARE_HOST, a->host_cgroup,
 		  "cannot share the host's cgroup namespace when user namespaces are enabled", "host_cgroup" },
-		{ spec_seccomp_unconfined(merged, &profile), a->seccomp_unconfined, "cannot run without a seccomp filter",
-		  "seccomp_unconfined" },
+		{ spec_seccomp_unconfined(merged, &profile), a->seccomp_unconfined,
+		  "cannot run without a seccomp filter", "seccomp_unconfined" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

@@ -21,9 +21,12 @@ static const struct mode {
 	size_t from, to; /* in the reply of NAMESPACES, in struct join (SIZE_MAX: slot.netns) */
 } modes[] = {
 	{ "NetworkMode", "network", HOST_NETWORK, offsetof(struct rep_spawn_namespaces, netns), SIZE_MAX },
-	{ "PidMode", "PID namespace", HOST_PID, offsetof(struct rep_spawn_namespaces, pidns), offsetof(struct join, pidns) },
-	{ "IpcMode", "IPC namespace", HOST_IPC, offsetof(struct rep_spawn_namespaces, ipcns), offsetof(struct join, ipcns) },
-	{ "UTSMode", "UTS namespace", HOST_UTS, offsetof(struct rep_spawn_namespaces, utsns), offsetof(struct join, utsns) },
+	{ "PidMode", "PID namespace", HOST_PID, offsetof(struct rep_spawn_namespaces, pidns),
+	  offsetof(struct join, pidns) },
+	{ "IpcMode", "IPC namespace", HOST_IPC, offsetof(struct rep_spawn_namespaces, ipcns),
+	  offsetof(struct join, ipcns) },
+	{ "UTSMode", "UTS namespace", HOST_UTS, offsetof(struct rep_spawn_namespaces, utsns),
+	  offsetof(struct join, utsns) },
 	{ "CgroupnsMode", "cgroup namespace", HOST_CGROUP, 0, 0 },
 };
 
@@ -76,7 +79,8 @@ static struct container *find_donor(struct plan *p, const struct mode *m, const 
 }
 
 /* Takes from a donor's namespaces what m wants; the first one's user namespace is everybody's. */
-static int take(struct plan *p, const struct mode *m, struct container *d, struct rep_spawn_namespaces *ns, struct err *err)
+static int take(struct plan *p, const struct mode *m, struct container *d, struct rep_spawn_namespaces *ns,
+		struct err *err)
 {
 	int *from = (int *)((char *)ns + m->from);
 	int *to = m->to == SIZE_MAX ? &p->slot.netns : (int *)((char *)&p->join + m->to);

@@ -59,7 +59,8 @@ static int plan_read(struct plan *p, struct err *err)
 		return -1;
 	if (cdi_inject(p->merged, err) < 0)
 		return -1;
-	if (user_key(p, err) < 0 || container_mounts(p->merged, &p->mounts, err) < 0 || devices_expand(p->e, p->merged, &p->mounts, err) < 0)
+	if (user_key(p, err) < 0 || container_mounts(p->merged, &p->mounts, err) < 0 ||
+	    devices_expand(p->e, p->merged, &p->mounts, err) < 0)
 		return -1;
 	message_init(&op_desc(OP_CGROUP_CREATE)->req, &p->limits);
 	if (spec_limits(p->merged, &p->limits, err) < 0 || devices_io(p->merged, &p->limits, err) < 0)
@@ -107,7 +108,8 @@ static int take_user(struct plan *p, struct err *err)
 		return err_set(err, 400, "unable to find user %.*s: no matching entries in passwd file",
 			       (int)strcspn(p->user_name, ":"), p->user_name);
 	if (r == -ERANGE)
-		return err_set(err, 400, "uids and gids must be in range 0-%u: a container has no others", MAP_SIZE - 1);
+		return err_set(err, 400, "uids and gids must be in range 0-%u: a container has no others",
+			       MAP_SIZE - 1);
 	if (r < 0) {
 		*err = failure;
 		return -1;
@@ -141,7 +143,7 @@ static int make_seccomp(struct plan *p, struct err *err)
 
 	if (spec_seccomp_unconfined(p->merged, &profile))
 		return 0;
-	/* Docker runs privileged ones without a filter; here that needs policy's word, and else they have the usual one. */
+	/* Docker runs privileged ones without a filter; here policy may say so, and else they have the usual one. */
 	if (!profile && p->e->policy->allow.seccomp_unconfined &&
 	    json_bool(json_get(p->merged, "HostConfig"), "Privileged", false, NULL))
 		return 0;

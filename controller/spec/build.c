@@ -289,7 +289,8 @@ static int build_sysctl(cJSON *to, const struct spec_input *in, const cJSON *hos
 	     json_put_text(sysctl, "net.ipv4.ping_group_range", groups, err)))
 		return -1;
 	cJSON_ArrayForEach(e, json_get(host, "Sysctls"))
-		if (check_sysctl(e->string, err) || check_sysctl_modes(host, e->string, err) || json_put_text(sysctl, e->string, e->valuestring, err))
+		if (check_sysctl(e->string, err) || check_sysctl_modes(host, e->string, err) ||
+		    json_put_text(sysctl, e->string, e->valuestring, err))
 			return -1;
 	return 0;
 }
@@ -298,8 +299,10 @@ static int build_linux(cJSON *spec, const struct spec_input *in, const cJSON *ho
 {
 	static const struct {
 		const char *type, *mode;
-	} namespaces[] = { { "user", "" },	 { "mount", "" },      { "network", "NetworkMode" }, { "uts", "UTSMode" },
-			   { "pid", "PidMode" }, { "ipc", "IpcMode" }, { "cgroup", "CgroupnsMode" } };
+	} namespaces[] = {
+		{ "user", "" },	      { "mount", "" },	    { "network", "NetworkMode" },  { "uts", "UTSMode" },
+		{ "pid", "PidMode" }, { "ipc", "IpcMode" }, { "cgroup", "CgroupnsMode" },
+	};
 	const cJSON *masked = json_get(host, "MaskedPaths"), *readonly = json_get(host, "ReadonlyPaths");
 	cJSON *linux_part = add_object(spec, "linux", err), *list;
 	size_t i;
@@ -380,7 +383,8 @@ static int build_all(cJSON *spec, const struct spec_input *in, struct err *err)
 	    (own_uts && (json_put_text(spec, "hostname", hostname, err) ||
 			 (domain[0] && json_put_text(spec, "domainname", domain, err)))))
 		return -1;
-	if (build_mounts(spec, in, host, err) || (get_bool(host, "Privileged") && open_mounts(spec, err)) || build_annotations(spec, in, hostname, err) ||
+	if (build_mounts(spec, in, host, err) || (get_bool(host, "Privileged") && open_mounts(spec, err)) ||
+	    build_annotations(spec, in, hostname, err) ||
 	    build_linux(spec, in, host, err))
 		return -1;
 	return 0;

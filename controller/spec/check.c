@@ -233,8 +233,8 @@ static int check_cgroup_parent(const cJSON *host, struct err *err)
 
 	if (parent[0] && (!name_valid(parent, strlen(parent)) || strlen(parent) >= ID_HEX))
 		return err_set(err, 400,
-			       "invalid cgroup parent \"%.128s\": containers live below the cgroup of this engine; give the "
-			       "name of a group in it",
+			       "invalid cgroup parent \"%.128s\": containers live below the cgroup of this "
+			       "engine; give the name of a group in it",
 			       parent);
 	return 0;
 }
@@ -305,7 +305,8 @@ int check_hostconfig(cJSON *host, const cJSON *config, cJSON *warnings, struct e
 {
 	if (check_refused(host, err) || check_modes(host, err) || check_network(host, config, warnings, err) ||
 	    check_names(host, warnings, err) || check_log(host, err) || check_restart(host, err) ||
-	    check_lists(host, err) || check_cgroup_parent(host, err) || check_security(host, warnings, err) || check_resources(host, warnings, err))
+	    check_lists(host, err) || check_cgroup_parent(host, err) || check_security(host, warnings, err) ||
+	    check_resources(host, warnings, err))
 		return -1;
 	/* None at all when privileged, unless the client has said so. */
 	if ((!get_bool(host, "Privileged") && (default_paths(host, "MaskedPaths", masked_paths, err) ||

@@ -9,7 +9,7 @@
 static const struct mode {
 	const char *field, *fallback;
 	const char *words; /* comma-separated: beside "" */
-	bool container; /* "container:NAME" as well */
+	bool container;	   /* "container:NAME" as well */
 	const char *invalid;
 } modes[] = {
 	{ "PidMode", "", "host", true, "invalid PID mode" },

@@ -31,7 +31,8 @@ static const struct {
 	  "discarded.",
 	  cJSON_CreateNull },
 	{ LIMIT_LOW, "MemoryReservation",
-	  "Your kernel does not support memory soft limit capabilities or the cgroup is not mounted. Limitation discarded.",
+	  "Your kernel does not support memory soft limit capabilities or the cgroup is not mounted. Limitation "
+	  "discarded.",
 	  zero },
 	{ LIMIT_OOM, "OomKillDisable", "Your kernel does not support OomKillDisable. OomKillDisable discarded.",
 	  cJSON_CreateNull },
@@ -40,8 +41,10 @@ static const struct {
 	  cJSON_CreateNull },
 	{ LIMIT_SHARES, "CpuShares",
 	  "Your kernel does not support CPU shares or the cgroup is not mounted. Shares discarded.", zero },
-	{ LIMIT_PERIOD, "CpuPeriod", "Your kernel does not support CPU CFS scheduler. CPU period/quota discarded.", zero },
-	{ LIMIT_QUOTA, "CpuQuota", "Your kernel does not support CPU CFS scheduler. CPU period/quota discarded.", zero },
+	{ LIMIT_PERIOD, "CpuPeriod", "Your kernel does not support CPU CFS scheduler. CPU period/quota discarded.",
+	  zero },
+	{ LIMIT_QUOTA, "CpuQuota", "Your kernel does not support CPU CFS scheduler. CPU period/quota discarded.",
+	  zero },
 	{ LIMIT_CPUS, "CpusetCpus",
 	  "Your kernel does not support cpuset or the cgroup is not mounted. Cpuset discarded.", empty_text },
 	{ LIMIT_MEMS, "CpusetMems",
@@ -52,11 +55,13 @@ static const struct {
 	  "Your kernel does not support Block I/O weight_device or the cgroup is not mounted. Weight-device discarded.",
 	  cJSON_CreateArray },
 	{ LIMIT_IO + IO_READ_BPS, "BlkioDeviceReadBps",
-	  "Your kernel does not support BPS Block I/O read limit or the cgroup is not mounted. Block I/O BPS read limit "
+	  "Your kernel does not support BPS Block I/O read limit or the cgroup is not mounted. Block I/O BPS read "
+	  "limit "
 	  "discarded.",
 	  cJSON_CreateArray },
 	{ LIMIT_IO + IO_WRITE_BPS, "BlkioDeviceWriteBps",
-	  "Your kernel does not support BPS Block I/O write limit or the cgroup is not mounted. Block I/O BPS write limit "
+	  "Your kernel does not support BPS Block I/O write limit or the cgroup is not mounted. Block I/O BPS write "
+	  "limit "
 	  "discarded.",
 	  cJSON_CreateArray },
 	{ LIMIT_IO + IO_READ_IOPS, "BlkioDeviceReadIOps",
@@ -64,7 +69,8 @@ static const struct {
 	  "discarded.",
 	  cJSON_CreateArray },
 	{ LIMIT_IO + IO_WRITE_IOPS, "BlkioDeviceWriteIOps",
-	  "Your kernel does not support IOPS Block write limit or the cgroup is not mounted. Block I/O IOPS write limit "
+	  "Your kernel does not support IOPS Block write limit or the cgroup is not mounted. Block I/O IOPS write "
+	  "limit "
 	  "discarded.",
 	  cJSON_CreateArray },
 };
@@ -79,9 +85,10 @@ static int offered_memory(cJSON *host, uint64_t offered, cJSON *warnings, struct
 			return -1;
 	}
 	if (get_int(host, "Memory") > 0 && get_int(host, "MemorySwap") != -1 && !has(offered, LIMIT_SWAP)) {
-		if (json_warn(warnings, err,
-			      "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory "
-			      "limited without swap.") ||
+		if (json_warn(
+			    warnings, err,
+			    "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory "
+			    "limited without swap.") ||
 		    json_put_int(host, "MemorySwap", -1, err))
 			return -1;
 	}
@@ -102,8 +109,8 @@ int spec_offered(cJSON *merged, uint64_t offered, cJSON *warnings, struct err *e
 		if (has(offered, rows[i].limit) || !json_get(host, field))
 			continue;
 		/* What asks for nothing is worth no warning; a swappiness of 0 asks. */
-		if ((get_size(host, field) || get_int(host, field) || get_bool(host, field) || get_text(host, field)[0] ||
-		     rows[i].limit == LIMIT_SWAPPINESS) &&
+		if ((get_size(host, field) || get_int(host, field) || get_bool(host, field) ||
+		     get_text(host, field)[0] || rows[i].limit == LIMIT_SWAPPINESS) &&
 		    strcmp(said, rows[i].warning) != 0) {
 			said = rows[i].warning;
 			if (json_warn_text(warnings, said, err))
@@ -113,13 +120,15 @@ int spec_offered(cJSON *merged, uint64_t offered, cJSON *warnings, struct err *e
 			return -1;
 	}
 	if (get_int(host, "NanoCpus") && !has(offered, LIMIT_QUOTA))
-		return err_set(err, 400,
-			       "NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the cgroup "
-			       "is not mounted");
+		return err_set(
+			err, 400,
+			"NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the cgroup "
+			"is not mounted");
 	if (get_bool(host, "OomKillDisable") && !get_int(host, "Memory"))
-		return json_warn(warnings, err,
-				 "OOM killer is disabled for the container, but no memory limit is set, this can result in "
-				 "the system running out of resources.");
+		return json_warn(
+			warnings, err,
+			"OOM killer is disabled for the container, but no memory limit is set, this can result in "
+			"the system running out of resources.");
 	/* As Docker shows it where it can be set. */
 	if (has(offered, LIMIT_OOM) && !json_get(host, "OomKillDisable"))
 		return json_put(host, "OomKillDisable", cJSON_CreateFalse(), err);

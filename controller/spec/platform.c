@@ -1,5 +1,5 @@
-/* platform.c - "--platform": is the image for what was asked? In the words of Docker and containerd's platforms package:
- * os[/architecture[/variant]], or an architecture alone. */
+/* platform.c - "--platform": is the image for what was asked? In the words of Docker and containerd's platforms
+ * package: os[/architecture[/variant]], or an architecture alone. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -16,11 +16,12 @@ struct platform {
 static const struct {
 	const char *word, *arch, *variant;
 } archs[] = {
-	{ "amd64", "amd64", "" },   { "x86_64", "amd64", "" }, { "x86-64", "amd64", "" },   { "arm64", "arm64", "" },
-	{ "aarch64", "arm64", "" }, { "386", "386", "" },      { "i386", "386", "" },	    { "i686", "386", "" },
-	{ "arm", "arm", "v7" },	    { "armhf", "arm", "v7" },  { "armv7l", "arm", "v7" },   { "armel", "arm", "v6" },
-	{ "ppc64le", "ppc64le", "" }, { "s390x", "s390x", "" }, { "riscv64", "riscv64", "" }, { "mips64le", "mips64le", "" },
-	{ "loong64", "loong64", "" }, { "wasm", "wasm", "" },
+	{ "amd64", "amd64", "" },	{ "x86_64", "amd64", "" },    { "x86-64", "amd64", "" },
+	{ "arm64", "arm64", "" },	{ "aarch64", "arm64", "" },   { "386", "386", "" },
+	{ "i386", "386", "" },		{ "i686", "386", "" },	      { "arm", "arm", "v7" },
+	{ "armhf", "arm", "v7" },	{ "armv7l", "arm", "v7" },    { "armel", "arm", "v6" },
+	{ "ppc64le", "ppc64le", "" },	{ "s390x", "s390x", "" },     { "riscv64", "riscv64", "" },
+	{ "mips64le", "mips64le", "" }, { "loong64", "loong64", "" }, { "wasm", "wasm", "" },
 };
 
 static bool put_arch(struct platform *p, const char *word)
@@ -56,10 +57,11 @@ static int parse(const char *text, struct platform *ret, struct err *err)
 		if (n == ARRAY_SIZE(parts))
 			return err_set(err, 400, "\"%.64s\": cannot parse platform specifier: invalid argument", text);
 		if (!len || len >= sizeof(parts[0]) || strspn(part, letters) < len)
-			return err_set(err, 400,
-				       "\"%.64s\" is an invalid component of \"%.64s\": platform specifier component must "
-				       "match \"^[A-Za-z0-9_-]+$\": invalid argument",
-				       part, text);
+			return err_set(
+				err, 400,
+				"\"%.64s\" is an invalid component of \"%.64s\": platform specifier component must "
+				"match \"^[A-Za-z0-9_-]+$\": invalid argument",
+				part, text);
 		memcpy(parts[n++], part, len);
 	}
 	native(ret);
@@ -106,12 +108,14 @@ int spec_platform(const char *platform, const char *ref, const cJSON *image_conf
 	print(&wanted, text[0], sizeof(text[0]));
 	print(&actual, text[1], sizeof(text[1]));
 	if (platform && platform[0])
-		return err_set(err, 404,
-			       "image with reference %.256s was found but does not match the specified platform: wanted "
-			       "%s, actual: %s",
-			       ref, text[0], text[1]);
-	return json_warn(warnings, err,
-			 "The requested image's platform (%s) does not match the detected host platform (%s) and no specific "
-			 "platform was requested",
-			 text[1], text[0]);
+		return err_set(
+			err, 404,
+			"image with reference %.256s was found but does not match the specified platform: wanted "
+			"%s, actual: %s",
+			ref, text[0], text[1]);
+	return json_warn(
+		warnings, err,
+		"The requested image's platform (%s) does not match the detected host platform (%s) and no specific "
+		"platform was requested",
+		text[1], text[0]);
 }

@@ -44,8 +44,8 @@ static int check_discarded(cJSON *host, cJSON *warnings, struct err *err)
 	} rows[] = {
 		{ "KernelMemory", "Your kernel does not support kernel memory limit capabilities or the cgroup is not "
 				  "mounted. Limitation discarded." },
-		{ "KernelMemoryTCP", "Your kernel does not support kernel memory TCP limit capabilities or the cgroup is "
-				     "not mounted. Limitation discarded." },
+		{ "KernelMemoryTCP", "Your kernel does not support kernel memory TCP limit capabilities or the cgroup "
+				     "is not mounted. Limitation discarded." },
 		{ "CpuPercent", "linux does not support CPU percent. Percent discarded." },
 	};
 	size_t i;
@@ -256,7 +256,9 @@ int spec_limits(const cJSON *merged, struct req_cgroup_create *ret, struct err *
 	ret->cpu_shares = positive(host, "CpuShares");
 	ret->blkio_weight = positive(host, "BlkioWeight");
 	/* Every value counts here, 0 as well. */
-	ret->memory_swappiness = json_get(host, "MemorySwappiness") ? (uint64_t)get_int(host, "MemorySwappiness") : UNSET;
+	ret->memory_swappiness = UNSET;
+	if (json_get(host, "MemorySwappiness"))
+		ret->memory_swappiness = (uint64_t)get_int(host, "MemorySwappiness");
 	ret->oom_kill_disable = get_bool(host, "OomKillDisable") ? 1 : UNSET;
 	if (nano > 0) {
 		ret->cpu_period_us = PERIOD_DEFAULT_US;

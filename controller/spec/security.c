@@ -52,10 +52,11 @@ static int check_option(const char *opt, cJSON *warnings, struct err *err)
 		return 0;
 	}
 	if (is(opt, n, "apparmor")) {
-		/* As Docker: without AppArmor there is nothing to apply. A profile that is not loaded fails the start. */
+		/* Without AppArmor there is nothing to apply, as in Docker. One that is not loaded fails the start. */
 		if (!strcmp(value, "unconfined") || spec_apparmor())
 			return 0;
-		return json_warn(warnings, err, "AppArmor is not enabled on this host: profile %.64s is not applied", value);
+		return json_warn(warnings, err, "AppArmor is not enabled on this host: profile %.64s is not applied",
+				 value);
 	}
 	if (is(opt, n, "label"))
 		return !strcmp(value, "disable")

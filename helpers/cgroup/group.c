@@ -1,7 +1,7 @@
 /* group.c - making, finding and removing the directories.
  *
- * Invariants: a name below a root is always 64 hex digits that we made from an id, so ".." or a path cannot be meant, alone
- * or in a parent whose name is one component of Docker's name alphabet;
+ * Invariants: a name below a root is always 64 hex digits that we made from an id, so ".." or a path cannot be meant,
+ * alone or in a parent whose name is one component of Docker's name alphabet;
  * every open is relative to a root's fd with O_NOFOLLOW; only files named in this program are touched; a directory that
  * our uid does not own is not ours. The order is version 2 first when making and last when removing, so that a
  * directory there stands for everything (after a crash, too). From: kernel docs cgroup-v2.rst, cgroup-v1/. */
@@ -92,7 +92,7 @@ static int let_join(const struct roots *roots, int dir, const char *file)
 /* One that cannot be enabled (real-time tasks, for cpu) is not there: subtree_control tells. */
 static int enable_below(int dir)
 {
-	char text[512], enable[32];
+	char text[512] = "", enable[32];
 	int r = read_at(dir, "cgroup.controllers", text, sizeof(text));
 
 	for (int c = 0; r >= 0 && c < CTL_COUNT; c++) {

@@ -162,16 +162,18 @@ static int find_more(char *text, const char *asked, struct rep_layer_user *ret, 
 
 static int find_all_more(const char *file, const char *list, struct rep_layer_user *ret, struct result *why)
 {
-	_cleanup_free_ char *copy = strdup(list);
-	char *rest = copy, *asked;
-	int e = copy ? 0 : result_fail(why, -ENOMEM, "groups");
+	char *copy = strdup(list), *rest = copy, *asked;
+	int e = 0;
 
+	if (!copy)
+		return result_fail(why, -ENOMEM, "groups");
 	while (e == 0 && (asked = strsep(&rest, ","))) {
-		_cleanup_free_ char *text = *asked ? strdup(file) : NULL;
+		char *text = strdup(file);
 
-		if (text)
-			e = find_more(text, asked, ret, why);
+		e = text ? *asked ? find_more(text, asked, ret, why) : 0 : result_fail(why, -ENOMEM, "groups");
+		free(text);
 	}
+	free(copy);
 	return e;
 }
 
@@ -216,7 +218,7 @@ static int find_groups(char *group, const struct wanted *w, const char *name, st
 int user_find(const int *layers, size_t n, const char *user, const char *more, struct rep_layer_user *ret,
 	      struct result *why)
 {
-	_cleanup_free_ char *passwd = NULL, *group = NULL, *again = NULL;
+	char *passwd = NULL, *group = NULL, *again = NULL;
 	char name[257] = "";
 	struct wanted w;
 	int e;
@@ -230,14 +232,21 @@ int user_find(const int *layers, size_t n, const char *user, const char *more, s
 	if (e < 0)
 		return result_fail(why, e, "passwd");
 	e = find_user(passwd, &w, ret, name, why);
+	free(passwd);
 	if (e < 0)
 		return e;
 	e = read_file(layers, n, "group", &group);
 	if (e < 0)
 		return result_fail(why, e, "group file");
 	again = strdup(group);
-	if (!again)
+	if (!again) {
+		free(group);
 		return result_fail(why, -ENOMEM, "group file");
+	}
 	e = find_groups(group, &w, name, ret, why);
-	return e < 0 ? e : find_all_more(again, more, ret, why);
+	if (e == 0)
+		e = find_all_more(again, more, ret, why);
+	free(again);
+	free(group);
+	return e;
 }

@@ -100,8 +100,8 @@ static int write_label(struct init *in)
 	return 0;
 }
 
-/* The file belongs to whom the process is dumpable for, and who is root in this user namespace may then look into us: in a
- * pid namespace that is shared that is another container's. So only once nothing of the host can be found here. */
+/* The file belongs to whom the process is dumpable for, and who is root in this user namespace may then look into us:
+ * in a pid namespace that is shared that is another container's. So only once nothing of the host can be found here. */
 static int set_oom_score(struct init *in)
 {
 	char text[16];

@@ -29,7 +29,7 @@ static const struct {
 	const char *source; /* of the spec's mount; NULL: any */
 	const char *path;
 } rows[SHARED_MOUNTS] = {
-	{ HOST_PID, PLAN_PROC, NULL, "/proc" },	      { HOST_NETWORK, PLAN_SYSFS, NULL, "/sys" },
+	{ HOST_PID, PLAN_PROC, NULL, "/proc" },		{ HOST_NETWORK, PLAN_SYSFS, NULL, "/sys" },
 	{ HOST_IPC, PLAN_MQUEUE, NULL, "/dev/mqueue" }, { HOST_CGROUP, PLAN_CGROUP2, NULL, "/sys/fs/cgroup" },
 	{ HOST_IPC, PLAN_TMPFS, "shm", "/dev/shm" },
 };
@@ -87,8 +87,8 @@ int share_take(struct init *in)
 		in->shared[i] = -EBADF;
 		if (!(in->req->host & rows[i].host))
 			continue;
-		in->shared[i] = sys_open_tree(AT_FDCWD, rows[i].path,
-					      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+		in->shared[i] =
+			sys_open_tree(AT_FDCWD, rows[i].path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 		if (in->shared[i] < 0 && in->shared[i] != -ENOENT)
 			return init_fail(in, in->shared[i], "host's %s", rows[i].path);
 	}
