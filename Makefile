@@ -140,8 +140,18 @@ install: build
 	install -m 755 $(B)/bin/postern $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(filter-out $(B)/bin/postern,$(BINS)) $(DESTDIR)$(LIBEXEC)/
 	install -m 644 policy/default.json $(DESTDIR)$(LIBEXEC)/policy.json
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 man/man5 man/man7 man/man8 bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	$(B)/bin/postern __man >$(DESTDIR)$(PREFIX)/share/man/man1/postern.1
+	$(B)/bin/postern protocol --man >$(DESTDIR)$(PREFIX)/share/man/man7/postern-protocol.7
+	install -m 644 controller/cli/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 controller/cli/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	$(B)/bin/postern completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/postern
+	$(B)/bin/postern completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_postern
+	$(B)/bin/postern completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/postern.fish
 	[ -e $(DESTDIR)/etc/postern/policy.json ] || install -m 644 policy/default.json $(DESTDIR)/etc/postern/policy.json
 uninstall:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1/postern.1 man/man7/postern-protocol.7 man/man5/postern-policy.5 man/man5/posternd.json.5 \
+		man/man8/posternd.8 bash-completion/completions/postern zsh/site-functions/_postern fish/vendor_completions.d/postern.fish)
 	rm -rf $(DESTDIR)$(LIBEXEC) $(DESTDIR)$(PREFIX)/bin/postern
 
 # As root an engine of root's, as an ordinary user one of that user's.

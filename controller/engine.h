@@ -8,6 +8,7 @@
 #include "../helpers/base/policy.h"
 
 struct state;
+struct cJSON;
 struct helpers;
 struct containers;
 struct images;
@@ -27,6 +28,7 @@ struct engine {
 	const char *state_path; /* the same as a path, to be shown */
 	const char *data_root; /* DATA as shown in info */
 	const char *socket_path;
+	const struct cJSON *config; /* daemon_config.h; NULL: none */
 	const char *policy_path; /* of root's file, to be shown */
 	uint64_t next_api_id;
 	uint64_t limits; /* LIMIT_* that containers can have; learned at recovery */

@@ -24,9 +24,11 @@
 #include "api/http.h"
 #include "container/container.h"
 #include "container/events.h"
+#include "daemon_config.h"
 #include "engine.h"
 #include "helper_client.h"
 #include "image/image.h"
+#include "json.h"
 #include "spec/spec.h"
 #include "state/state.h"
 #include "task.h"
@@ -45,6 +47,8 @@ struct posternd {
 	int status;
 	bool ending;
 	bool listens[SOCKET_COUNT]; /* FD_OWN, ... are sockets that the engine has beside the main one */
+	int config; /* fd of posternd.json, or -EBADF */
+	int end_ms; /* for starts and clean-ups under way when we are asked to end */
 };
 
 /* Beside the base list of sandbox.c. No execve, no ptrace, no socket, no kill, no clone: the thread pool of libuv is
@@ -77,8 +81,10 @@ static const char *option(const char *arg, const char *name)
 	return strncmp(arg, name, n) == 0 && arg[n] == '=' ? arg + n + 1 : NULL;
 }
 
-static int parse(int argc, char **argv, struct engine *e)
+static int parse(int argc, char **argv, struct posternd *p)
 {
+	struct engine *e = &p->e;
+
 	for (int i = 1; i < argc; i++) {
 		const char *v;
 
@@ -90,6 +96,8 @@ static int parse(int argc, char **argv, struct engine *e)
 			e->socket_path = v;
 		else if ((v = option(argv[i], "--policy")))
 			e->policy_path = v;
+		else if ((v = option(argv[i], "--config")))
+			p->config = atoi(v);
 		else
 			return -EINVAL;
 	}
@@ -150,7 +158,7 @@ static void end_task(void *arg)
 	struct posternd *p = arg;
 
 	http_stop(&p->e);
-	for (unsigned waited = 0; waited < END_MS && containers_busy(&p->e); waited += END_STEP_MS)
+	for (unsigned waited = 0; waited < (unsigned)p->end_ms && containers_busy(&p->e); waited += END_STEP_MS)
 		task_sleep_ms(END_STEP_MS);
 	task_sleep_ms(END_STEP_MS); /* last bytes to clients */
 	uv_stop(p->e.loop);
@@ -219,6 +227,19 @@ static void warm_up(void)
 	cJSON_Delete(merged);
 }
 
+static int read_config(struct posternd *p, struct err *err)
+{
+	cJSON *config;
+
+	if (daemon_config_read(p->config, &config, err) < 0)
+		return -1;
+	p->config = close_fd(p->config);
+	p->e.config = config;
+	if (json_get(config, "shutdown-timeout"))
+		p->end_ms = 1000 * (int)json_int(config, "shutdown-timeout", 0, NULL);
+	return 0;
+}
+
 static int set_up(struct posternd *p, struct err *err)
 {
 	struct engine *e = &p->e;
@@ -229,6 +250,8 @@ static int set_up(struct posternd *p, struct err *err)
 		return err_set(err, 500, "policy: %s", strerror(-r));
 	e->policy = policy;
 	e->state_dir = FD_STATE;
+	if (p->config >= 0 && read_config(p, err) < 0)
+		return -1;
 	e->loop = uv_default_loop();
 	if (!e->loop)
 		return err_set(err, 500, "no event loop");
@@ -253,16 +276,16 @@ static int set_up(struct posternd *p, struct err *err)
 
 int main(int argc, char **argv)
 {
-	static struct posternd p;
+	static struct posternd p = { .config = -EBADF, .end_ms = END_MS };
 	struct err err = { 0 };
 	int r;
 
 	log_init("posternd", LOG_LEVEL_INFO);
 	signal(SIGPIPE, SIG_IGN);
-	if (parse(argc, argv, &p.e) < 0) {
+	if (parse(argc, argv, &p) < 0) {
 		fprintf(stderr,
 			"usage (by postern-launcher only): posternd --state=PATH --data-root=PATH --socket=PATH "
-			"--policy=PATH\n");
+			"--policy=PATH [--config=FD]\n");
 		return 2;
 	}
 	for (int i = SOCKET_MAIN + 1; i < SOCKET_COUNT; i++)

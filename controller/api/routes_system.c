@@ -16,6 +16,7 @@
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/fd.h"
 #include "../container/container.h"
+#include "../daemon_config.h"
 #include "../helper_client.h"
 #include "../json.h"
 #include "../state/state.h"
@@ -243,7 +244,7 @@ static void add_storage(cJSON *o, const struct engine *e, const struct system_fa
 	cJSON_AddStringToObject(o, "DockerRootDir", e->data_root);
 }
 
-static void add_plugins(cJSON *o)
+static void add_plugins(const struct engine *e, cJSON *o)
 {
 	static const char *const volume[] = { "local" }, *const network[] = { "null" }, *const log[] = { "json-file", "local" };
 	cJSON *p = cJSON_AddObjectToObject(o, "Plugins");
@@ -252,7 +253,7 @@ static void add_plugins(cJSON *o)
 	add_texts(p, "Network", network, ARRAY_SIZE(network));
 	cJSON_AddNullToObject(p, "Authorization");
 	add_texts(p, "Log", log, ARRAY_SIZE(log));
-	cJSON_AddStringToObject(o, "LoggingDriver", "json-file");
+	cJSON_AddStringToObject(o, "LoggingDriver", daemon_config_log_driver(e->config));
 }
 
 static void add_limits(cJSON *o, const struct engine *e, const struct system_facts *f)
@@ -309,14 +310,15 @@ static void add_host(cJSON *o, const struct system_facts *f)
 }
 
 /* What we have none of, in the form that clients parse. */
-static void add_absent(cJSON *o)
+static void add_absent(const struct engine *e, cJSON *o)
 {
 	static const char *const empty[] = {
 		"IndexServerAddress", "HttpProxy", "HttpsProxy", "NoProxy", "Isolation", "InitBinary", "ProductLicense",
 	};
 	static const char *const commits[] = { "ContainerdCommit", "RuncCommit", "InitCommit" };
 	static const char *const counts[] = { "NFd", "NGoroutines", "NEventsListener" };
-	static const char *const lists[] = { "Labels", "CDISpecDirs" };
+	static const char *const lists[] = { "CDISpecDirs" };
+	const cJSON *labels;
 	cJSON *sub;
 
 	for (size_t i = 0; i < ARRAY_SIZE(empty); i++)
@@ -327,8 +329,10 @@ static void add_absent(cJSON *o)
 		cJSON_AddArrayToObject(o, lists[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(commits); i++)
 		cJSON_AddStringToObject(cJSON_AddObjectToObject(o, commits[i]), "ID", "");
+	labels = json_get(e->config, "labels");
+	cJSON_AddItemToObject(o, "Labels", labels ? cJSON_Duplicate(labels, true) : cJSON_CreateArray());
+	cJSON_AddBoolToObject(o, "Debug", json_bool(e->config, "debug", false, NULL));
 	cJSON_AddNullToObject(o, "GenericResources");
-	cJSON_AddBoolToObject(o, "Debug", false);
 	cJSON_AddBoolToObject(o, "ExperimentalBuild", false);
 	sub = cJSON_AddObjectToObject(o, "RegistryConfig");
 	cJSON_AddArrayToObject(sub, "InsecureRegistryCIDRs");
@@ -355,7 +359,7 @@ static void info(struct http_request *r)
 	cJSON_AddStringToObject(o, "ServerVersion", POSTERN_VERSION);
 	add_counts(o, e);
 	add_storage(o, e, f);
-	add_plugins(o);
+	add_plugins(e, o);
 	add_limits(o, e, f);
 	add_host(o, f);
 	add_texts(o, "SecurityOptions", security, ARRAY_SIZE(security) - !f->rootless);
@@ -363,7 +367,7 @@ static void info(struct http_request *r)
 	cJSON_AddStringToObject(cJSON_AddObjectToObject(runtimes, "postern"), "path", "postern-spawn");
 	cJSON_AddStringToObject(o, "DefaultRuntime", "postern");
 	cJSON_AddBoolToObject(o, "LiveRestoreEnabled", true);
-	add_absent(o);
+	add_absent(e, o);
 	http_reply_json(r, 200, o);
 	cJSON_Delete(o);
 }

@@ -97,7 +97,7 @@ int verb_top(struct cli *cli, int argc, char **argv)
 	int r;
 
 	if (argc < 2 || argv[1][0] == '-')
-		return usage_of(argv[0], "CONTAINER [ps OPTIONS]", argc - 1);
+		return usage_of(argv[0], "CONTAINER [ARGUMENTS OF ps]", argc - 1);
 	for (int i = 2; i < argc; i++) {
 		size_t at = strlen(arguments);
 

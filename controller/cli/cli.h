@@ -34,6 +34,9 @@ const char *word_nearest(const char *word, const char *(*next)(const void *data,
 int complete(struct cli *cli, int argc, char **argv);
 /* The only argument of a verb that is to print its options so (options_parse). */
 #define COMPLETE_FLAGS "--__flags"
+#define MAN_FLAGS "--__man" /* the same as a list of mdoc(7) */
+/* postern(1). */
+int man_page(struct cli *cli);
 /* Runs argv[0] out of a table of verbs (ended by a NULL name); `group` is "volume " or "". */
 int verb_dispatch(struct cli *cli, const struct verb *table, const char *group, int argc, char **argv);
 

@@ -52,7 +52,9 @@ int main(int argc, char **argv)
 
 	if (strncmp(cli.socket, "unix://", 7) == 0)
 		cli.socket += 7;
-	if (first < argc && strcmp(argv[first], "__complete") == 0)
+	if (first < argc && strcmp(argv[first], "__man") == 0)
+		n = man_page(&cli);
+	else if (first < argc && strcmp(argv[first], "__complete") == 0)
 		n = complete(&cli, argc - first - 1, argv + first + 1);
 	else
 		n = verb_dispatch(&cli, verbs, "", argc - first, argv + first);

@@ -172,6 +172,22 @@ static int show_flags(const struct option_row *rows, size_t n)
 	return 1;
 }
 
+static int show_items(const struct option_row *rows, size_t n)
+{
+	printf(".Bl -tag -width Ds\n");
+	for (size_t i = 0; i < n; i++) {
+		printf(".It ");
+		if (rows[i].letter)
+			printf("Fl %c , ", rows[i].letter);
+		printf("Fl \\-");
+		for (const char *p = rows[i].name; *p; p++)
+			printf(*p == '-' ? "\\-" : "%c", *p);
+		printf("%s\n%s.\n", takes_value(&rows[i]) ? " Ar value" : "", rows[i].text ? rows[i].text : "");
+	}
+	printf(".El\n");
+	return 1;
+}
+
 /* One "--name" or "--name=value"; *i is moved past a value of its own. */
 static int parse_long(const struct option_row *rows, size_t n, void *to, int argc, char **argv, int *i)
 {
@@ -229,6 +245,8 @@ int options_parse(const struct option_row *rows, size_t n, void *to, bool in_ord
 
 	if (argc == 2 && strcmp(argv[1], COMPLETE_FLAGS) == 0)
 		return show_flags(rows, n);
+	if (argc == 2 && strcmp(argv[1], MAN_FLAGS) == 0)
+		return show_items(rows, n);
 	for (int i = 1; i < argc; i++) {
 		bool option = argv[i][0] == '-' && argv[i][1];
 

@@ -92,6 +92,40 @@ static void print_markdown(void)
 	}
 }
 
+static void man_fields(const char *title, const struct message_desc *m)
+{
+	char text[96];
+
+	if (m->nfields == 0)
+		return;
+	printf("%s:\n.Bl -tag -width Ds -compact\n", title);
+	for (unsigned i = 0; i < m->nfields; i++) {
+		bounds(&m->fields[i], text, sizeof(text));
+		printf(".It Va %s\n%s, %s\n", m->fields[i].name, type_word(&m->fields[i]), text);
+	}
+	printf(".El\n");
+}
+
+static void print_man(void)
+{
+	printf(".\\\" Made by `postern protocol --man` from helpers/protocol/ops.h.\n"
+	       ".Dd $Mdocdate$\n.Dt POSTERN-PROTOCOL 7\n.Os\n.Sh NAME\n.Nm postern\\-protocol\n"
+	       ".Nd every act that helpers can be asked for\n.Sh DESCRIPTION\n"
+	       "One datagram is one message: a fixed header, then the fields in this order, open files beside them.\n"
+	       "A reply starts with status, stage and rule; its fields follow when the status is 0.\n");
+	for (unsigned op = 0; op < OP_COUNT; op++) {
+		const struct op_desc *d = op_desc(op);
+
+		if (!d)
+			continue;
+		printf(".Ss %s %s\n%s.\nClass %s, rights %s.\n.Pp\n", d->helper_name, d->name, d->text, op_class_name(d->class),
+		       op_rights_name(d->rights));
+		man_fields("Request", &d->req);
+		man_fields("Reply", &d->rep);
+	}
+	printf(".Sh SEE ALSO\n.Xr postern 1 ,\n.Xr posternd 8\n");
+}
+
 static cJSON *json_fields(const struct message_desc *m)
 {
 	cJSON *list = cJSON_CreateArray();
@@ -136,15 +170,22 @@ static void print_json(void)
 
 int verb_protocol(struct cli *cli, int argc, char **argv)
 {
-	static const struct option_row rows[] = { { "json", 0, OPT_FLAG, 0, NULL, NULL, "as JSON" } };
-	bool json = false;
+	struct {
+		bool json, man;
+	} o = { 0 };
+	static const struct option_row rows[] = {
+		{ "json", 0, OPT_FLAG, 0, NULL, NULL, "as JSON" },
+		{ "man", 0, OPT_FLAG, sizeof(bool), NULL, NULL, "as a manual page" },
+	};
 	int n, r;
 
-	r = OPTIONS(rows, &json, false, argc, argv, &n);
+	r = OPTIONS(rows, &o, false, argc, argv, &n);
 	if (r)
 		return r < 0;
-	if (json)
+	if (o.json)
 		print_json();
+	else if (o.man)
+		print_man();
 	else
 		print_markdown();
 	return 0;

@@ -10,6 +10,8 @@ static int inspect_type(struct cli *cli, const char *type, int argc, char **argv
 
 	if (argc + 2 >= TEXTS_MAX)
 		return fail(1, "too many names at once");
+	if (argc == 2 && strncmp(argv[1], "--__", 4) == 0) /* what its flags are */
+		return verb_inspect(cli, argc, argv);
 	memcpy(args + 3, argv + 1, (size_t)(argc - 1) * sizeof(*args));
 	return verb_inspect(cli, argc + 2, args);
 }
@@ -40,7 +42,7 @@ static int volume_inspect(struct cli *cli, int argc, char **argv)
 #define WAIT { "wait", "CONTAINER...", "Wait until containers end; print their exit codes", verb_wait, NULL }
 #define ATTACH { "attach", "[OPTIONS] CONTAINER", "Connect the terminal to a running container", verb_attach, NULL }
 #define LOGS { "logs", "[OPTIONS] CONTAINER", "Show the output of a container", verb_logs, NULL }
-#define TOP { "top", "CONTAINER [ps OPTIONS]", "Show the processes of a container", verb_top, NULL }
+#define TOP { "top", "CONTAINER [ARGUMENTS OF ps]", "Show the processes of a container", verb_top, NULL }
 #define RENAME { "rename", "CONTAINER NAME", "Give a container another name", verb_rename, NULL }
 #define RM(name) { name, "[-f] [-v] CONTAINER...", "Remove containers", verb_rm, NULL }
 #define PS(name) { name, "[OPTIONS]", "List containers", verb_ps, NULL }

@@ -14,6 +14,7 @@
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/log.h"
 #include "../../helpers/base/text.h"
+#include "../daemon_config.h"
 #include "../image/image.h"
 #include "../json.h"
 #include "../volume/volume.h"
@@ -156,7 +157,7 @@ int container_create(struct engine *e, const cJSON *body, const char *name, cons
 {
 	const char *ref;
 	struct image image;
-	cJSON *merged;
+	cJSON *merged = NULL, *full;
 	int r;
 
 	if (name && name[0] == '/')
@@ -174,9 +175,10 @@ int container_create(struct engine *e, const cJSON *body, const char *name, cons
 		return err_set(err, 400, "no image given");
 	if (image_find(e, ref, &image, err) < 0)
 		return -1;
-	merged = spec_platform(platform, ref, image.config, warnings, err) < 0
-			 ? NULL
-			 : spec_merge(body, image.config, warnings, err);
+	full = daemon_config_apply(e->config, body);
+	if (spec_platform(platform, ref, image.config, warnings, err) == 0)
+		merged = spec_merge(full, image.config, warnings, err);
+	cJSON_Delete(full);
 	r = merged ? spec_offered(merged, e->limits, warnings, err) : -1;
 	if (r == 0)
 		r = policy_check(e, merged, err);

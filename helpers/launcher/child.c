@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -25,6 +26,7 @@
 #include "../base/log.h"
 #include "../base/sandbox.h"
 #include "../base/sys.h"
+#include "../base/text.h"
 #include "../protocol/server.h"
 #include "launcher.h"
 
@@ -53,6 +55,17 @@ static void __attribute__((format(printf, 2, 3))) add_arg(struct plan *p, const 
 	va_end(args);
 }
 
+/* It stands where only the engine's owner writes, and is the controller's to parse. */
+static int open_settings(const char *policy)
+{
+	const char *slash = strrchr(policy, '/');
+	char path[PATH_MAX];
+
+	if (!slash || text_format(path, sizeof(path), "%.*s/posternd.json", (int)(slash - policy), policy) < 0)
+		return -EBADF;
+	return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
 /* What the row's table cannot say: fds whose number varies, and the arguments that name them. */
 static void add_special(struct launcher *l, const struct row *row, struct plan *p)
 {
@@ -72,6 +85,10 @@ static void add_special(struct launcher *l, const struct row *row, struct plan *
 		add_arg(p, "--policy=%s", l->config.policy);
 		add_arg(p, "--data-root=%s", l->config.data);
 		add_arg(p, "--state=%s/state", l->config.data);
+		close_fd(l->settings);
+		l->settings = open_settings(l->config.policy);
+		if (l->settings >= 0)
+			add_arg(p, "--config=%u", add_fd(p, l->settings));
 		break;
 	case HELPER_POLICY:
 		for (size_t i = 0; i < ARRAY_SIZE(l->policy_files); i++)

@@ -86,6 +86,7 @@ struct launcher {
 	uint32_t absent; /* bit per enum helper_id: not started, since this kernel does not let us */
 	struct policy policy;
 	int policy_files[1 + POLICY_ETC_COUNT]; /* for the compiler */
+	int settings; /* posternd.json beside the policy, for the controller; -EBADF: none */
 	struct fd_devs devs;
 	struct cgroups cgroups;
 	/* Namespaces; that of the range is given (--range-ns) when containers of an earlier launcher are in it. */

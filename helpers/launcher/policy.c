@@ -153,6 +153,7 @@ int policy_load(struct launcher *l)
 
 	for (size_t i = 0; i < ARRAY_SIZE(l->policy_files); i++)
 		l->policy_files[i] = -EBADF;
+	l->settings = -EBADF;
 	r = memfd < 0 ? memfd : fd_map(memfd, sizeof(*job), PROT_READ | PROT_WRITE, &map);
 	if (r < 0)
 		return r;

@@ -22,6 +22,9 @@ outcome() { # PROGRAM ARGUMENTS...
 same() { # ARGUMENTS...
 	is "$*" "$(outcome docker "$@")" outcome "$postern" "$@"
 }
+same_set() { # the lines in any order: Docker goes through the names of an image as they come
+	is "$*" "$(outcome docker "$@" | sort)" bash -c "$(declare -f outcome); outcome \"\$@\" | sort" _ "$postern" "$@"
+}
 same ps
 same ps -a
 same ps -aq
@@ -35,12 +38,12 @@ same ps -a --format '{{.Names}}{{if eq .State "running"}} runs{{else}} does not{
 same ps -a --format '{{.Mounts}}|{{.Ports}}'
 same ps --filter bogus=1 -q
 same container ls -aq
-same images
-same images -q
-same images --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}} {{.Size}}'
+same_set images
+same_set images -q
+same_set images --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}} {{.Size}}'
 same images --digests --format '{{.Digest}}'
 same images busybox --format '{{.Tag}}'
-same image ls -q
+same_set image ls -q
 same volume ls
 same volume ls -q
 same volume ls --format '{{.Driver}}/{{.Name}}'
@@ -126,8 +129,36 @@ is "bash: verbs of a group" "list load ls " completes postern image l
 like "bash: flags" "--detach --detach-keys --device " completes postern run --de
 like "bash: containers" "k2 k3" completes postern logs ""
 like "bash: images" "busybox:latest" completes postern rmi b
+# --- manual pages: generated from the same tables, and without a complaint of groff
+pages=$(mktemp -d); "$postern" __man >"$pages/postern.1"; "$postern" protocol --man >"$pages/postern-protocol.7"
+cp "$top"/controller/cli/man/* "$pages"
+for page in "$pages"/*; do
+	if [ -n "$(command -v mandoc)" ]; then is "$(basename "$page")" "" mandoc -Tlint -W warning "$page"
+	elif [ -n "$(command -v groff)" ]; then is "$(basename "$page")" "" bash -c "groff -mdoc -ww -Tutf8 -z '$page' 2>&1"
+	else skip "$(basename "$page")" "neither mandoc nor groff is installed"; fi
+done
+like "postern(1) has the flags of run" 'It Fl d , Fl ..detach' cat "$pages/postern.1"
+rm -rf "$pages"
 for shell in zsh fish; do
 	ok "$shell: a script" "$postern" completion $shell
 	[ -n "$(command -v $shell)" ] && ok "$shell takes it" bash -c "'$postern' completion $shell | $shell -n" || skip "$shell takes it" "it is not installed"
 done
+
+# --- the daemon's own file
+if ! is_users; then
+	restart() { # what the next controller makes of the file
+		printf '%s' "$1" >"$POSTERN_BASE/posternd.json"
+		kill -9 "$(jq -r '.helpers[] | select(.name == "controller") | .pid' "$POSTERN_RUN/helpers.json")"
+	}
+	restart '{"log-driver":"local","log-opts":{"max-size":"1m"},"labels":["a=b"],"init":true,"default-ulimits":{"nofile":{"Hard":100,"Soft":50}}}'
+	until_true 200 bash -c 'docker info --format "{{.LoggingDriver}}" 2>/dev/null | grep -q local'
+	is "default driver and labels" "local [a=b]" docker info --format '{{.LoggingDriver}} {{.Labels}}'
+	is "default ulimits and init" "50 no" bash -c 'docker run --rm busybox sh -c "echo \$(ulimit -n) \$([ \$\$ = 1 ] && echo yes || echo no)" 2>/dev/null'
+	is "default options of logs" '{"Type":"local","Config":{"max-size":"1m"}}' bash -c 'docker create --name dd1 busybox >/dev/null 2>&1; docker inspect -f "{{json .HostConfig.LogConfig}}" dd1'
+	is "not for another driver" '{"Type":"json-file","Config":{}}' bash -c 'docker create --name dd2 --log-driver json-file busybox >/dev/null 2>&1; docker inspect -f "{{json .HostConfig.LogConfig}}" dd2'
+	restart '{"log-drivers":"local"}'
+	until_true 100 grep -q 'no setting' "$POSTERN_LOG"
+	like "an unknown setting is refused" 'there is no setting "log-drivers"' grep 'no setting' "$POSTERN_LOG"
+	rm -f "$POSTERN_BASE/posternd.json"
+fi
 finish
