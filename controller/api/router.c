@@ -6,11 +6,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/policy.h"
 #include "http_internal.h"
 
-/* Swarm mode's, which Docker answers so on a node outside a swarm. */
-static const char *const swarm[] = { "swarm", "services", "nodes", "secrets", "configs", "tasks" };
+/* What Docker has and this engine has not, by the method (NULL: all) and the first segments of the path: clients that ask for it
+ * are told so, in Docker's words where it has some. What clients only probe for is not here: "page not found" tells them. */
+#define NO_MANAGER \
+	"This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm and try " \
+	"again."
+static const struct {
+	const char *method, *first, *second;
+	int status;
+	const char *message;
+} absent[] = {
+	{ "POST", "swarm", "leave", 503, "This node is not part of a swarm" },
+	{ "POST", "swarm", "init", 503, "swarm mode is not available in this engine" },
+	{ "POST", "swarm", "join", 503, "swarm mode is not available in this engine" },
+	{ NULL, "swarm", NULL, 503, NO_MANAGER },
+	{ NULL, "services", NULL, 503, NO_MANAGER },
+	{ NULL, "nodes", NULL, 503, NO_MANAGER },
+	{ NULL, "secrets", NULL, 503, NO_MANAGER },
+	{ NULL, "configs", NULL, 503, NO_MANAGER },
+	{ NULL, "tasks", NULL, 503, NO_MANAGER },
+	{ "POST", "build", NULL, 501, "this engine does not build images: build with another tool and load the archive" },
+	{ "POST", "auth", NULL, 501, "registries are not available in this version: there is nothing to log in to" },
+	{ "GET", "images", "search", 501, "registries are not available in this version: there is nothing to search" },
+	{ "POST", "plugins", NULL, 501, "plugins are not available in this engine" },
+};
 
 struct match {
 	const struct route *route;
@@ -176,11 +199,13 @@ static int check_rights(struct http_request *r, const struct route *route, struc
 
 static void not_found(const struct http_request *r, struct err *err)
 {
-	for (size_t i = 0; i < sizeof(swarm) / sizeof(swarm[0]); i++)
-		if (r->nsegments > 0 && strcmp(r->segments[0], swarm[i]) == 0)
-			err_set(err, 503,
-				"This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" "
-				"to connect this node to swarm and try again.");
+	for (size_t i = 0; i < ARRAY_SIZE(absent) && r->nsegments > 0; i++) {
+		const char *second = absent[i].second;
+
+		if (strcmp(r->segments[0], absent[i].first) == 0 && (!absent[i].method || strcmp(r->method, absent[i].method) == 0) &&
+		    (!second || (r->nsegments > 1 && strcmp(r->segments[1], second) == 0)))
+			err_set(err, absent[i].status, "%s", absent[i].message);
+	}
 	err_set(err, 404, "page not found");
 }
 

@@ -22,20 +22,21 @@
 #include "log_file.h"
 #include "start.h"
 
-static int check_name(struct engine *e, const char *name, struct err *err)
+/* what: in front of the message ("" or "... "); slash: before the name in it, as Docker has it. */
+static int check_name(struct engine *e, const char *name, const char *what, const char *slash, struct err *err)
 {
 	struct container *other;
 
 	if (strlen(name) < 2 || strlen(name) > NAME_MAX_LEN || !name_valid(name, strlen(name)))
-		return err_set(err, 400, "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
-			       name);
+		return err_set(err, 400, "%sInvalid container name (%s%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+			       what, slash, name);
 	other = container_by_name(e, name);
 	if (other)
 		return err_set(err, 409,
-			       "Conflict. The container name \"/%s\" is already in use by container \"%s\". You have "
+			       "%sConflict. The container name \"/%s\" is already in use by container \"%s\". You have "
 			       "to remove "
 			       "(or rename) that container to be able to reuse that name.",
-			       name, other->row.id);
+			       what, name, other->row.id);
 	return 0;
 }
 
@@ -144,7 +145,7 @@ static int create_merged(struct engine *e, cJSON *merged, const char *name, cons
 		name = generated;
 	}
 	if (r == 0)
-		r = check_name(e, name, err);
+		r = check_name(e, name, "", "", err);
 	if (r == 0)
 		r = insert(e, merged, id, name, image, ret, err);
 	if (r < 0)
@@ -164,7 +165,7 @@ int container_create(struct engine *e, const cJSON *body, const char *name, cons
 		name++;
 	if (name && !name[0])
 		name = NULL;
-	if (name && check_name(e, name, err) < 0)
+	if (name && check_name(e, name, "", "", err) < 0)
 		return -1;
 	if (e->containers->n >= CONTAINERS_MAX)
 		return err_set(err, 500, "too many containers: at most %u", CONTAINERS_MAX);
@@ -201,7 +202,7 @@ int container_rename(struct container *c, const char *name, struct err *err)
 		return err_set(err, 400, "Neither old nor new names may be empty");
 	if (strcmp(c->row.name, name) == 0)
 		return err_set(err, 400, "Renaming a container with the same name as its current name");
-	if (check_name(c->e, name, err) < 0)
+	if (check_name(c->e, name, "Error when allocating new name: ", "/", err) < 0)
 		return -1;
 	copy = strdup(name);
 	if (!copy)

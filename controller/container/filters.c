@@ -31,6 +31,8 @@ static int add_values(const cJSON *in, cJSON *out, struct err *err)
 
 static bool is_known(const char *const *known, const char *name)
 {
+	if (!known)
+		return true;
 	for (; *known; known++)
 		if (strcmp(*known, name) == 0)
 			return true;

@@ -8,7 +8,7 @@
 
 #include "../err.h"
 
-/* Parses text (NULL and "" give no filters) into {"k":["v", ...]}. known: NULL-terminated names. 400 for another
+/* Parses text (NULL and "" give no filters) into {"k":["v", ...]}. known: NULL-terminated names, NULL: all are. 400 for another
  * name or shape, in Docker's words. The caller owns the result. */
 int filters_parse(const char *text, const char *const *known, cJSON **ret, struct err *err);
 /* Values of one filter, an array; NULL when it is not given. */

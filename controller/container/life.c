@@ -400,6 +400,9 @@ int container_pause(struct container *c, bool pause, const struct call_ctx *ctx,
 	if (container_next_status(c->row.status, pause ? EVENT_PAUSE : EVENT_UNPAUSE) < 0)
 		return err_set(err, 409, pause ? "Container %s is already paused" : "Container %s is not paused",
 			       c->row.id);
+	if (helper_absent(c->e, HELPER_CGROUP))
+		return err_set(err, 500, "Cannot pause container %s: this engine has no cgroups, and nothing else can freeze it",
+			       c->row.id);
 	memcpy(req.container, c->raw_id, ID_BYTES);
 	if (helper_call(c->e, OP_CGROUP_FREEZE, &req, NULL, &own, err) < 0)
 		return -1;

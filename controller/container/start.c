@@ -560,8 +560,10 @@ int container_start(struct container *c, const struct call_ctx *ctx, struct err 
 	}
 	plan_finish(p);
 	c->e->containers->busy--;
-	if (r < 0 && c->row.auto_remove)
+	if (r < 0 && c->row.auto_remove) {
 		container_remove(c, /* force= */ true, /* volumes= */ true, ctx, NULL);
+		task_sleep_ms(1); /* who waits for the removal hears of it before who asked for the start, as in Docker */
+	}
 	container_put(c);
 	return r < 0 ? -1 : 0;
 }

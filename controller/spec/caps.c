@@ -54,7 +54,8 @@ static int parse(const cJSON *host, const char *field, uint64_t *ret, bool *ret_
 		}
 		cap = cap_by_name(item->valuestring);
 		if (cap < 0)
-			return err_set(err, 400, "invalid %s: unknown capability: \"%.64s\"", field, item->valuestring);
+			return err_set(err, 400, "invalid %s: unknown capability: \"%s%.64s\"", field,
+				       strncasecmp(item->valuestring, "CAP_", 4) == 0 ? "" : "CAP_", item->valuestring);
 		*ret |= BIT(cap);
 	}
 	return 0;
