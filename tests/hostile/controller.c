@@ -319,6 +319,7 @@ int main(int argc, char **argv)
 		run_all(frame_attacks, n_frame_attacks);
 		run_all(fd_attacks, n_fd_attacks);
 		run_all(mount_attacks, n_mount_attacks);
+		run_all(layer_attacks, n_layer_attacks);
 		run_all(act_attacks, n_act_attacks);
 		run_all(net_attacks, n_net_attacks);
 	}

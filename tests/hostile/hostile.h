@@ -13,10 +13,8 @@ struct attack {
 };
 
 /* From each file of attacks. */
-extern const struct attack frame_attacks[], fd_attacks[], act_attacks[], net_attacks[];
-extern const struct attack mount_attacks[];
-extern const unsigned n_mount_attacks;
-extern const unsigned n_frame_attacks, n_fd_attacks, n_act_attacks, n_net_attacks;
+extern const struct attack frame_attacks[], fd_attacks[], act_attacks[], net_attacks[], mount_attacks[], layer_attacks[];
+extern const unsigned n_frame_attacks, n_fd_attacks, n_act_attacks, n_net_attacks, n_mount_attacks, n_layer_attacks;
 
 /* One line of result. */
 void result(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
