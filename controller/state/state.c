@@ -30,6 +30,13 @@ static const char *const migrations[] = {
 	" created_ns INTEGER NOT NULL, anonymous INTEGER NOT NULL);",
 	"ALTER TABLE layer ADD COLUMN length INTEGER NOT NULL DEFAULT 0;",
 	"ALTER TABLE volume ADD COLUMN options TEXT",
+	"CREATE TABLE network (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE,"
+	" config TEXT NOT NULL, created_ns INTEGER NOT NULL);"
+	"CREATE TABLE endpoint (seq INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" network TEXT NOT NULL REFERENCES network(id) ON DELETE CASCADE,"
+	" container TEXT NOT NULL REFERENCES container(id) ON DELETE CASCADE, data TEXT NOT NULL,"
+	" UNIQUE(network, container));"
+	"CREATE INDEX endpoint_container ON endpoint(container);",
 };
 
 enum { SCHEMA_VERSION = ARRAY_SIZE(migrations) };

@@ -94,4 +94,24 @@ int state_volume_get(struct state *s, const char *name, struct volume_row *ret);
 int state_volume_delete(struct state *s, const char *name);
 int state_volume_each(struct state *s, int (*f)(void *data, struct volume_row *row), void *data);
 
+/* --- networks and endpoints -------------------------------------------------------------------------------------- */
+struct network_row {
+	char id[65];
+	char *name, *config; /* config: JSON object */
+	int64_t created_ns;
+};
+void network_row_finish(struct network_row *row);
+int state_network_insert(struct state *s, const struct network_row *row);
+int state_network_delete(struct state *s, const char *id); /* endpoints with it */
+int state_network_each(struct state *s, int (*f)(void *data, struct network_row *row), void *data);
+
+struct endpoint_row {
+	char network[65], container[65];
+	char *data; /* JSON object: what was asked for, and what is there while the container runs */
+};
+void endpoint_row_finish(struct endpoint_row *row);
+int state_endpoint_put(struct state *s, const struct endpoint_row *row); /* replaces */
+int state_endpoint_delete(struct state *s, const char *network, const char *container);
+int state_endpoint_each(struct state *s, int (*f)(void *data, struct endpoint_row *row), void *data);
+
 #endif

@@ -62,6 +62,7 @@ struct policy_common {
 	struct policy_device devices[POLICY_DEVICES_MAX];
 	struct policy_allow allow;
 	char build[65]; /* build id of the engine, for records */
+	char bridge_prefix[8]; /* how the names of all links made for networks begin */
 };
 
 struct policy_idmap {
@@ -87,7 +88,6 @@ struct policy_subnet {
  * policy_link_group, and the nftables of that number. */
 struct policy_veth {
 	struct policy_common common;
-	char prefix[8]; /* of every bridge's name; host ends of veths are "v" and a number */
 	uint32_t max_bridges, max_veths;
 	uint32_t nsubnets;
 	struct policy_subnet subnets[POLICY_SUBNETS_MAX];
@@ -102,7 +102,6 @@ struct policy_port {
 
 struct policy_firewall {
 	struct policy_common common;
-	char prefix[8];
 	uint32_t max_networks, max_endpoints, max_ports;
 	uint32_t nsubnets, nports;
 	struct policy_subnet subnets[POLICY_SUBNETS_MAX]; /* of networks; containers' addresses are within */

@@ -62,7 +62,7 @@ static int find_ours(struct request *r, const char *name, const char *kind)
 /* Names of links that are gone are no proof of anything, but only elements with names like ours are removed. */
 static int name_ours(struct request *r, const char *name)
 {
-	const char *prefix = policy_of(r)->prefix;
+	const char *prefix = policy_of(r)->common.bridge_prefix;
 
 	return strncmp(name, prefix, strlen(prefix)) == 0 ? 0 : request_fail(r, -EPERM, "name");
 }

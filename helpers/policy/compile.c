@@ -60,7 +60,8 @@ static const struct policy_field network_fields[] = {
 	S("max", veth.max_bridges, PT_U32, 0, 0, 4096),
 	S("endpoints", veth.max_veths, PT_U32, 0, 0, CONTAINERS_MAX),
 	S("published_ports", firewall.max_ports, PT_U32, 0, 0, 1 << 20),
-	{ "bridge_prefix", PT_LABEL, PF_REQUIRED, offsetof(struct policy, veth.prefix), 2, sizeof(((struct policy_veth *)0)->prefix) - 1 },
+	{ "bridge_prefix", PT_LABEL, PF_REQUIRED, offsetof(struct policy, controller.bridge_prefix),
+	  2, sizeof(((struct policy_common *)0)->bridge_prefix) - 1 },
 };
 static const struct policy_field audit_fields[] = {
 	SECTION_WHY,
@@ -375,7 +376,6 @@ static void spread(struct policy *p)
 		p->idmap.max_ranges = ranges;
 	p->lookup.owner_uid_first = p->mount.owner_uid_first = p->idmap.owner_uid_first;
 	p->cgroup.max_containers = p->spawn.max_containers;
-	memcpy(p->firewall.prefix, p->veth.prefix, sizeof(p->firewall.prefix));
 	p->firewall.max_networks = p->veth.max_bridges;
 	p->firewall.max_endpoints = p->veth.max_veths;
 	p->firewall.nsubnets = p->veth.nsubnets;

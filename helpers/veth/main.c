@@ -79,7 +79,7 @@ static int subnet_allowed(struct request *r, const struct prefix *p)
 
 static int name_ours(struct request *r, const char *name)
 {
-	const char *prefix = policy_of(r)->prefix;
+	const char *prefix = policy_of(r)->common.bridge_prefix;
 
 	if (strncmp(name, prefix, strlen(prefix)) == 0)
 		return 0;
@@ -217,7 +217,7 @@ static int make_pair(struct request *r, struct veth *v, char host[IFNAME_MAX + 1
 	for (unsigned i = 0; i < TRIES && e == -EEXIST; i++) {
 		if (getrandom(&number, sizeof(number), 0) != sizeof(number))
 			return request_fail(r, -EIO, "random");
-		snprintf(host, IFNAME_MAX + 1, "%.7sv%07x", policy_of(r)->prefix, number & 0xfffffff);
+		snprintf(host, IFNAME_MAX + 1, "%.7sv%07x", policy_of(r)->common.bridge_prefix, number & 0xfffffff);
 		v->host = host;
 		e = veth_make(&c->rt, v);
 		/* Or is it the container's name that is taken? */

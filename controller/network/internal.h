@@ -1,0 +1,27 @@
+/* internal.h - what the files of controller/network share. */
+#ifndef POSTERN_NETWORK_INTERNAL_H
+#define POSTERN_NETWORK_INTERNAL_H
+
+#include "network.h"
+
+/* sys/queue.h of the C library has no safe walk. */
+#define TAILQ_FOREACH_SAFE_(var, head, field, tmp) \
+	for ((var) = TAILQ_FIRST(head); (var) && ((tmp) = TAILQ_NEXT(var, field), 1); (var) = (tmp))
+
+/* Takes config, also when it fails. */
+int network_build(struct engine *e, const char *id, const char *name, int64_t created_ns, cJSON *config, struct network **ret, struct err *err);
+int endpoints_load(struct engine *e, struct err *err);
+/* Out of the list, without touching its row. */
+void endpoint_forget(struct engine *e, struct endpoint *ep);
+
+int mac_parse(const char *text, uint64_t *ret);
+void mac_format(uint64_t mac, char ret[18]);
+/* Names that it answers to in a network of a user's; the caller owns the array. */
+cJSON *endpoint_names(struct engine *e, const struct endpoint *ep);
+/* Further addresses that the user asked for. */
+void endpoint_linklocal(const struct endpoint *ep, struct req_netns_configure *req);
+
+/* The container of "name:alias": a reference. */
+struct container *link_target(struct engine *e, const char *link, char alias[256], struct err *err);
+
+#endif

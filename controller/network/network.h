@@ -1,0 +1,148 @@
+/* network.h - networks, and the endpoints that containers have in them.
+ *
+ * A network is a row of the database; one of driver bridge is also a bridge (veth BRIDGE) and elements of the firewall's. An endpoint
+ * is a row as well: what the user asked of it, and while its container runs what it was given, written down before it is made. A row and
+ * the kernel differ by one step at most; networks_recover compares them. Addresses are 16 bytes, version 4 as ::ffff:a.b.c.d. */
+#ifndef POSTERN_NETWORK_H
+#define POSTERN_NETWORK_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "../../helpers/base/limits.h"
+#include "../err.h"
+#include "../helper_client.h"
+#include "ipam.h"
+
+struct engine;
+struct container;
+
+struct network {
+	TAILQ_ENTRY(network) next;
+	char id[65];
+	char *name;
+	cJSON *config; /* as inspect shows it: Driver, IPAM with what was chosen, Options, Labels ... */
+	int64_t created_ns;
+	bool bridged; /* driver bridge: the rest holds for it only */
+	char bridge[IFNAME_MAX + 1];
+	struct pool v4, v6;
+	bool internal, icc, up; /* up: its bridge is known to be there */
+	uint32_t flags; /* NET_* */
+	uint32_t mtu;
+	uint8_t host[16]; /* where its ports are published by default */
+	unsigned users; /* tasks that are at work in it: not to be removed meanwhile */
+};
+TAILQ_HEAD(network_head, network);
+
+/* One port of a container's that leads to it. */
+struct port {
+	uint32_t protocol; /* IPPROTO_* */
+	uint16_t port, host_port;
+	uint8_t host[16];
+	int reserved; /* socket that keeps others of the host's off the port, or -EBADF */
+	bool published;
+};
+enum { PORTS_MAX = 1024 };
+
+struct endpoint {
+	TAILQ_ENTRY(endpoint) next;
+	struct network *network;
+	char container[65], id[65];
+	cJSON *settings; /* as the user gave it: EndpointSettings; never NULL */
+	/* while its container runs */
+	bool there; /* addresses are taken */
+	uint8_t v4[16], v6[16]; /* bits of the pools; zeros: none */
+	uint64_t mac;
+	char inside[IFNAME_MAX + 1], host[IFNAME_MAX + 1]; /* "eth0"; host "" before it is attached */
+	struct port *ports; /* of the container, if they lead to it by this network */
+	unsigned nports;
+};
+TAILQ_HEAD(endpoint_head, endpoint);
+
+struct networks {
+	struct network_head all;
+	struct endpoint_head endpoints;
+};
+
+/* --- all networks (networks.c) --- */
+int networks_create(struct engine *e, struct err *err); /* reads the rows; makes bridge, host and none */
+/* Once the helpers are ready: what the firewall has and no row stands for goes; what rows of running containers stand for is made. */
+void networks_recover(struct engine *e);
+/* By name, id or unambiguous prefix of one. NULL with err: 404, 400. */
+struct network *network_find(struct engine *e, const char *ref, struct err *err);
+/* As POST /networks/create. *ret is borrowed. warning: text or "". */
+int network_create(struct engine *e, const cJSON *body, const struct call_ctx *ctx, struct network **ret, struct err *err);
+/* 403 while it has endpoints of running containers. */
+int network_remove(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err);
+bool network_predefined(const struct network *n);
+/* Makes sure that its bridge and rules are there. */
+int network_ready(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err);
+/* A helper that this takes is not there. */
+bool networks_absent(const struct engine *e);
+/* As GET /networks/{id}; containers: with those that run in it. */
+cJSON *network_json(struct engine *e, const struct network *n, bool containers);
+/* GET /networks; NULL with err. */
+cJSON *network_list(struct engine *e, const cJSON *filters, struct err *err);
+/* Those that no container uses and that were made before `until_ns` and match label filters: names into the array. */
+int network_prune(struct engine *e, const cJSON *filters, const struct call_ctx *ctx, cJSON *ret, struct err *err);
+void network_emit(struct engine *e, const struct network *n, const char *action, const char *container);
+
+/* --- endpoints (endpoints.c) --- */
+struct endpoint *endpoint_find(struct engine *e, const struct network *n, const char *container); /* NULL: none */
+/* The next endpoint of a container, after `last` (NULL: the first), in the order in which they were made. */
+struct endpoint *endpoint_next(struct engine *e, const char *container, struct endpoint *last);
+/* Adds the row. settings is copied; NULL: none. */
+int endpoint_add(struct engine *e, struct network *n, const char *container, const cJSON *settings, struct endpoint **ret, struct err *err);
+void endpoint_delete(struct engine *e, struct endpoint *ep);
+/* Those that a new container asks for: the rows. Networks that are not there are an error at the start, as with Docker. */
+int endpoints_of_create(struct engine *e, const char *container, const cJSON *merged, struct err *err);
+/* Takes its addresses, MAC and name inside. The row is the caller's to write, before anything is made of it. */
+int endpoint_allocate(struct engine *e, struct endpoint *ep, struct err *err);
+/* Gives them and its ports back; the row says so. */
+void endpoint_release(struct engine *e, struct endpoint *ep);
+void endpoint_store(struct engine *e, const struct endpoint *ep);
+/* EndpointSettings as inspect shows them. */
+cJSON *endpoint_json(struct engine *e, const struct endpoint *ep);
+
+/* --- a container's network (attach.c) --- */
+/* What a start makes of it: the calls go out together with the others of a start. */
+struct net_plan;
+/* Takes addresses and ports, sends the first calls. *ret NULL: nothing to do. merged: the container's configuration. */
+int net_begin(struct container *c, const cJSON *merged, int userns, int netns, const struct call_ctx *ctx, struct net_plan **ret,
+	      struct err *err);
+/* Waits until interfaces have their addresses and ports lead in. */
+int net_finish(struct net_plan *p, struct err *err);
+/* Frees the plan; failed: takes back what was made. */
+void net_end(struct net_plan *p, bool failed);
+/* After the end of a run: ports, addresses and names go back. */
+void net_release(struct container *c);
+int net_connect(struct container *c, struct network *n, const cJSON *settings, const struct call_ctx *ctx, struct err *err);
+int net_disconnect(struct container *c, struct network *n, bool force, const struct call_ctx *ctx, struct err *err);
+
+/* --- ports (ports.c) --- */
+/* Sets ep->ports to what HostConfig asks for, each reserved on the host: 500 in Docker's words when one is taken. */
+int ports_take(struct endpoint *ep, const cJSON *merged, struct err *err);
+void ports_drop(struct port *ports, unsigned n); /* closes and frees */
+/* After a restart of the controller: what others of the host must not take. */
+void ports_reserve_again(struct endpoint *ep);
+/* Fills a request of the firewall's with at most PORTS_PER_CALL of ep's ports from the first on; how many. */
+unsigned ports_request(const struct endpoint *ep, unsigned first, struct req_firewall_publish *req);
+/* NetworkSettings.Ports, and Ports of the list, of a container. */
+cJSON *ports_json(struct engine *e, const char *container, const cJSON *merged);
+cJSON *ports_list_json(struct engine *e, const char *container, const cJSON *merged);
+
+/* --- files inside (names.c) --- */
+/* Lines of /etc/hosts for a container's endpoints and links. The caller frees. */
+char *net_hosts(struct container *c, const cJSON *merged, struct err *err);
+/* /etc/resolv.conf. */
+char *net_resolv(struct container *c, const cJSON *merged, struct err *err);
+/* Is it in a network of ours, now that addresses are taken? */
+bool net_is_in(struct container *c);
+/* Does the resolver answer its questions? Only in networks of users'. */
+bool net_resolver_serves(struct container *c);
+/* host-gateway of --add-host: 0 or -1 when there is none. */
+int net_host_gateway(struct engine *e, const char *container, char *ret, size_t size);
+
+#endif

@@ -1,0 +1,564 @@
+/* networks.c - the networks there are: rows, making, removing, the three that are always there.
+ *
+ * What a client says is checked here in Docker's words; what may be is for the helpers (veth: subnets, names). */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "../../helpers/base/cleanup.h"
+#include "../../helpers/base/log.h"
+#include "../../helpers/base/names.h"
+#include "../../helpers/base/text.h"
+#include "../container/times.h"
+#include "../engine.h"
+#include "../json.h"
+#include "../state/state.h"
+#include "internal.h"
+
+static const char *const predefined[] = { "bridge", "host", "none" };
+
+bool network_predefined(const struct network *n)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(predefined); i++)
+		if (strcmp(n->name, predefined[i]) == 0)
+			return true;
+	return false;
+}
+
+bool networks_absent(const struct engine *e)
+{
+	return helper_absent(e, HELPER_VETH) || helper_absent(e, HELPER_FIREWALL);
+}
+
+static void network_free(struct network *n)
+{
+	if (!n)
+		return;
+	pool_finish(&n->v4);
+	pool_finish(&n->v6);
+	cJSON_Delete(n->config);
+	free(n->name);
+	free(n);
+}
+
+/* --- options of the bridge driver --- */
+static const char *option(const struct network *n, const char *name, const char *fallback)
+{
+	return json_text(json_get(n->config, "Options"), name, fallback, NULL);
+}
+
+static int option_bool(const struct network *n, const char *name, bool fallback, bool *ret, struct err *err)
+{
+	const char *text = option(n, name, NULL);
+
+	*ret = text ? strcmp(text, "true") == 0 || strcmp(text, "1") == 0 : fallback;
+	if (text && !*ret && strcmp(text, "false") != 0 && strcmp(text, "0") != 0)
+		return err_set(err, 400, "failed to parse %s value: \"%.64s\" (true or false)", name, text);
+	return 0;
+}
+
+static int read_options(struct engine *e, struct network *n, struct err *err)
+{
+	const char *name = option(n, "com.docker.network.bridge.name", NULL), *mtu = option(n, "com.docker.network.driver.mtu", "0");
+	const char *host = option(n, "com.docker.network.bridge.host_binding_ipv4", "0.0.0.0"), *prefix = e->policy->bridge_prefix;
+	bool masquerade;
+	uint64_t number;
+	uint32_t bits;
+
+	if (option_bool(n, "com.docker.network.bridge.enable_icc", true, &n->icc, err) < 0 ||
+	    option_bool(n, "com.docker.network.bridge.enable_ip_masquerade", true, &masquerade, err) < 0)
+		return -1;
+	if (text_u64(mtu, MTU_MAX, &number) < 0)
+		return err_set(err, 400, "invalid value for com.docker.network.driver.mtu: \"%.64s\"", mtu);
+	n->mtu = (uint32_t)number;
+	if (address_parse(host, n->host, &bits) < 0 || bits != 128)
+		return err_set(err, 400, "invalid value for com.docker.network.bridge.host_binding_ipv4: \"%.64s\"", host);
+	if (name && (!name_valid(name, strlen(name)) || strlen(name) > IFNAME_MAX))
+		return err_set(err, 400, "invalid bridge name \"%.64s\": at most %d letters, digits, '_', '.' and '-'", name, IFNAME_MAX);
+	if (name)
+		snprintf(n->bridge, sizeof(n->bridge), "%s", name);
+	else if (strcmp(n->name, "bridge") != 0)
+		snprintf(n->bridge, sizeof(n->bridge), "%s-%.*s", prefix, (int)(IFNAME_MAX - strlen(prefix) - 1), n->id);
+	else if (e->policy->ids_base == IDS_DEFAULT_BASE || e->policy->ids_shared)
+		snprintf(n->bridge, sizeof(n->bridge), "%s0", prefix);
+	else
+		snprintf(n->bridge, sizeof(n->bridge), "%s0-%u", prefix, e->policy->ids_base % 100000);
+	n->flags = n->internal ? NET_INTERNAL : masquerade ? NET_MASQUERADE4 | NET_MASQUERADE6 : 0;
+	return 0;
+}
+
+/* --- subnets --- */
+static bool meets_another(struct engine *e, const uint8_t subnet[16], uint32_t bits)
+{
+	const struct network *n;
+
+	TAILQ_FOREACH(n, &e->networks->all, next)
+		if ((n->v4.bits && prefixes_meet(n->v4.subnet, n->v4.bits, subnet, bits)) ||
+		    (n->v6.bits && prefixes_meet(n->v6.subnet, n->v6.bits, subnet, bits)))
+			return true;
+	return false;
+}
+
+static int within(const struct pool *p, const char *what, const char *text, uint8_t ret[16], uint32_t *ret_bits, struct err *err)
+{
+	if (address_parse(text, ret, ret_bits) < 0)
+		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: it should be an address", what, text);
+	if (*ret_bits < p->bits || !bits_equal(ret, p->subnet, p->bits))
+		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: parent subnet doesn't contain this address", what, text);
+	return 0;
+}
+
+static int read_auxiliary(struct pool *p, const cJSON *config, struct err *err)
+{
+	const cJSON *aux;
+
+	cJSON_ArrayForEach(aux, json_get(config, "AuxiliaryAddresses")) {
+		uint8_t address[16], taken[16];
+		uint32_t bits;
+
+		if (!cJSON_IsString(aux))
+			return err_set(err, 400, "invalid auxiliary address: not a text");
+		if (within(p, "auxiliary address", aux->valuestring, address, &bits, err) < 0)
+			return -1;
+		if (pool_take(p, address, taken) < 0)
+			return err_set(err, 400, "auxiliary address %.64s: Address already in use", aux->valuestring);
+	}
+	return 0;
+}
+
+/* One entry of IPAM.Config. */
+static int read_subnet(struct network *n, const cJSON *config, struct err *err)
+{
+	const char *subnet = json_text(config, "Subnet", "", err), *range = json_text(config, "IPRange", "", err);
+	const char *gateway = json_text(config, "Gateway", "", err);
+	uint8_t address[16], masked[16];
+	char text[ADDRESS_TEXT];
+	struct pool *p;
+	uint32_t bits;
+
+	if (err->status)
+		return -1;
+	if (!strchr(subnet, '/') || address_parse(subnet, address, &bits) < 0)
+		return err_set(err, 400, "invalid network config:\ninvalid subnet %.64s: it should be in CIDR notation", subnet);
+	memcpy(masked, address, sizeof(masked));
+	address_mask(masked, bits);
+	if (memcmp(masked, address, sizeof(masked)) != 0)
+		return err_set(err, 400, "invalid network config:\ninvalid subnet %.64s: it should be %s", subnet, address_format(masked, bits, text));
+	p = address_is_v4(address) ? &n->v4 : &n->v6;
+	if (p->bits)
+		return err_set(err, 400, "bridge driver: only one subnet of each IP version can be given (%.64s is another)", subnet);
+	memcpy(p->subnet, address, sizeof(p->subnet));
+	p->bits = bits;
+	if (range[0] && within(p, "ip-range", range, p->range, &p->range_bits, err) < 0)
+		return -1;
+	if (gateway[0] && within(p, "gateway", gateway, p->gateway, &bits, err) < 0)
+		return -1;
+	if (pool_init(p) < 0)
+		return err_set(err, 400, "invalid network config:\nip-range %.64s and gateway %.64s do not lie within %.64s", range, gateway, subnet);
+	return read_auxiliary(p, config, err);
+}
+
+/* Appends an entry to IPAM.Config. */
+static void put_subnet(struct network *n, const char *subnet)
+{
+	cJSON *ipam = (cJSON *)json_get(n->config, "IPAM"), *list = (cJSON *)json_get(ipam, "Config"), *entry = cJSON_CreateObject();
+
+	if (!list)
+		list = cJSON_AddArrayToObject(ipam, "Config");
+	cJSON_AddStringToObject(entry, "Subnet", subnet);
+	cJSON_AddItemToArray(list, entry);
+}
+
+/* The gateways as they were chosen. */
+static void put_gateways(struct network *n)
+{
+	cJSON *entry;
+
+	cJSON_ArrayForEach(entry, json_get(json_get(n->config, "IPAM"), "Config")) {
+		const struct pool *p = strchr(json_text(entry, "Subnet", "", NULL), ':') ? &n->v6 : &n->v4;
+		char text[ADDRESS_TEXT];
+
+		if (!json_text(entry, "Gateway", "", NULL)[0]) {
+			cJSON_DeleteItemFromObject(entry, "Gateway");
+			cJSON_AddStringToObject(entry, "Gateway", address_format(p->gateway, 0, text));
+		}
+	}
+}
+
+int network_build(struct engine *e, const char *id, const char *name, int64_t created_ns, cJSON *config, struct network **ret, struct err *err)
+{
+	struct network *n = calloc(1, sizeof(*n));
+	const cJSON *entry;
+
+	if (!n || !(n->name = strdup(name))) {
+		free(n);
+		cJSON_Delete(config);
+		return err_set(err, 500, "out of memory");
+	}
+	snprintf(n->id, sizeof(n->id), "%s", id);
+	n->config = config;
+	n->created_ns = created_ns;
+	n->bridged = strcmp(json_text(config, "Driver", "", NULL), "bridge") == 0;
+	n->internal = json_bool(config, "Internal", false, NULL);
+	cJSON_ArrayForEach(entry, json_get(json_get(config, "IPAM"), "Config"))
+		if (n->bridged && read_subnet(n, entry, err) < 0) {
+			network_free(n);
+			return -1;
+		}
+	if (n->bridged && read_options(e, n, err) < 0) {
+		network_free(n);
+		return -1;
+	}
+	*ret = n;
+	return 0;
+}
+
+/* --- Docker's default pools: 172.17 to 172.31, then 192.168 in sixteenths; and a subnet of the engine's own for version 6 --- */
+enum { POOLS_172 = 15, POOLS = POOLS_172 + 16 };
+
+static void default_subnet(unsigned i, char ret[ADDRESS_TEXT])
+{
+	if (i < POOLS_172)
+		snprintf(ret, ADDRESS_TEXT, "172.%u.0.0/16", 17 + i);
+	else
+		snprintf(ret, ADDRESS_TEXT, "192.168.%u.0/20", 16 * (i - POOLS_172));
+}
+
+static void own_subnet6(const struct network *n, char ret[ADDRESS_TEXT])
+{
+	snprintf(ret, ADDRESS_TEXT, "fd%.2s:%.4s:%.4s::/64", n->id, n->id + 2, n->id + 6);
+}
+
+/* The kernel's word on a bridge: its rules as well. */
+int network_ready(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
+{
+	struct req_veth_bridge bridge = { .mtu = n->mtu };
+	struct req_firewall_network rules = { .flags = n->flags };
+	int r;
+
+	if (n->up || !n->bridged)
+		return 0;
+	snprintf(bridge.bridge, sizeof(bridge.bridge), "%s", n->bridge);
+	snprintf(rules.bridge, sizeof(rules.bridge), "%s", n->bridge);
+	if (n->v4.bits) {
+		bridge.gateway4 = address_v4(n->v4.gateway);
+		bridge.gateway4_bits = n->v4.bits - 96;
+	}
+	if (n->v6.bits) {
+		bridge.gateway6_hi = address_hi(n->v6.gateway);
+		bridge.gateway6_lo = address_lo(n->v6.gateway);
+		bridge.gateway6_bits = n->v6.bits;
+	}
+	r = helper_call(e, OP_VETH_BRIDGE, &bridge, NULL, ctx, err);
+	if (r == 0)
+		r = helper_call(e, OP_FIREWALL_NETWORK, &rules, NULL, ctx, err);
+	n->up = r == 0;
+	return r;
+}
+
+/* Tries default subnets until one meets neither a network of ours nor a route of the host's. */
+static int choose_subnet(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
+{
+	for (unsigned i = 0; i < POOLS; i++) {
+		struct err why = { 0 };
+		cJSON *entry = cJSON_CreateObject();
+		char text[ADDRESS_TEXT];
+		uint8_t subnet[16];
+		uint32_t bits;
+		int r;
+
+		default_subnet(i, text);
+		address_parse(text, subnet, &bits);
+		cJSON_AddStringToObject(entry, "Subnet", text);
+		r = meets_another(e, subnet, bits) ? -EADDRINUSE : read_subnet(n, entry, &why);
+		cJSON_Delete(entry);
+		if (r == 0)
+			r = network_ready(e, n, ctx, &why);
+		if (r == 0) {
+			put_subnet(n, text);
+			return 0;
+		}
+		pool_finish(&n->v4);
+		memset(&n->v4, 0, sizeof(n->v4));
+		if (r != -EADDRINUSE && r != -EPERM)
+			return err_set(err, why.status ? why.status : 500, "%s", why.message);
+	}
+	return err_set(err, 500, "all predefined address pools have been fully subnetted");
+}
+
+/* --- making --- */
+static int insert(struct engine *e, struct network *n, struct err *err)
+{
+	_cleanup_free_ char *text = cJSON_PrintUnformatted(n->config);
+	struct network_row row = { .name = n->name, .config = text, .created_ns = n->created_ns };
+	int r;
+
+	snprintf(row.id, sizeof(row.id), "%s", n->id);
+	r = text ? state_network_insert(e->state, &row) : -ENOMEM;
+	if (r == -EEXIST)
+		return err_set(err, 409, "network with name %s already exists", n->name);
+	if (r < 0)
+		return err_set(err, 500, "database: %s", strerror(-r));
+	TAILQ_INSERT_TAIL(&e->networks->all, n, next);
+	return 0;
+}
+
+static void new_id(char ret[65])
+{
+	uint8_t raw[ID_BYTES];
+
+	if (getrandom(raw, sizeof(raw), 0) != sizeof(raw))
+		abort();
+	hex_encode(raw, sizeof(raw), ret);
+}
+
+static cJSON *base_config(const char *driver)
+{
+	cJSON *c = cJSON_CreateObject(), *ipam;
+
+	cJSON_AddStringToObject(c, "Driver", driver);
+	ipam = cJSON_AddObjectToObject(c, "IPAM");
+	cJSON_AddStringToObject(ipam, "Driver", "default");
+	cJSON_AddNullToObject(ipam, "Options");
+	cJSON_AddArrayToObject(ipam, "Config");
+	cJSON_AddObjectToObject(c, "Options");
+	cJSON_AddObjectToObject(c, "Labels");
+	return c;
+}
+
+static struct network *by_name(struct engine *e, const char *name)
+{
+	struct network *n;
+
+	TAILQ_FOREACH(n, &e->networks->all, next)
+		if (strcmp(n->name, name) == 0)
+			return n;
+	return NULL;
+}
+
+static int check_create(struct engine *e, const cJSON *body, const char *name, const char *driver, struct err *err)
+{
+	static const char *const elsewhere[] = { "overlay", "macvlan", "ipvlan" };
+
+	if (!name[0] || !name_valid(name, strlen(name)) || strlen(name) > NAME_MAX_LEN)
+		return err_set(err, 400, "invalid network name \"%.128s\": only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
+	for (size_t i = 0; i < ARRAY_SIZE(predefined); i++)
+		if (strcmp(name, predefined[i]) == 0 || strcmp(name, "default") == 0)
+			return err_set(err, 403, "operation is not permitted on predefined %s network", name);
+	if (by_name(e, name))
+		return err_set(err, 409, "network with name %s already exists", name);
+	if (strcmp(driver, "host") == 0 || strcmp(driver, "null") == 0)
+		return err_set(err, 403, "only one instance of \"%s\" network is allowed", driver);
+	for (size_t i = 0; i < ARRAY_SIZE(elsewhere); i++)
+		if (strcmp(driver, elsewhere[i]) == 0)
+			return err_set(err, 400, "network driver \"%s\" is not available: networks of this engine are bridges", driver);
+	if (strcmp(driver, "bridge") != 0)
+		return err_set(err, 404, "could not find plugin %.64s in v1 plugin registry: plugin not found", driver);
+	if (json_bool(body, "Ingress", false, err) || json_bool(body, "ConfigOnly", false, err))
+		return err_set(err, 400, "ingress and config-only networks are for swarms");
+	if (networks_absent(e))
+		return err_set(err, 501, "networks are not available in this engine");
+	return err->status ? -1 : 0;
+}
+
+/* What the client said, as inspect shows it. */
+static cJSON *config_of(const cJSON *body, struct err *err)
+{
+	static const char *const objects[] = { "Options", "Labels" }, *const flags[] = { "EnableIPv6", "Internal", "Attachable" };
+	cJSON *c = base_config("bridge");
+	const cJSON *ipam = json_get(body, "IPAM");
+	const char *driver = json_text(ipam, "Driver", "default", err);
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		cJSON_AddBoolToObject(c, flags[i], json_bool(body, flags[i], false, err));
+	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
+		const cJSON *o = json_get(body, objects[i]), *v;
+
+		cJSON_ArrayForEach(v, o)
+			if (!cJSON_IsString(v))
+				err_set(err, 400, "%s.%.64s must be a text", objects[i], v->string ? v->string : "");
+		if (o)
+			cJSON_ReplaceItemInObject(c, objects[i], cJSON_Duplicate(o, true));
+	}
+	if (driver[0] && strcmp(driver, "default") != 0)
+		err_set(err, 404, "could not find plugin %.64s in v1 plugin registry: plugin not found", driver);
+	if (json_get(ipam, "Options"))
+		cJSON_ReplaceItemInObject((cJSON *)json_get(c, "IPAM"), "Options", cJSON_Duplicate(json_get(ipam, "Options"), true));
+	if (cJSON_IsArray(json_get(ipam, "Config")))
+		cJSON_ReplaceItemInObject((cJSON *)json_get(c, "IPAM"), "Config", cJSON_Duplicate(json_get(ipam, "Config"), true));
+	if (!err->status)
+		return c;
+	cJSON_Delete(c);
+	return NULL;
+}
+
+/* Subnets that the client did not give, then the bridge. */
+static int settle(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
+{
+	bool wants6 = json_bool(n->config, "EnableIPv6", false, NULL);
+	char text[ADDRESS_TEXT];
+	int r;
+
+	if (n->v6.bits && !wants6) {
+		cJSON_ReplaceItemInObject(n->config, "EnableIPv6", cJSON_CreateTrue());
+	} else if (wants6 && !n->v6.bits) {
+		cJSON *entry = cJSON_CreateObject();
+
+		own_subnet6(n, text);
+		cJSON_AddStringToObject(entry, "Subnet", text);
+		r = read_subnet(n, entry, err);
+		cJSON_Delete(entry);
+		if (r < 0)
+			return -1;
+		put_subnet(n, text);
+	}
+	if ((n->v4.bits && meets_another(e, n->v4.subnet, n->v4.bits)) || (n->v6.bits && meets_another(e, n->v6.subnet, n->v6.bits)))
+		return err_set(err, 403, "invalid pool request: Pool overlaps with other one on this address space");
+	r = n->v4.bits ? network_ready(e, n, ctx, err) : choose_subnet(e, n, ctx, err);
+	if (r == -EADDRINUSE)
+		snprintf(err->message, sizeof(err->message), "invalid pool request: the subnet meets a route of this host (ip route); choose another");
+	if (r == 0)
+		put_gateways(n);
+	return r;
+}
+
+static void take_down(struct engine *e, struct network *n)
+{
+	struct req_firewall_unnetwork rules;
+	struct req_veth_unbridge bridge;
+
+	snprintf(rules.bridge, sizeof(rules.bridge), "%s", n->bridge);
+	snprintf(bridge.bridge, sizeof(bridge.bridge), "%s", n->bridge);
+	helper_call(e, OP_FIREWALL_UNNETWORK, &rules, NULL, NULL, NULL);
+	helper_call(e, OP_VETH_UNBRIDGE, &bridge, NULL, NULL, NULL);
+	n->up = false;
+}
+
+int network_create(struct engine *e, const cJSON *body, const struct call_ctx *ctx, struct network **ret, struct err *err)
+{
+	const char *name = json_text(body, "Name", "", err), *driver = json_text(body, "Driver", "bridge", err);
+	struct network *n;
+	cJSON *config;
+	char id[65];
+
+	if (err->status || check_create(e, body, name, driver[0] ? driver : "bridge", err) < 0)
+		return -1;
+	config = config_of(body, err);
+	new_id(id);
+	if (!config || network_build(e, id, name, time_now_ns(), config, &n, err) < 0)
+		return -1;
+	if (settle(e, n, ctx, err) < 0 || insert(e, n, err) < 0) {
+		if (n->up)
+			take_down(e, n);
+		network_free(n);
+		return -1;
+	}
+	network_emit(e, n, "create", NULL);
+	*ret = n;
+	return 0;
+}
+
+int network_remove(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
+{
+	const struct endpoint *ep;
+	struct endpoint *row, *next;
+	int r;
+
+	if (network_predefined(n))
+		return err_set(err, 403, "%s is a pre-defined network and cannot be removed", n->name);
+	TAILQ_FOREACH(ep, &e->networks->endpoints, next)
+		if (ep->network == n && ep->there)
+			return err_set(err, 403, "error while removing network: network %s id %s has active endpoints", n->name, n->id);
+	if (n->users)
+		return err_set(err, 409, "network %s is in use by another request", n->name);
+	take_down(e, n);
+	r = state_network_delete(e->state, n->id);
+	if (r < 0)
+		return err_set(err, 500, "database: %s", strerror(-r));
+	TAILQ_FOREACH_SAFE_(row, &e->networks->endpoints, next, next)
+		if (row->network == n)
+			endpoint_forget(e, row);
+	TAILQ_REMOVE(&e->networks->all, n, next);
+	network_emit(e, n, "destroy", NULL);
+	network_free(n);
+	return 0;
+}
+
+struct network *network_find(struct engine *e, const char *ref, struct err *err)
+{
+	struct network *n, *found = by_name(e, strcmp(ref, "default") == 0 ? "bridge" : ref);
+	size_t len = strlen(ref);
+
+	if (found)
+		return found;
+	TAILQ_FOREACH(n, &e->networks->all, next) {
+		if (!len || strncmp(n->id, ref, len) != 0)
+			continue;
+		if (found) {
+			err_set(err, 400, "network %.128s is ambiguous (2 matches found on ID prefix)", ref);
+			return NULL;
+		}
+		found = n;
+	}
+	if (!found)
+		err_set(err, 404, "network %.128s not found", ref);
+	return found;
+}
+
+/* --- at the start --- */
+static int load_row(void *data, struct network_row *row)
+{
+	struct engine *e = data;
+	cJSON *config = cJSON_Parse(row->config);
+	struct err err = { 0 };
+	struct network *n;
+
+	if (!config || network_build(e, row->id, row->name, row->created_ns, config, &n, &err) < 0) {
+		log_error("network %s: %s", row->name, config ? err.message : "its row cannot be read");
+		return 0;
+	}
+	TAILQ_INSERT_TAIL(&e->networks->all, n, next);
+	return 0;
+}
+
+/* The default one takes Docker's first subnet; its bridge is made when something first needs it, and if the host has another use for the
+ * subnet by then, that start says so. */
+static int make_predefined(struct engine *e, const char *name, struct err *err)
+{
+	bool bridge = strcmp(name, "bridge") == 0;
+	cJSON *config = base_config(bridge ? "bridge" : strcmp(name, "none") == 0 ? "null" : name), *entry, *options;
+	struct network *n;
+	char id[65];
+
+	if (bridge) {
+		entry = cJSON_CreateObject();
+		cJSON_AddStringToObject(entry, "Subnet", "172.17.0.0/16");
+		cJSON_AddStringToObject(entry, "Gateway", "172.17.0.1");
+		cJSON_AddItemToArray((cJSON *)json_get(json_get(config, "IPAM"), "Config"), entry);
+		options = (cJSON *)json_get(config, "Options");
+		cJSON_AddStringToObject(options, "com.docker.network.bridge.default_bridge", "true");
+		cJSON_AddStringToObject(options, "com.docker.network.bridge.enable_icc", "true");
+		cJSON_AddStringToObject(options, "com.docker.network.bridge.enable_ip_masquerade", "true");
+		cJSON_AddStringToObject(options, "com.docker.network.bridge.host_binding_ipv4", "0.0.0.0");
+		cJSON_AddStringToObject(options, "com.docker.network.driver.mtu", "1500");
+	}
+	new_id(id);
+	return network_build(e, id, name, time_now_ns(), config, &n, err) < 0 ? -1 : insert(e, n, err);
+}
+
+int networks_create(struct engine *e, struct err *err)
+{
+	e->networks = calloc(1, sizeof(*e->networks));
+	if (!e->networks)
+		return err_set(err, 500, "out of memory");
+	TAILQ_INIT(&e->networks->all);
+	TAILQ_INIT(&e->networks->endpoints);
+	if (state_network_each(e->state, load_row, e) < 0)
+		return err_set(err, 500, "database: networks cannot be read");
+	for (size_t i = 0; i < ARRAY_SIZE(predefined); i++)
+		if (!by_name(e, predefined[i]) && make_predefined(e, predefined[i], err) < 0)
+			return -1;
+	return endpoints_load(e, err);
+}
