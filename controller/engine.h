@@ -13,6 +13,7 @@ struct helpers;
 struct containers;
 struct images;
 struct events;
+struct networks;
 struct http_server;
 
 struct engine {
@@ -23,6 +24,7 @@ struct engine {
 	struct containers *containers; /* container/container.h */
 	struct images *images; /* image/image.h */
 	struct events *events; /* container/events.h */
+	struct networks *networks; /* network/network.h */
 	struct http_server *http; /* api/http.h: set by http_listen */
 	int state_dir; /* fd of the controller's own directory (0700): state.db, containers/HEX/, spool */
 	const char *state_path; /* the same as a path, to be shown */

@@ -29,6 +29,7 @@
 #include "helper_client.h"
 #include "image/image.h"
 #include "json.h"
+#include "network/network.h"
 #include "spec/spec.h"
 #include "state/state.h"
 #include "task.h"
@@ -198,6 +199,8 @@ static void start_task(void *arg)
 		r = images_create(&p->e, &err);
 	if (r == 0 && !p->ending)
 		r = containers_recover(&p->e, &err);
+	if (r == 0 && !p->ending)
+		networks_recover(&p->e);
 	if (r == 0 && !p->ending) {
 		r = listen_all(p);
 		if (r < 0)
@@ -271,7 +274,7 @@ static int set_up(struct posternd *p, struct err *err)
 	r = helpers_create(e, FD_CHANNEL, &e->helpers);
 	if (r < 0)
 		return err_set(err, 500, "control socket: %s", strerror(-r));
-	return containers_create(e, err);
+	return containers_create(e, err) < 0 ? -1 : networks_create(e, err);
 }
 
 int main(int argc, char **argv)

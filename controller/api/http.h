@@ -94,7 +94,8 @@ struct route {
 
 /* Each file of routes ends with an array; api/routes.c lists them all. */
 extern const struct route system_routes[], image_routes[], archive_routes[], container_routes[], volume_routes[],
-	df_routes[];
-extern const size_t n_system_routes, n_image_routes, n_archive_routes, n_container_routes, n_volume_routes, n_df_routes;
+	df_routes[], network_routes[];
+extern const size_t n_system_routes, n_image_routes, n_archive_routes, n_container_routes, n_volume_routes, n_df_routes,
+	n_network_routes;
 
 #endif

@@ -8,5 +8,6 @@ const struct route_table route_tables[] = {
 	{ archive_routes, &n_archive_routes },
 	{ volume_routes, &n_volume_routes },
 	{ df_routes, &n_df_routes },
+	{ network_routes, &n_network_routes },
 };
 const size_t n_route_tables = sizeof(route_tables) / sizeof(route_tables[0]);

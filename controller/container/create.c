@@ -17,6 +17,7 @@
 #include "../daemon_config.h"
 #include "../image/image.h"
 #include "../json.h"
+#include "../network/network.h"
 #include "../volume/volume.h"
 #include "internal.h"
 #include "log_file.h"
@@ -115,6 +116,19 @@ static int insert(struct engine *e, cJSON *merged, const char *id, const char *n
 	return err_set(err, r == -EEXIST ? 409 : 500, "container cannot be stored: %s", strerror(-r));
 }
 
+/* The row and what hangs on it; only references are left. */
+static void forget(struct container *c)
+{
+	struct endpoint *ep;
+
+	while ((ep = endpoint_next(c->e, c->row.id, NULL)))
+		endpoint_delete(c->e, ep);
+	state_container_delete(c->e->state, c->row.id);
+	c->gone = true;
+	TAILQ_REMOVE(&c->e->containers->all, c, next);
+	c->e->containers->n--;
+}
+
 /* name NULL: a generated one. */
 static int create_merged(struct engine *e, cJSON *merged, const char *name, const struct image *image,
 			 const struct call_ctx *ctx, struct container **ret, struct err *err)
@@ -148,9 +162,30 @@ static int create_merged(struct engine *e, cJSON *merged, const char *name, cons
 		r = check_name(e, name, "", "", err);
 	if (r == 0)
 		r = insert(e, merged, id, name, image, ret, err);
+	if (r == 0 && endpoints_of_create(e, id, merged, err) < 0) {
+		forget(*ret);
+		container_put(*ret);
+		*ret = NULL;
+		r = -1;
+	}
 	if (r < 0)
 		undo(e, id, merged, &own, directories);
 	return r;
+}
+
+/* In an engine without networks a container has loopback only. */
+static int warn_network(struct engine *e, const cJSON *merged, cJSON *warnings, struct err *err)
+{
+	const cJSON *host = json_get(merged, "HostConfig");
+	const char *mode = json_text(host, "NetworkMode", "default", NULL);
+	char text[300];
+
+	if (!networks_absent(e) || spec_share(host, "NetworkMode", NULL) != SHARE_OWN || strcmp(mode, "none") == 0 ||
+	    json_bool(json_get(merged, "Config"), "NetworkDisabled", false, NULL))
+		return 0;
+	snprintf(text, sizeof(text), "network %.128s is not available in this engine: the container gets loopback only", mode);
+	cJSON_AddItemToArray(warnings, cJSON_CreateString(text));
+	return 0;
 }
 
 int container_create(struct engine *e, const cJSON *body, const char *name, const char *platform,
@@ -181,6 +216,8 @@ int container_create(struct engine *e, const cJSON *body, const char *name, cons
 		merged = spec_merge(full, image.config, warnings, err);
 	cJSON_Delete(full);
 	r = merged ? spec_offered(merged, e->limits, warnings, err) : -1;
+	if (r == 0)
+		r = warn_network(e, merged, warnings, err);
 	if (r == 0)
 		r = policy_check(e, merged, err);
 	if (r == 0)
@@ -269,10 +306,7 @@ int container_remove(struct container *c, bool force, bool volumes, const struct
 	}
 	log_file_delete_archives(c);
 	container_delete_files(c->e, c->row.id);
-	state_container_delete(c->e->state, c->row.id);
-	c->gone = true;
-	TAILQ_REMOVE(&c->e->containers->all, c, next);
-	c->e->containers->n--;
+	forget(c);
 	container_emit(c, "destroy", NULL, NULL);
 	if (volumes) {
 		cJSON *merged = container_config(c);

@@ -4,6 +4,8 @@
 
 #include "../image/image.h"
 #include "../json.h"
+#include "../volume/volume.h"
+#include "../network/network.h"
 #include "internal.h"
 
 /* Program and arguments as they are run: Entrypoint and Cmd in one row. */
@@ -69,25 +71,6 @@ static cJSON *graph_driver(struct container *c)
 	return g;
 }
 
-static cJSON *endpoint_json(void)
-{
-	static const char *const empty[] = { "NetworkID", "EndpointID",	 "Gateway",
-					     "IPAddress", "IPv6Gateway", "GlobalIPv6Address" };
-	cJSON *o = cJSON_CreateObject();
-
-	cJSON_AddNullToObject(o, "IPAMConfig");
-	cJSON_AddNullToObject(o, "Links");
-	cJSON_AddNullToObject(o, "Aliases");
-	cJSON_AddStringToObject(o, "MacAddress", "");
-	cJSON_AddNullToObject(o, "DriverOpts");
-	for (unsigned i = 0; i < sizeof(empty) / sizeof(empty[0]); i++)
-		cJSON_AddStringToObject(o, empty[i], "");
-	cJSON_AddNumberToObject(o, "IPPrefixLen", 0);
-	cJSON_AddNumberToObject(o, "GlobalIPv6PrefixLen", 0);
-	cJSON_AddNullToObject(o, "DNSNames");
-	return o;
-}
-
 static const char *network_mode(const cJSON *host)
 {
 	const char *mode = json_text(host, "NetworkMode", "default", NULL);
@@ -95,17 +78,40 @@ static const char *network_mode(const cJSON *host)
 	return mode && mode[0] ? mode : "default";
 }
 
-static cJSON *networks_json(const cJSON *host)
+/* Of host and none, and where there are no networks of ours, there is nothing to tell. */
+static cJSON *networks_json(struct container *c, const cJSON *host)
 {
+	struct endpoint *ep = NULL, nothing = { .container = "" };
 	cJSON *networks = cJSON_CreateObject();
 	const char *mode = network_mode(host);
 
-	cJSON_AddItemToObject(networks, strcmp(mode, "default") == 0 ? "bridge" : mode, endpoint_json());
+	while ((ep = endpoint_next(c->e, c->row.id, ep)))
+		cJSON_AddItemToObject(networks, ep->network->name, endpoint_json(c->e, ep));
+	if (!networks->child && strncmp(mode, "container:", 10) != 0) {
+		nothing.network = network_find(c->e, mode, NULL);
+		if (nothing.network && (!nothing.network->bridged || networks_absent(c->e)))
+			cJSON_AddItemToObject(networks, nothing.network->name, endpoint_json(c->e, &nothing));
+	}
 	return networks;
 }
 
-static cJSON *network_settings(struct container *c, const cJSON *host)
+/* What old clients look for: the settings of the default network, beside the list. */
+static void add_default_network(struct container *c, cJSON *n)
 {
+	static const char *const copied[] = { "EndpointID",  "Gateway",	  "GlobalIPv6Address", "GlobalIPv6PrefixLen",
+					      "IPAddress",   "IPPrefixLen", "IPv6Gateway",	       "MacAddress" };
+	const struct network *bridge = network_find(c->e, "bridge", NULL);
+	struct endpoint *ep = bridge ? endpoint_find(c->e, bridge, c->row.id) : NULL;
+	cJSON *settings = ep ? endpoint_json(c->e, ep) : NULL;
+
+	for (unsigned i = 0; settings && i < sizeof(copied) / sizeof(copied[0]); i++)
+		cJSON_ReplaceItemInObject(n, copied[i], cJSON_DetachItemFromObject(settings, copied[i]));
+	cJSON_Delete(settings);
+}
+
+static cJSON *network_settings(struct container *c, const cJSON *merged)
+{
+	const cJSON *host = json_get(merged, "HostConfig");
 	static const char *const texts[] = { "Bridge",	    "SandboxID", "SandboxKey",	      "LinkLocalIPv6Address",
 					     "EndpointID",  "Gateway",	 "GlobalIPv6Address", "IPAddress",
 					     "IPv6Gateway", "MacAddress" };
@@ -122,11 +128,12 @@ static cJSON *network_settings(struct container *c, const cJSON *host)
 		cJSON_ReplaceItemInObject(n, "SandboxID", cJSON_CreateString(c->row.id));
 		cJSON_ReplaceItemInObject(n, "SandboxKey", cJSON_CreateString(path));
 	}
-	cJSON_AddItemToObject(n, "Ports", cJSON_CreateObject());
+	cJSON_AddItemToObject(n, "Ports", ports_json(c->e, c->row.id, merged));
 	cJSON_AddBoolToObject(n, "HairpinMode", false);
 	cJSON_AddNullToObject(n, "SecondaryIPAddresses");
 	cJSON_AddNullToObject(n, "SecondaryIPv6Addresses");
-	cJSON_AddItemToObject(n, "Networks", networks_json(host));
+	cJSON_AddItemToObject(n, "Networks", networks_json(c, host));
+	add_default_network(c, n);
 	return n;
 }
 
@@ -186,7 +193,7 @@ cJSON *container_inspect(struct container *c, bool size, struct err *err)
 	if (size)
 		add_sizes(c, o);
 	cJSON_AddItemToObject(o, "Mounts", container_mounts_json(c->e, merged));
-	cJSON_AddItemToObject(o, "NetworkSettings", network_settings(c, json_get(merged, "HostConfig")));
+	cJSON_AddItemToObject(o, "NetworkSettings", network_settings(c, merged));
 	cJSON_AddItemToObject(o, "HostConfig", cJSON_DetachItemFromObject(merged, "HostConfig"));
 	cJSON_AddItemToObject(o, "Config", cJSON_DetachItemFromObject(merged, "Config"));
 	cJSON_Delete(merged);
@@ -285,7 +292,7 @@ cJSON *container_summary(struct container *c, const cJSON *merged, bool size)
 	command_text(config, text, sizeof(text));
 	cJSON_AddStringToObject(o, "Command", text);
 	json_add_int(o, "Created", c->row.created_ns / 1000000000);
-	cJSON_AddItemToObject(o, "Ports", cJSON_CreateArray());
+	cJSON_AddItemToObject(o, "Ports", ports_list_json(c->e, c->row.id, merged));
 	if (size)
 		add_sizes(c, o);
 	cJSON_AddItemToObject(o, "Labels", labels ? cJSON_Duplicate(labels, true) : cJSON_CreateObject());
@@ -295,7 +302,7 @@ cJSON *container_summary(struct container *c, const cJSON *merged, bool size)
 	part = cJSON_AddObjectToObject(o, "HostConfig");
 	cJSON_AddStringToObject(part, "NetworkMode", network_mode(host));
 	part = cJSON_AddObjectToObject(o, "NetworkSettings");
-	cJSON_AddItemToObject(part, "Networks", networks_json(host));
+	cJSON_AddItemToObject(part, "Networks", networks_json(c, host));
 	cJSON_AddItemToObject(o, "Mounts", container_mounts_json(c->e, merged));
 	return o;
 }

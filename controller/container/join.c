@@ -98,8 +98,10 @@ static int take(struct plan *p, const struct mode *m, struct container *d, struc
 	*to = TAKE_FD(*from);
 	if (m->host == HOST_IPC)
 		p->join.shm = TAKE_FD(ns->mntns);
-	if (m->host == HOST_NETWORK)
+	if (m->host == HOST_NETWORK) {
 		p->join.network_of = container_config(d);
+		snprintf(p->join.network_of_id, sizeof(p->join.network_of_id), "%s", d->row.id);
+	}
 	p->slot.base = d->row.base;
 	return 0;
 }

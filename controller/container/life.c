@@ -14,6 +14,7 @@
 #include "../../helpers/base/log.h"
 #include "../../helpers/base/text.h"
 #include "../json.h"
+#include "../network/network.h"
 #include "../task.h"
 #include "internal.h"
 #include "log_file.h"
@@ -206,6 +207,7 @@ void container_finish_run(struct container *c)
 	/* The last count of what it used, then the cgroup's end: in this order at the helper, so neither waits here. */
 	memcpy(req.container, c->raw_id, ID_BYTES);
 	stating = helper_submit(c->e, OP_CGROUP_STAT, &req, &ctx, 0);
+	net_release(c);
 	release_begin(&release, c->e, c->raw_id, c->row.base);
 	counted = helper_wait(stating, &stat, NULL, NULL) == 0;
 	record_end(c, lost, counted ? &stat : NULL);

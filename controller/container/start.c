@@ -19,6 +19,7 @@
 #include "../task.h"
 #include "internal.h"
 #include "log_file.h"
+#include "../network/network.h"
 #include "start.h"
 
 /* "audio,20+alice": the groups that are asked for beside, and the user. -1 when they are too many. */
@@ -181,6 +182,8 @@ static int make_spec(struct plan *p, struct err *err)
 		.home = p->user.home,
 		.mounts = &p->mounts,
 		.network_of = p->join.network_of,
+		.net_hosts = p->hosts,
+		.net_resolv = p->resolv,
 		.host_hosts = p->join.hosts,
 		.host_resolv = p->join.resolv,
 		.image_layers = p->image_layers,
@@ -372,6 +375,22 @@ static int spawn_start(struct plan *p, struct err *err)
 }
 
 /* --- the whole ------------------------------------------------------------------------------------------- */
+/* Into its networks, if it has a network of its own; the files there tell of them. */
+static int begin_network(struct plan *p, struct err *err)
+{
+	struct container *of = p->join.network_of ? container_by_id(p->e, p->join.network_of_id) : p->c;
+	const cJSON *merged = p->join.network_of ? p->join.network_of : p->merged;
+
+	if (of == p->c && (p->join.host & HOST_NETWORK ||
+			   net_begin(p->c, merged, p->slot.userns, p->slot.netns, &p->ctx, &p->net, err) < 0))
+		return err->status ? -1 : 0;
+	if (!of || !net_is_in(of))
+		return 0;
+	p->hosts = net_hosts(of, merged, err);
+	p->resolv = p->hosts ? net_resolv(of, merged, err) : NULL;
+	return p->resolv ? 0 : -1;
+}
+
 static int plan_run(struct plan *p, struct err *err)
 {
 	struct engine *e = p->e;
@@ -383,7 +402,7 @@ static int plan_run(struct plan *p, struct err *err)
 	submit_user(p);
 	if (plan_submit_sources(p, err) < 0)
 		return -1;
-	if (plan_join(p, err) < 0)
+	if (plan_join(p, err) < 0 || begin_network(p, err) < 0)
 		return -1;
 	submit_rootfs(p);
 	plan_submit_volumes(p);
@@ -399,7 +418,7 @@ static int plan_run(struct plan *p, struct err *err)
 		return -1;
 	if (p->device_call && helper_wait(TAKE_PTR(p->device_call), NULL, err, NULL) < 0)
 		return -1;
-	if (spawn_create(p, err) < 0)
+	if (spawn_create(p, err) < 0 || (p->net && net_finish(p->net, err) < 0))
 		return -1;
 	return spawn_start(p, err);
 }
@@ -445,6 +464,7 @@ static void plan_abandon(struct plan *p)
 		helper_wait(TAKE_PTR(p->device_call), NULL, NULL, NULL);
 	plan_collect_binds(p);
 	drop_tickets(p);
+	net_end(TAKE_PTR(p->net), /* failed= */ true);
 	p->slot.userns = close_fd(p->slot.userns);
 	p->slot.netns = close_fd(p->slot.netns);
 	if (p->has_cgroup || p->slot.base)
@@ -462,6 +482,9 @@ static void plan_finish(struct plan *p)
 	close_fd(p->slot.userns);
 	close_fd(p->slot.netns);
 	join_finish(&p->join);
+	net_end(p->net, /* failed= */ false);
+	free(p->hosts);
+	free(p->resolv);
 	close_fd(p->spec_fd);
 	close_fd(p->seccomp);
 	close_fd(p->log);

@@ -29,6 +29,7 @@ struct join {
 	uint32_t host; /* HOST_* */
 	int pidns, ipcns, utsns, shm; /* -EBADF: its own */
 	cJSON *network_of; /* configuration of the container whose network it has, or NULL */
+	char network_of_id[65];
 	char *hosts, *resolv; /* the host's files, with its network */
 };
 
@@ -55,6 +56,8 @@ struct plan {
 	struct rep_layer_user user;
 	struct slot slot;
 	struct join join;
+	struct net_plan *net; /* NULL: no network of ours */
+	char *hosts, *resolv; /* files of its networks, or NULL */
 	bool has_cgroup, has_rootfs, created;
 	struct rep_cgroup_create cgroup;
 	struct rep_mount_rootfs rootfs;

@@ -200,7 +200,7 @@ int net_begin(struct container *c, const cJSON *merged, int userns, int netns, c
 	for (; ep; ep = endpoint_next(c->e, c->row.id, ep))
 		if (begin_one(p, ep, err) < 0)
 			return -1;
-	return p->gateway ? ports_take(p->gateway, merged, err) : 0;
+	return p->gateway ? ports_take(c->e, p->gateway, merged, err) : 0;
 }
 
 int net_finish(struct net_plan *p, struct err *err)
@@ -279,6 +279,30 @@ void net_release(struct container *c)
 			continue;
 		unpin(c->e, ep, /* ports= */ true);
 		endpoint_release(c->e, ep);
+	}
+}
+
+/* After a restart: what the tables should hold of an endpoint that is there. Elements that they have are left alone. */
+void net_repeat(struct engine *e, struct endpoint *ep)
+{
+	static struct req_firewall_publish publish;
+	struct req_firewall_endpoint endpoint;
+	struct err err = { 0 };
+
+	if (network_ready(e, ep->network, NULL, &err) < 0) {
+		log_warn("network %s: %s", ep->network->name, err.message);
+		return;
+	}
+	endpoint_request(ep, &endpoint);
+	if (ep->host[0])
+		helper_call(e, OP_FIREWALL_ENDPOINT, &endpoint, NULL, NULL, NULL);
+	for (unsigned i = 0; i < ep->nports; i++) {
+		struct endpoint one = *ep;
+
+		one.ports = &ep->ports[i];
+		one.nports = 1;
+		ports_request(&one, 0, &publish);
+		helper_call(e, OP_FIREWALL_PUBLISH, &publish, NULL, NULL, NULL); /* -EEXIST is what we want */
 	}
 }
 

@@ -21,6 +21,7 @@ cJSON *endpoint_names(struct engine *e, const struct endpoint *ep);
 /* Further addresses that the user asked for. */
 void endpoint_linklocal(const struct endpoint *ep, struct req_netns_configure *req);
 
+void net_repeat(struct engine *e, struct endpoint *ep);
 /* The container of "name:alias": a reference. */
 struct container *link_target(struct engine *e, const char *link, char alias[256], struct err *err);
 

@@ -123,10 +123,10 @@ int net_disconnect(struct container *c, struct network *n, bool force, const str
 
 /* --- ports (ports.c) --- */
 /* Sets ep->ports to what HostConfig asks for, each reserved on the host: 500 in Docker's words when one is taken. */
-int ports_take(struct endpoint *ep, const cJSON *merged, struct err *err);
+int ports_take(struct engine *e, struct endpoint *ep, const cJSON *merged, struct err *err);
 void ports_drop(struct port *ports, unsigned n); /* closes and frees */
 /* After a restart of the controller: what others of the host must not take. */
-void ports_reserve_again(struct endpoint *ep);
+void ports_reserve_again(struct engine *e, struct endpoint *ep);
 /* Fills a request of the firewall's with at most PORTS_PER_CALL of ep's ports from the first on; how many. */
 unsigned ports_request(const struct endpoint *ep, unsigned first, struct req_firewall_publish *req);
 /* NetworkSettings.Ports, and Ports of the list, of a container. */

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/text.h"
@@ -19,12 +17,11 @@
 static const struct {
 	const char *name;
 	uint32_t number;
-	int type;
 	const char *table; /* of /proc/net */
 } protocols[] = {
-	{ "tcp", IPPROTO_TCP, SOCK_STREAM, "tcp" },
-	{ "udp", IPPROTO_UDP, SOCK_DGRAM, "udp" },
-	{ "sctp", IPPROTO_SCTP, SOCK_STREAM, NULL },
+	{ "tcp", IPPROTO_TCP, "tcp" },
+	{ "udp", IPPROTO_UDP, "udp" },
+	{ "sctp", IPPROTO_SCTP, NULL },
 };
 
 static size_t protocol_at(uint32_t number)
@@ -59,25 +56,6 @@ static bool port_name(const char *text, uint16_t *ret_port, uint32_t *ret_protoc
 }
 
 /* --- the host's side --- */
-static socklen_t socket_address(const uint8_t host[16], uint16_t port, struct sockaddr_storage *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	if (address_is_v4(host)) {
-		struct sockaddr_in *in = (struct sockaddr_in *)ret;
-
-		in->sin_family = AF_INET;
-		in->sin_port = htons(port);
-		memcpy(&in->sin_addr, host + 12, 4);
-		return sizeof(*in);
-	}
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
-
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons(port);
-	memcpy(&in6->sin6_addr, host, 16);
-	return sizeof(*in6);
-}
-
 /* For ports that only root may bind: does a socket listen there? Any address counts. */
 static bool in_table(const char *table, uint16_t port)
 {
@@ -100,29 +78,25 @@ static bool in_table(const char *table, uint16_t port)
 	return found;
 }
 
-/* Takes the port (0: any) by a socket that is bound and never listens. The port, or -errno. */
-static int reserve(uint32_t protocol, const uint8_t host[16], uint16_t port, int *ret)
+/* Takes one of the ports (0: any): its number, and the socket, which is -EBADF for what only root may bind. Or -errno. */
+static int reserve(struct engine *e, uint32_t protocol, const uint8_t host[16], uint16_t first, uint16_t last, int *ret)
 {
-	size_t p = protocol_at(protocol);
-	struct sockaddr_storage a;
-	socklen_t n = socket_address(host, port, &a), size = sizeof(a);
-	_cleanup_close_ int fd = socket(a.ss_family, protocols[p].type | SOCK_CLOEXEC, (int)protocol);
-	int one = 1;
+	struct req_ports_bind req = { .protocol = protocol, .first = first, .last = last, .address_hi = address_hi(host),
+				      .address_lo = address_lo(host) };
+	const char *table = protocols[protocol_at(protocol)].table;
+	struct rep_ports_bind rep;
+	struct err err = { 0 };
+	int r = helper_call(e, OP_PORTS_BIND, &req, &rep, NULL, &err);
 
 	*ret = -EBADF;
-	if (fd < 0) /* a kernel without SCTP, or without version 6: nobody else can have it either */
-		return port ? port : -errno;
-	if (a.ss_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&a, n) < 0) {
-		if (errno == EACCES && protocols[p].table)
-			return in_table(protocols[p].table, port) ? -EADDRINUSE : port;
-		return -errno;
+	if (r == 0) {
+		*ret = rep.socket;
+		return (int)rep.port;
 	}
-	if (getsockname(fd, (struct sockaddr *)&a, &size) < 0)
-		return -errno;
-	*ret = TAKE_FD(fd);
-	return ntohs(a.ss_family == AF_INET ? ((struct sockaddr_in *)&a)->sin_port : ((struct sockaddr_in6 *)&a)->sin6_port);
+	if (r == -EACCES && table)
+		return in_table(table, first) ? -EADDRINUSE : first;
+	/* A kernel without SCTP, or without version 6: nobody else can have it either. */
+	return (r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT || r == -ESOCKTNOSUPPORT) && first ? first : r;
 }
 
 void ports_drop(struct port *ports, unsigned n)
@@ -132,15 +106,17 @@ void ports_drop(struct port *ports, unsigned n)
 	free(ports);
 }
 
-void ports_reserve_again(struct endpoint *ep)
+void ports_reserve_again(struct engine *e, struct endpoint *ep)
 {
 	for (unsigned i = 0; i < ep->nports; i++)
 		if (ep->ports[i].reserved < 0)
-			reserve(ep->ports[i].protocol, ep->ports[i].host, ep->ports[i].host_port, &ep->ports[i].reserved);
+			reserve(e, ep->ports[i].protocol, ep->ports[i].host, ep->ports[i].host_port, ep->ports[i].host_port,
+				&ep->ports[i].reserved);
 }
 
 /* --- what is asked for --- */
 struct wish {
+	struct engine *e;
 	struct endpoint *ep;
 	uint16_t port;
 	uint32_t protocol;
@@ -184,15 +160,14 @@ static int take_wish(struct wish *w, struct err *err)
 
 	if (address_is_zero(v4 ? w->ep->v4 : w->ep->v6))
 		return err_set(err, 400, "cannot publish a port at an address of IPv%c: the container has none of that version", v4 ? '4' : '6');
-	for (uint32_t try = w->first; try <= w->last && r == -EADDRINUSE; try++) {
-		r = reserve(w->protocol, w->host, (uint16_t)try, &fd);
-		if (r > 0 && both) {
-			int six = reserve(w->protocol, any6, (uint16_t)r, &fd6);
-
-			if (six < 0) {
-				close_fd(fd);
-				r = six;
-			}
+	for (uint32_t try = w->first; try <= w->last && r == -EADDRINUSE; try = r == -EADDRINUSE ? try + 1 : try) {
+		/* Both versions of an address must have the same port. */
+		r = reserve(w->e, w->protocol, w->host, (uint16_t)try, both ? (uint16_t)try : w->last, &fd);
+		if (r > 0 && both && reserve(w->e, w->protocol, any6, (uint16_t)r, (uint16_t)r, &fd6) < 0) {
+			close_fd(fd);
+			r = -EADDRINUSE;
+		} else if (!both) {
+			break;
 		}
 	}
 	if (r <= 0)
@@ -221,10 +196,10 @@ static int take_binding(struct wish *w, const cJSON *binding, struct err *err)
 	return take_wish(w, err);
 }
 
-int ports_take(struct endpoint *ep, const cJSON *merged, struct err *err)
+int ports_take(struct engine *e, struct endpoint *ep, const cJSON *merged, struct err *err)
 {
 	const cJSON *host = json_get(merged, "HostConfig"), *bindings = json_get(host, "PortBindings"), *list, *b;
-	struct wish w = { .ep = ep };
+	struct wish w = { .e = e, .ep = ep };
 
 	cJSON_ArrayForEach(list, bindings) {
 		if (!port_name(list->string, &w.port, &w.protocol))

@@ -14,7 +14,7 @@ static const char localhost[] = "127.0.0.1\tlocalhost\n"
 				"ff02::1\tip6-allnodes\n"
 				"ff02::2\tip6-allrouters\n";
 
-static void write_hosts(FILE *f, const cJSON *host, const cJSON *config, const char *hostname)
+static void write_hosts(FILE *f, const cJSON *host, const cJSON *config, const char *hostname, const char *networks)
 {
 	const char *domain = get_text(config, "Domainname");
 	const cJSON *e;
@@ -25,6 +25,10 @@ static void write_hosts(FILE *f, const cJSON *host, const cJSON *config, const c
 
 		if (ip && strcmp(ip + 1, "host-gateway") != 0)
 			fprintf(f, "%s\t%.*s\n", ip + 1, (int)(ip - e->valuestring), e->valuestring);
+	}
+	if (networks) {
+		fputs(networks, f);
+		return;
 	}
 	/* With --network none Docker writes no line for the container. Else it has an address; here that is loopback.
 	 */
@@ -97,7 +101,9 @@ int build_files(cJSON *annotations, const struct spec_input *in, const char *hos
 		else if (i == 1 && in->host_hosts)
 			fputs(in->host_hosts, f);
 		else if (i == 1)
-			write_hosts(f, host, config, hostname);
+			write_hosts(f, host, config, hostname, in->net_hosts);
+		else if (in->net_resolv)
+			fputs(in->net_resolv, f);
 		else if (in->host_resolv && !get_size(host, "Dns"))
 			fputs(in->host_resolv, f);
 		else

@@ -102,10 +102,9 @@ static int check_port(const char *text, bool range, struct err *err)
 	return 0;
 }
 
-static int check_ports(const cJSON *host, const cJSON *config, cJSON *warnings, struct err *err)
+static int check_ports(const cJSON *host, const cJSON *config, struct err *err)
 {
 	const cJSON *ports, *binding;
-	bool any = get_bool(host, "PublishAllPorts");
 
 	cJSON_ArrayForEach(ports, json_get(config, "ExposedPorts"))
 		if (check_port(ports->string, /* range= */ true, err))
@@ -116,16 +115,12 @@ static int check_ports(const cJSON *host, const cJSON *config, cJSON *warnings, 
 		cJSON_ArrayForEach(binding, ports) {
 			const char *ip = get_text(binding, "HostIp"), *port = get_text(binding, "HostPort");
 
-			any = true;
 			if (port[0] && check_port(port, /* range= */ true, err))
 				return -1;
 			if (ip[0] && !ip_valid(ip))
 				return err_set(err, 400, "invalid IP address: %.64s", ip);
 		}
 	}
-	if (any)
-		return json_warn(warnings, err,
-				 "published ports are not available in this version: they are kept, not opened");
 	return 0;
 }
 
@@ -149,11 +144,7 @@ static int check_network(cJSON *host, const cJSON *config, cJSON *warnings, stru
 	}
 	if (!name_valid(mode, strlen(mode)) || strlen(mode) > NAME_MAX_LEN)
 		return err_set(err, 400, "invalid network mode: %.128s", mode);
-	if (strcmp(mode, "none") != 0 && !get_bool(config, "NetworkDisabled") &&
-	    json_warn(warnings, err, "network %s is not available in this version: the container gets loopback only",
-		      mode))
-		return -1;
-	return check_ports(host, config, warnings, err);
+	return check_ports(host, config, err);
 }
 
 /* Everything that goes into /etc/hosts and /etc/resolv.conf: no line of its own may be smuggled in. */

@@ -76,6 +76,7 @@ struct spec_input {
 	const char *cgroups_path;
 	uint64_t caps_allowed; /* policy; a capability outside is an error */
 	const cJSON *network_of; /* merged configuration of the container whose network it has, or NULL */
+	const char *net_hosts, *net_resolv; /* lines of its networks, and the whole file; NULL: in no network */
 	const char *host_name, *host_hosts, *host_resolv; /* with the host's network: its name and files, or NULL */
 	const struct policy_common *ids; /* which ids containers have; NULL: all of 0..MAP_SIZE-1 */
 };

@@ -25,7 +25,8 @@
 	H(MONITOR, "monitor")        \
 	H(POLICY, "policy")          \
 	H(RESOLVER, "resolver")      \
-	H(FORWARD, "forward")
+	H(FORWARD, "forward")        \
+	H(PORTS, "ports")
 
 enum helper_id {
 #define HELPER_ENUM(upper, lower) HELPER_##upper,

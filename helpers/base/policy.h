@@ -116,6 +116,10 @@ struct policy_forward {
 	struct policy_common common;
 };
 
+struct policy_ports {
+	struct policy_common common;
+};
+
 struct policy_path {
 	char path[256]; /* canonical; the rule covers it and all below */
 	uint32_t writable, suid, submounts;
@@ -194,6 +198,7 @@ struct policy {
 	struct policy_audit audit;
 	struct policy_resolver resolver;
 	struct policy_forward forward;
+	struct policy_ports ports;
 };
 
 /* What the launcher and the compiler share, in a memfd (FD_POLICY of the compiler). In: what the engine knows and the file does

@@ -1,7 +1,10 @@
 /* ops_net.h - the part of the op table that is about networks: see ops.h, which includes this.
  *
  * Addresses are numbers in host byte order: version 4 in one, version 6 in two (hi: the first 8 bytes). A prefix of 0 bits
- * with address 0 means none. MAC addresses are the low 48 bits. */
+ * with address 0 means none. MAC addresses are the low 48 bits.
+ *
+ * No op takes a client's rights: after a restart the controller makes again what running containers had, on nobody's behalf. What may be
+ * is policy's subnets, names, ports and numbers. */
 #ifndef POSTERN_PROTOCOL_OPS_NET_H
 #define POSTERN_PROTOCOL_OPS_NET_H
 
@@ -13,7 +16,7 @@ enum { IFNAME_MAX = 15, MTU_MAX = 65535, PORTS_PER_CALL = 64, ADDRESSES_MAX = 8 
 
 /* --- veth ---------------------------------------------------------------------------------------------------- */
 #define OPS_VETH(OP)                                                                                             \
-	OP(veth, VETH, bridge, BRIDGE, ACQUIRE, RUN,                                                             \
+	OP(veth, VETH, bridge, BRIDGE, ACQUIRE, NONE,                                                             \
 	   "makes a bridge of the engine's, or gives one the addresses and MTU that it should have")             \
 	OP(veth, VETH, unbridge, UNBRIDGE, RELEASE, NONE, "removes a bridge of the engine's")                    \
 	OP(veth, VETH, attach, ATTACH, ACQUIRE, NONE,                                                            \
@@ -42,13 +45,13 @@ enum { IFNAME_MAX = 15, MTU_MAX = 65535, PORTS_PER_CALL = 64, ADDRESSES_MAX = 8 
 /* --- firewall ------------------------------------------------------------------------------------------------ */
 enum { NET_MASQUERADE4 = 1, NET_MASQUERADE6 = 2, NET_INTERNAL = 4, NET_FLAGS = 7 };
 #define OPS_FIREWALL(OP)                                                                                         \
-	OP(firewall, FIREWALL, network, NETWORK, ACQUIRE, RUN,                                                   \
+	OP(firewall, FIREWALL, network, NETWORK, ACQUIRE, NONE,                                                   \
 	   "lets a bridge's subnets out and keeps other networks away from it")                                  \
 	OP(firewall, FIREWALL, unnetwork, UNNETWORK, RELEASE, NONE, "forgets a bridge")                          \
 	OP(firewall, FIREWALL, endpoint, ENDPOINT, ACQUIRE, NONE,                                                \
 	   "lets one veth send with its own MAC and addresses only")                                             \
 	OP(firewall, FIREWALL, unendpoint, UNENDPOINT, RELEASE, NONE, "forgets an endpoint")                     \
-	OP(firewall, FIREWALL, publish, PUBLISH, ACQUIRE, RUN, "forwards ports of the host to a container's, all or none") \
+	OP(firewall, FIREWALL, publish, PUBLISH, ACQUIRE, NONE, "forwards ports of the host to a container's, all or none") \
 	OP(firewall, FIREWALL, unpublish, UNPUBLISH, RELEASE, NONE, "stops forwarding ports")                    \
 	OP(firewall, FIREWALL, list, LIST, QUERY, NONE, "ports that are forwarded")                              \
 	OP(firewall, FIREWALL, endpoints, ENDPOINTS, QUERY, NONE, "veths that have their addresses pinned")
@@ -146,5 +149,16 @@ enum { PORT_NUMBERS = 5 };
 #define REP_forward_serve(F, S)
 #define REQ_forward_unserve(F, S) F(S, U64, id, 1, UINT64_MAX)
 #define REP_forward_unserve(F, S)
+
+/* --- ports: without any privilege, in the host's network namespace ------------------------------------------- */
+#define OPS_PORTS(OP) OP(ports, PORTS, bind, BIND, ACQUIRE, NONE, "a socket at the first free one of some ports of the host's")
+#define REQ_ports_bind(F, S)                                                                                     \
+	F(S, U32, protocol, 0, 255)                                                                              \
+	F(S, U32, first, 0, 65535) /* 0: any */                                                                  \
+	F(S, U32, last, 0, 65535)                                                                                \
+	F(S, U32, listen, 0, 1)                                                                                  \
+	F(S, U64, address_hi, 0, UINT64_MAX) /* as in PUBLISH */                                                 \
+	F(S, U64, address_lo, 0, UINT64_MAX)
+#define REP_ports_bind(F, S) F(S, U32, port, 1, 65535) F(S, FD, socket, FDK_INET, REQUIRED)
 
 #endif
