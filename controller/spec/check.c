@@ -148,7 +148,7 @@ static int check_network(cJSON *host, const cJSON *config, cJSON *warnings, stru
 }
 
 /* Everything that goes into /etc/hosts and /etc/resolv.conf: no line of its own may be smuggled in. */
-static int check_names(const cJSON *host, cJSON *warnings, struct err *err)
+static int check_names(const cJSON *host, struct err *err)
 {
 	static const char *const lists[] = { "DnsSearch", "DnsOptions" };
 	const cJSON *e;
@@ -164,13 +164,8 @@ static int check_names(const cJSON *host, cJSON *warnings, struct err *err)
 		name[ip++ - text] = '\0';
 		if (!host_valid(name, sizeof(name) - 1))
 			return err_set(err, 400, "bad format for add-host: \"%.128s\"", text);
-		if (!strcmp(ip, "host-gateway")) {
-			if (json_warn(warnings, err, "host-gateway is not available in this version: %s is left out",
-				      name))
-				return -1;
-		} else if (!ip_valid(ip)) {
+		if (strcmp(ip, "host-gateway") != 0 && !ip_valid(ip))
 			return err_set(err, 400, "invalid IP address in add-host: \"%.64s\"", ip);
-		}
 	}
 	cJSON_ArrayForEach(e, json_get(host, "Dns"))
 		if (!ip_valid(e->valuestring))
@@ -295,7 +290,7 @@ static int default_console(cJSON *host, struct err *err)
 int check_hostconfig(cJSON *host, const cJSON *config, cJSON *warnings, struct err *err)
 {
 	if (check_refused(host, err) || check_modes(host, err) || check_network(host, config, warnings, err) ||
-	    check_names(host, warnings, err) || check_log(host, err) || check_restart(host, err) ||
+	    check_names(host, err) || check_log(host, err) || check_restart(host, err) ||
 	    check_lists(host, err) || check_cgroup_parent(host, err) || check_security(host, warnings, err) ||
 	    check_resources(host, warnings, err))
 		return -1;
