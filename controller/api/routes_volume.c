@@ -34,7 +34,8 @@ static int list_row(void *data, struct volume_row *row)
 	bool used = l->has_dangling && containers_using_volume(l->e, row->name, NULL) > 0;
 
 	if (name_matches(l->filters, row->name) && filters_match(l->filters, "driver", "local") &&
-	    filters_match_labels(l->filters, "label", json_get(o, "Labels")) && (!l->has_dangling || used != l->dangling))
+	    filters_match_labels(l->filters, "label", json_get(o, "Labels")) &&
+	    (!l->has_dangling || used != l->dangling))
 		cJSON_AddItemToArray(l->array, o);
 	else
 		cJSON_Delete(o);
@@ -44,7 +45,8 @@ static int list_row(void *data, struct volume_row *row)
 /* Docker's: one value, or several that say the same. */
 static int parse_dangling(struct listing *l, struct err *err)
 {
-	static const char *const words[2][5] = { { "false", "0", "f", "False", "FALSE" }, { "true", "1", "t", "True", "TRUE" } };
+	static const char *const words[2][5] = { { "false", "0", "f", "False", "FALSE" },
+						 { "true", "1", "t", "True", "TRUE" } };
 	const cJSON *v, *values = filters_get(l->filters, "dangling");
 	bool said[2] = { false, false };
 
@@ -117,12 +119,14 @@ static int check_texts(const cJSON *body, const char *name, struct err *err)
 	const cJSON *v, *o = json_get(body, name);
 
 	if (o && !cJSON_IsObject(o))
-		return err_set(err, 400, "json: cannot unmarshal into Go struct field CreateOptions.%s of type map[string]string",
+		return err_set(err, 400,
+			       "json: cannot unmarshal into Go struct field CreateOptions.%s of type map[string]string",
 			       name);
 	cJSON_ArrayForEach(v, o)
 		if (!cJSON_IsString(v))
 			return err_set(err, 400,
-				       "json: cannot unmarshal into Go struct field CreateOptions.%s of type string", name);
+				       "json: cannot unmarshal into Go struct field CreateOptions.%s of type string",
+				       name);
 	return 0;
 }
 

@@ -47,8 +47,8 @@ static int make_directories(struct engine *e, const char *id, const struct call_
 	char path[128];
 	int fd;
 
-	/* Gets the exit line later; until then it tells recovery that the store may have directories. No directory of our
-	 * own each: freeing one can take the disk milliseconds. */
+	/* Gets the exit line later; until then it tells recovery that the store may have directories. No directory of
+	 * our own each: freeing one can take the disk milliseconds. */
 	snprintf(path, sizeof(path), "containers/%s", id);
 	fd = openat(e->state_dir, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)

@@ -1,8 +1,8 @@
-/* create_mounts.c - what docker create does about mounts: those of other containers (--volumes-from), host paths, images and
- * volumes, which are made and filled from the image.
+/* create_mounts.c - what docker create does about mounts: those of other containers (--volumes-from), host paths,
+ * images and volumes, which are made and filled from the image.
  *
- * Found and named once, here; the stored configuration keeps it: "InheritedMounts", "AnonymousVolumes" and "ImageMounts"
- * (target to name or id). A start reads only that. */
+ * Found and named once, here; the stored configuration keeps it: "InheritedMounts", "AnonymousVolumes" and
+ * "ImageMounts" (target to name or id). A start reads only that. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,8 +28,8 @@ static int parse_from(const char *text, char *name, size_t size, bool *ret_reado
 	for (unsigned i = 0; i < ARRAY_SIZE(modes); i++)
 		if (strcmp(mode, modes[i]) == 0) {
 			*ret_readonly = strncmp(mode, "ro", 2) == 0;
-			return text_format(name, size, "%.*s", colon ? (int)(colon - text) : (int)strlen(text), text) < 0
-				       ? err_set(err, 404, "No such container: %.128s", text)
+			return text_format(name, size, "%.*s", (int)strcspn(text, ":"), text) < 0
+				       ? err_set(err, 400, "No such container: %.128s", text)
 				       : 0;
 		}
 	return err_set(err, 400, "invalid mode: %.64s", mode);
@@ -77,7 +77,8 @@ static int inherit(struct engine *e, cJSON *merged, struct err *err)
 
 /* --- host paths and images ------------------------------------------------------------------------------- */
 /* Looked up now, so that what cannot be is refused here and not at the start. */
-static int check_sources(struct engine *e, const struct spec_mounts *mounts, const struct call_ctx *ctx, struct err *err)
+static int check_sources(struct engine *e, const struct spec_mounts *mounts, const struct call_ctx *ctx,
+			 struct err *err)
 {
 	struct req_mount_drop drop = { 0 };
 	int status = 0;
@@ -153,7 +154,8 @@ static int make_volumes(struct engine *e, cJSON *merged, struct spec_mounts *mou
 	return 0;
 }
 
-/* A volume whose directory is being replaced by its first content: who mounts it waits for that. On the stack of a task. */
+/* A volume whose directory is being replaced by its first content: who mounts it waits for that. On the stack of a
+ * task. */
 struct filling {
 	struct filling *next;
 	const char *volume;
@@ -183,8 +185,8 @@ static void filling_end(struct containers *cs, struct filling *f)
 	waiters_wake_all(&cs->filled);
 }
 
-static int fill_one(struct engine *e, const struct spec_mount *m, struct req_layer_copy *req, const struct call_ctx *ctx,
-		    struct err *err)
+static int fill_one(struct engine *e, const struct spec_mount *m, struct req_layer_copy *req,
+		    const struct call_ctx *ctx, struct err *err)
 {
 	struct containers *cs = e->containers;
 	struct filling mine = { .volume = m->source };
@@ -207,6 +209,12 @@ static int fill_one(struct engine *e, const struct spec_mount *m, struct req_lay
 	return r < 0 ? -1 : 0;
 }
 
+static bool is_filled_from_image(const struct spec_mount *m)
+{
+	return m->type == SPEC_VOLUME && !m->inherited && !m->subpath &&
+	       (!m->options || strcmp(m->options, "nocopy") != 0);
+}
+
 /* Docker's copy-up: a volume without content gets what the image has at that place. */
 static int fill_volumes(struct engine *e, const struct spec_mounts *mounts, const struct image *image,
 			const struct call_ctx *ctx, struct err *err)
@@ -217,7 +225,7 @@ static int fill_volumes(struct engine *e, const struct spec_mounts *mounts, cons
 	for (size_t i = 0; i < mounts->n && r == 0; i++) {
 		const struct spec_mount *m = &mounts->v[i];
 
-		if (m->type != SPEC_VOLUME || m->inherited || m->subpath || (m->options && strcmp(m->options, "nocopy") == 0))
+		if (!is_filled_from_image(m))
 			continue;
 		if (!req)
 			req = calloc(1, sizeof(*req));
@@ -231,7 +239,8 @@ static int fill_volumes(struct engine *e, const struct spec_mounts *mounts, cons
 	return r;
 }
 
-int create_mounts(struct engine *e, cJSON *merged, const struct image *image, const struct call_ctx *ctx, struct err *err)
+int create_mounts(struct engine *e, cJSON *merged, const struct image *image, const struct call_ctx *ctx,
+		  struct err *err)
 {
 	struct spec_mounts mounts = { 0 };
 	int r = inherit(e, merged, err);

@@ -108,7 +108,8 @@ void container_log_path(const struct container *c, const cJSON *host, char *ret,
 /* --- mounts of a new container (create_mounts.c) --- */
 struct image;
 /* Finds, makes and fills what `merged` asks for, and notes it there. */
-int create_mounts(struct engine *e, cJSON *merged, const struct image *image, const struct call_ctx *ctx, struct err *err);
+int create_mounts(struct engine *e, cJSON *merged, const struct image *image, const struct call_ctx *ctx,
+		  struct err *err);
 /* Its volumes without a name of the user's, unless another container has them. */
 void remove_anonymous(struct engine *e, const cJSON *merged, const struct call_ctx *ctx);
 struct containers;

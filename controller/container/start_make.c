@@ -1,8 +1,8 @@
 /* start_make.c - sources of binds that are not there yet (docker run -v /there/not/yet:/x).
  *
- * What is there is looked up as a source that is to be written to: policy and its owner decide as for a bind of it. It is
- * mounted for the container's user, as whom spawn MAKE makes what is missing, and then let go; the source itself is looked up
- * like any other. */
+ * What is there is looked up as a source that is to be written to: policy and its owner decide as for a bind of it.
+ * It is mounted for the container's user, as whom spawn MAKE makes what is missing, and then let go; the source
+ * itself is looked up like any other. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,14 +40,15 @@ static int cannot_make(const struct spec_mount *m, int status, const struct err 
 {
 	bool denied = status == -EPERM || status == -EACCES;
 
-	return err_set(err, denied ? 403 : 500, "error while creating mount source path '%.300s': mkdir %.300s%s: %.300s",
-		       m->source, m->source, denied ? " is not allowed" : "",
+	return err_set(err, denied ? 403 : 500,
+		       "error while creating mount source path '%.300s': mkdir %.300s%s: %.300s", m->source,
+		       m->source, denied ? " is not allowed" : "",
 		       status == -E2BIG ? "too many levels are missing" : why->message);
 }
 
 /* The nearest directory above the source that is there: its length in *ret_len. */
-static int find_above(struct engine *e, const struct spec_mount *m, const struct call_ctx *ctx, struct source_found *ret,
-		      size_t *ret_len, struct err *err)
+static int find_above(struct engine *e, const struct spec_mount *m, const struct call_ctx *ctx,
+		      struct source_found *ret, size_t *ret_len, struct err *err)
 {
 	size_t len = strlen(m->source);
 	struct err why = { 0 };
@@ -112,7 +113,7 @@ static int make_below(struct plan *p, int dir, const char *path, struct err *err
 
 	if (!req)
 		return -ENOMEM;
-	/* Where all containers share their ids it is the engine's user, who is root in them, to whom the source belongs. */
+	/* Where containers share their ids the source belongs to the engine's user, who is root in them. */
 	req->uid = p->e->policy->ids_shared ? 0 : p->user.uid;
 	req->gid = p->e->policy->ids_shared ? 0 : p->user.gid;
 	snprintf(req->path, sizeof(req->path), "%s", path);

@@ -17,7 +17,10 @@ void bind_error(const struct spec_mount *m, int status, const struct err *failur
 {
 	bool device = m->type == SPEC_DEVICE;
 	static const char *const kinds[] = {
-		[SPEC_BIND] = "bind source path", [SPEC_VOLUME] = "volume", [SPEC_DEVICE] = "device", [SPEC_IMAGE] = "image",
+		[SPEC_BIND] = "bind source path",
+		[SPEC_VOLUME] = "volume",
+		[SPEC_DEVICE] = "device",
+		[SPEC_IMAGE] = "image",
 	};
 	const char *what = kinds[m->type];
 
@@ -87,9 +90,10 @@ static int take_mounts(struct plan *p, struct err *err)
 			return -1;
 		fds += b->image ? b->image->image.nlayers : 1;
 	}
-	return fds > BINDS_MAX ? err_set(err, 400, "too many mounts: at most %u, of which an image's layers are one each",
-					 BINDS_MAX)
-			       : 0;
+	if (fds > BINDS_MAX)
+		return err_set(err, 400, "too many mounts: at most %u, of which an image's layers are one each",
+			       BINDS_MAX);
+	return 0;
 }
 
 int plan_submit_sources(struct plan *p, struct err *err)

@@ -149,7 +149,8 @@ int check_volume_name(const char *name, struct err *err)
 {
 	if (strlen(name) == 1)
 		return err_set(err, 400,
-			       "create %s: volume name is too short, names should be at least two alphanumeric characters",
+			       "create %s: volume name is too short, names should be at least two alphanumeric "
+			       "characters",
 			       name);
 	if (!name_valid(name, strlen(name)))
 		return err_set(err, 400,
@@ -211,7 +212,8 @@ static int add_bind_parts(struct spec_mounts *m, const char *raw, char *text, co
 	if (one.type == SPEC_BIND) {
 		if (list_has(mode, ',', "nocopy") || list_has(mode, ',', "copy"))
 			return err_set(err, 400,
-				       "%sinvalid mount config for type \"bind\": field VolumeOptions must not be specified",
+				       "%sinvalid mount config for type \"bind\": field VolumeOptions must not be "
+				       "specified",
 				       prefix);
 		if (!path_clean(from, source))
 			return err_set(err, 400, "%ssource path is too long or has control characters", prefix);
@@ -222,7 +224,8 @@ static int add_bind_parts(struct spec_mounts *m, const char *raw, char *text, co
 	} else {
 		if (propagation[0])
 			return err_set(err, 400,
-				       "%sinvalid mount config for type \"volume\": field BindOptions must not be specified",
+				       "%sinvalid mount config for type \"volume\": field BindOptions must not be "
+				       "specified",
 				       prefix);
 		one.mode = (char *)(mode[0] || n == 1 ? mode : "z"); /* as Docker fills it in */
 		if ((from[0] && check_volume_name(from, err)) || check_volume_driver(driver, err))
@@ -363,7 +366,8 @@ static void sort(struct spec_mounts *m)
 	}
 }
 
-static int collect(struct spec_mounts *m, const cJSON *config, const cJSON *host, const cJSON *inherited, struct err *err)
+static int collect(struct spec_mounts *m, const cJSON *config, const cJSON *host, const cJSON *inherited,
+		   struct err *err)
 {
 	const cJSON *e;
 

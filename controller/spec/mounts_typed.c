@@ -1,5 +1,5 @@
-/* mounts_typed.c - mounts with a type: HostConfig.Mounts (docker run --mount), and those that a container has from others
- * (--volumes-from). Rules and sentences are those of moby's linux parser. */
+/* mounts_typed.c - mounts with a type: HostConfig.Mounts (docker run --mount), and those that a container has from
+ * others (--volumes-from). Rules and sentences are those of moby's linux parser. */
 #include <stdio.h>
 #include <string.h>
 
@@ -227,8 +227,8 @@ int mounts_warn(const struct spec_mounts *m, cJSON *warnings, struct err *err)
 		if (one->type != SPEC_BIND || !one->propagation || !strstr(one->propagation, "slave"))
 			continue;
 		if (json_warn(warnings, err,
-			      "Mount propagation %s of %.200s: what is mounted below its source on the host later is not "
-			      "shown, since it would come without the container's ids and past policy.",
+			      "Mount propagation %s of %.200s: what is mounted below its source on the host later is "
+			      "not shown, since it would come without the container's ids and past policy.",
 			      one->propagation, one->target))
 			return -1;
 	}

@@ -16,12 +16,12 @@
  * The caller owns it. */
 cJSON *spec_merge(const cJSON *body, const cJSON *image_config, cJSON *warnings, struct err *err);
 
-/* Is the image (its whole configuration) for the platform that the client names (NULL or "": this host's)? err 404 when it is
- * not what was asked; a warning when nothing was asked and it is not this host's. */
+/* Is the image (its whole configuration) for the platform that the client names (NULL or "": this host's)? err 404
+ * when it is not what was asked; a warning when nothing was asked and it is not this host's. */
 int spec_platform(const char *platform, const char *ref, const cJSON *image_config, cJSON *warnings, struct err *err);
 
-/* Whose namespace a mode of HostConfig ("PidMode", "NetworkMode" ...) asks for. *ret_name (may be NULL): the container's,
- * borrowed. */
+/* Whose namespace a mode of HostConfig ("PidMode", "NetworkMode" ...) asks for. *ret_name (may be NULL): the
+ * container's, borrowed. */
 enum spec_share { SHARE_OWN, SHARE_HOST, SHARE_CONTAINER };
 enum spec_share spec_share(const cJSON *host, const char *field, const char **ret_name);
 
@@ -55,7 +55,8 @@ int spec_mounts_device(struct spec_mounts *m, const char *source, const char *ta
 		       struct err *err);
 /* Takes the one at index i out. */
 void spec_mounts_remove(struct spec_mounts *m, size_t i);
-/* Bind, volume and image mounts as "InheritedMounts" of a container that has them by --volumes-from; readonly beside their own. */
+/* Bind, volume and image mounts as "InheritedMounts" of a container that has them by --volumes-from; readonly beside
+ * their own. */
 int spec_mounts_inherit(const struct spec_mounts *from, bool readonly, cJSON *inherited, struct err *err);
 /* Options of a tmpfs: flags and size=, mode=, ... . err 400 "invalid tmpfs option". */
 int check_tmpfs_options(const char *options, struct err *err);
@@ -92,7 +93,8 @@ int spec_caps(const cJSON *merged, uint64_t caps_allowed, uint64_t *ret, struct 
  * true when there is to be no filter at all. */
 bool spec_seccomp_unconfined(const cJSON *merged, const char **ret_profile);
 
-/* Changes HostConfig to what this host can limit (offered: LIMIT_*), with Docker's warnings; err 400 where Docker refuses. */
+/* Changes HostConfig to what this host can limit (offered: LIMIT_*), with Docker's warnings; err 400 where Docker
+ * refuses. */
 int spec_offered(cJSON *merged, uint64_t offered, cJSON *warnings, struct err *err);
 /* Limits for cgroup CREATE, but `io`: devices are paths of the host's. */
 int spec_limits(const cJSON *merged, struct req_cgroup_create *ret, struct err *err);

@@ -1,7 +1,8 @@
 /* local.c - the options of the local driver: type, device and o, as mount(8) has them (moby, volume/local).
  *
- * Nothing is mounted on the host: what a volume with options stands for is mounted in each container that has it. A bind is
- * one like any other then, looked up on behalf of the client that starts the container; a tmpfs is the container's own. */
+ * Nothing is mounted on the host: what a volume with options stands for is mounted in each container that has it. A
+ * bind is one like any other then, looked up on behalf of the client that starts the container; a tmpfs is the
+ * container's own. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,11 +63,13 @@ static int check_kind(const char *name, const cJSON *options, struct err *err)
 	if (!bind || !words_known(o) ||
 	    (type[0] && strcmp(type, "none") != 0 && strcmp(type, "bind") != 0))
 		return err_set(err, 400,
-			       "create %s: volumes of type \"%.32s\" with options \"%.128s\" are not available: this engine "
-			       "mounts nothing for them but tmpfs (type=tmpfs) and host directories that policy allows (o=bind)",
+			       "create %s: volumes of type \"%.32s\" with options \"%.128s\" are not available: this "
+			       "engine mounts nothing for them but tmpfs (type=tmpfs) and host directories that policy "
+			       "allows (o=bind)",
 			       name, type, o);
 	if (!path_valid(device, strlen(device)))
-		return err_set(err, 400, "create %s: invalid device \"%.256s\": an absolute path is needed", name, device);
+		return err_set(err, 400, "create %s: invalid device \"%.256s\": an absolute path is needed", name,
+			       device);
 	return 0;
 }
 

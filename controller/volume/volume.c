@@ -41,13 +41,14 @@ static int check_name(const char *name, struct err *err)
 {
 	if (strlen(name) < 2)
 		return err_set(err, 400,
-			       "create %s: volume name is too short, names should be at least two alphanumeric characters",
+			       "create %s: volume name is too short, names should be at least two alphanumeric "
+			       "characters",
 			       name);
 	if (strlen(name) > NAME_MAX_LEN || !name_valid(name, strlen(name)))
 		return err_set(err, 400,
 			       "create %.128s: \"%.128s\" includes invalid characters for a local volume name, only "
-			       "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use "
-			       "absolute path",
+			       "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, "
+			       "use absolute path",
 			       name, name);
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* copy.c - fills an empty directory with what a path of an image holds: docker's copy-up into new volumes.
  *
- * Owners, modes, times, extended attributes, symbolic and hard links are kept; devices there are none. Hostile input: the
- * image. It is read as stack.h tells, bounded in entries, bytes, depth and open directories; all that is written lies in a
- * directory that nobody else has yet (jobs.c gives it its place when all is done). */
+ * Owners, modes, times, extended attributes, symbolic and hard links are kept; devices there are none. Hostile input:
+ * the image. It is read as stack.h tells, bounded in entries, bytes, depth and open directories; all that is written
+ * lies in a directory that nobody else has yet (jobs.c gives it its place when all is done). */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "../base/fd.h"
 #include "stack.h"
 
-enum { XATTR_NAMES_MAX = 65536, XATTR_VALUE_MAX = 65536, CHUNK = 1 << 20, LINK_BUCKETS = 1024 };
+enum { XATTR_MAX = 65536, CHUNK = 1 << 20, LINK_BUCKETS = 1024 };
 
 /* A file of several names, of which one was copied. */
 struct linked {
@@ -50,20 +50,15 @@ static bool xattr_kept(const char *name)
 
 static int copy_xattrs(struct copy *c, int from, int to)
 {
-	_cleanup_free_ char *names = NULL, *value = NULL;
-	ssize_t n = flistxattr(from, NULL, 0), size;
+	char names[XATTR_MAX], value[XATTR_MAX];
+	ssize_t n = flistxattr(from, names, sizeof(names)), size;
 
-	if (n == 0 || (n < 0 && errno == EOPNOTSUPP))
+	if (n < 0 && errno == EOPNOTSUPP)
 		return 0;
-	names = n > 0 && n <= XATTR_NAMES_MAX ? malloc((size_t)n) : NULL;
-	value = malloc(XATTR_VALUE_MAX);
-	if (!names || !value)
-		return fail(c, n < 0 ? -errno : -ENOMEM, "xattr");
-	n = flistxattr(from, names, (size_t)n);
 	for (char *name = names; n > 0 && name < names + n; name += strlen(name) + 1) {
 		if (!xattr_kept(name))
 			continue;
-		size = fgetxattr(from, name, value, XATTR_VALUE_MAX);
+		size = fgetxattr(from, name, value, sizeof(value));
 		if (size < 0 || fsetxattr(to, name, value, (size_t)size, 0) < 0)
 			return fail(c, -errno, "xattr");
 	}
@@ -271,7 +266,8 @@ static int copy_dir(struct copy *c, unsigned depth)
 	return e < 0 ? e : copy_metadata(c, s->fd[0], c->dirs[depth]);
 }
 
-int copy_tree(int to, const int *layers, unsigned n, const char *path, const struct policy_layer *policy, struct result *ret)
+int copy_tree(int to, const int *layers, unsigned n, const char *path, const struct policy_layer *policy,
+	      struct result *ret)
 {
 	struct copy *c = calloc(1, sizeof(*c) + (LAYER_DEPTH_MAX + 1) * sizeof(c->levels[0]));
 	struct stack root = { .n = n };

@@ -1,7 +1,7 @@
 /* jobs.c - requests that workers serve, at most policy's number of them at a time, and the trash.
  *
- * A layer appears whole or not at all: a worker fills work/HEX, and only its success renames that to layers/HEX; so does
- * what a volume is filled with, which takes the place of its directory if that is still empty (rename(2)). What
+ * A layer appears whole or not at all: a worker fills work/HEX, and only its success renames that to layers/HEX; so
+ * does what a volume is filled with, which takes the place of its directory if that is still empty (rename(2)). What
  * is removed goes to trash/ by one rename, so it is gone at once and for good, and a worker deletes it by and by. An
  * interrupted helper leaves nothing but entries of work/ and trash/, which the next one clears (main.c). */
 #include <errno.h>
@@ -186,7 +186,8 @@ static void place_volume(struct helper *h, struct job *j, struct result *r)
 	_cleanup_close_ int dir = -EBADF;
 
 	if (r->status == 0 && r->copy.copied) {
-		dir = openat(l->areas[LAYER_VOLUME], j->req.copy.volume, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		dir = openat(l->areas[LAYER_VOLUME], j->req.copy.volume,
+			     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (dir >= 0 && renameat(l->work, j->name, dir, "_data") == 0)
 			return;
 		if (errno != ENOTEMPTY && errno != EEXIST)
@@ -343,7 +344,8 @@ int job_defer(struct request *r, struct work *w, uint64_t length)
 		j->req.join = *(const struct req_layer_join *)w->req;
 	} else if (w->kind == WORK_COPY) {
 		j->req.copy = *(const struct req_layer_copy *)w->req;
-		snprintf(j->name, sizeof(j->name), "+%llu", (unsigned long long)l->serial++); /* neither an id nor a volume */
+		/* neither an id nor a volume */
+		snprintf(j->name, sizeof(j->name), "+%llu", (unsigned long long)l->serial++);
 	}
 	j->work = *w;
 	j->length = length;

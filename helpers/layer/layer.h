@@ -65,7 +65,8 @@ struct layer {
 	unsigned njobs, running, sending; /* sending: running ones that wait for who reads their pipe; counted apart */
 	bool trashed, clearing; /* there is something in trash; a worker is at it */
 };
-/* Defers r: a worker will do it. Takes the fds in w, also on failure. length: for the answer of an UNPACK that only counts. */
+/* Defers r: a worker will do it. Takes the fds in w, also on failure. length: for the answer of an UNPACK that only
+ * counts. */
 int job_defer(struct request *r, struct work *w, uint64_t length);
 /* True when that layer is being unpacked. */
 bool job_unpacks(struct layer *l, const uint8_t id[ID_BYTES]);
@@ -78,16 +79,17 @@ void jobs_pump(struct helper *h);
 
 /* --- what workers do ----------------------------------------------------------------------------------------------
  * unpack.c: the archive at [offset, offset + length) of the file (length 0: to its end) into the empty directory
- * dirs[0], seen over the others, and its split to out, unless that is -EBADF. Fails unless the SHA-256 of the uncompressed
- * bytes is req->diff. The directory holds half a layer after a failure. */
+ * dirs[0], seen over the others, and its split to out, unless that is -EBADF. Fails unless the SHA-256 of the
+ * uncompressed bytes is req->diff. The directory holds half a layer after a failure. */
 int unpack(const struct work *w, const struct req_layer_unpack *req, struct result *ret);
 
 /* export.c: an archive of what the stacked directories show, topmost first, as `docker export` has it. */
 int export_tree(const int *layers, unsigned n, int out, struct result *why, uint64_t *ret_length);
 
-/* copy.c: what the directory `path` of the stacked layers holds, and its own owner and mode, into the empty directory `to`.
- * Nothing (not copied) when there is no such directory. */
-int copy_tree(int to, const int *layers, unsigned n, const char *path, const struct policy_layer *policy, struct result *ret);
+/* copy.c: what the directory `path` of the stacked layers holds, and its own owner and mode, into the empty directory
+ * `to`. Nothing (not copied) when there is no such directory. */
+int copy_tree(int to, const int *layers, unsigned n, const char *path, const struct policy_layer *policy,
+	      struct result *ret);
 
 /* tree.c: none follows a symbolic link. */
 /* Bytes of the regular files below dir; a file with n names counts once if they are all there. */
@@ -102,8 +104,8 @@ bool is_whiteout(const struct stat *st);
 bool is_opaque(int dir);
 
 /* user.c: Docker's user syntax ("", "name", "uid", "name:group" ...) against etc/passwd and etc/group of the stacked
- * directories, topmost first. more: further groups, names or numbers with commas between; one that is neither is -ENOENT at
- * stage "+NAME". */
+ * directories, topmost first. more: further groups, names or numbers with commas between; one that is neither is
+ * -ENOENT at stage "+NAME". */
 int user_find(const int *layers, size_t n, const char *user, const char *more, struct rep_layer_user *ret,
 	      struct result *why);
 

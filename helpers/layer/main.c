@@ -269,7 +269,8 @@ static int run_copy(struct request *r)
 {
 	const struct req_layer_copy *req = r->req;
 	struct layer *l = r->helper->ctx;
-	struct work w = { .kind = WORK_COPY, .archive = -EBADF, .out = -EBADF, .digest = -EBADF, .req = req, .policy = r->helper->policy };
+	struct work w = { .kind = WORK_COPY, .archive = -EBADF, .out = -EBADF, .digest = -EBADF, .req = req,
+			  .policy = r->helper->policy };
 	_cleanup_close_ int dir = open_dir_at(l->areas[LAYER_VOLUME], req->volume), data = -EBADF;
 	int e = dir < 0 ? dir : 0;
 

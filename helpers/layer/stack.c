@@ -1,8 +1,9 @@
-/* stack.c - a directory of an image as overlay shows it: its directories in the layers, topmost first, one over the other
- * (kernel: filesystems/overlayfs, "Upper and Lower"; whiteouts and opaque directories as unpack.c leaves them).
+/* stack.c - a directory of an image as overlay shows it: its directories in the layers, topmost first, one over the
+ * other (kernel: filesystems/overlayfs, "Upper and Lower"; whiteouts and opaque directories as unpack.c leaves them).
  *
- * Hostile input: everything below the layers. Each level is opened from the fd of the one above with O_NOFOLLOW; symbolic
- * links are followed by hand, inside the image, and only so many. Nobody changes a layer, so what is found stays. */
+ * Hostile input: everything below the layers. Each level is opened from the fd of the one above with O_NOFOLLOW;
+ * symbolic links are followed by hand, inside the image, and only so many. Nobody changes a layer, so what is found
+ * stays. */
 #include "stack.h"
 
 #include <errno.h>
@@ -48,7 +49,7 @@ int stack_lookup(const struct stack *s, const char *name, struct stack *ret_dir,
 			continue;
 		}
 		if (!S_ISDIR(st.st_mode)) {
-			/* Hides what is below; seen itself when nothing is above. A whiteout is the same without being seen. */
+			/* Hides what is below; is seen when nothing is above, and no whiteout. */
 			if (dir.n == 0 && !is_whiteout(&st)) {
 				*ret_st = st;
 				*ret_at = s->fd[i];

@@ -55,8 +55,9 @@ static const int unpack_calls[] = {
 	SYS_fgetxattr, SYS_readlinkat,
 };
 static const int copy_calls[] = {
-	SYS_openat, SYS_mkdirat, SYS_mknodat, SYS_symlinkat, SYS_linkat, SYS_readlinkat, SYS_fchown, SYS_fchownat, SYS_fchmod,
-	SYS_fchmodat, SYS_flistxattr, SYS_fgetxattr, SYS_fsetxattr, SYS_utimensat, SYS_getdents64, SYS_copy_file_range,
+	SYS_openat, SYS_mkdirat, SYS_mknodat, SYS_symlinkat, SYS_linkat, SYS_readlinkat, SYS_fchown, SYS_fchownat,
+	SYS_fchmod, SYS_fchmodat, SYS_flistxattr, SYS_fgetxattr, SYS_fsetxattr, SYS_utimensat, SYS_getdents64,
+	SYS_copy_file_range,
 };
 static const int read_calls[] = { SYS_openat, SYS_getdents64, SYS_fgetxattr };
 /* sysinfo: qsort of the C library asks how much memory there is. */

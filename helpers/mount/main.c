@@ -113,7 +113,8 @@ static const struct ticket *find_mapping(struct request *r, uint64_t number, uin
 }
 
 /* Layers are shared by containers: nobody writes to them. */
-static int clone_layers(struct request *r, const struct ticket *mapping, const uint8_t (*id)[ID_BYTES], uint32_t n, struct batch *b)
+static int clone_layers(struct request *r, const struct ticket *mapping, const uint8_t (*id)[ID_BYTES], uint32_t n,
+			struct batch *b)
 {
 	char hex[ID_HEX + 1], path[ID_HEX + 16];
 	int e = 0;
@@ -241,7 +242,8 @@ static int clone_bind(struct request *r, const struct ticket *s, struct batch *b
 	const struct req_mount_bind *req = r->req;
 	const struct ticket *m = NULL;
 	bool mapped;
-	struct clone_options options = { .userns = -EBADF, .attrs = MOUNT_ATTR_NODEV, .recursive = s->submounts && !req->flat };
+	struct clone_options options = { .userns = -EBADF, .attrs = MOUNT_ATTR_NODEV,
+					 .recursive = s->submounts && !req->flat };
 	_cleanup_close_ int fd = -EBADF;
 	struct fd_id shown;
 	int e;

@@ -47,8 +47,8 @@ int init_fail(struct init *in, int err, const char *format, ...) __attribute__((
 
 /* share.c: clones what is the host's or another container's, while the host's tree is still to be seen. */
 int share_take(struct init *in);
-/* The clone that stands for a mount of the spec: *ret is the caller's. -ENODATA: it is the container's own; -ENOENT: the
- * host has none. */
+/* The clone that stands for a mount of the spec: *ret is the caller's. -ENODATA: it is the container's own; -ENOENT:
+ * the host has none. */
 int share_find(struct init *in, const struct plan_mount *m, int *ret);
 
 /* rootfs.c: mounts everything below a private stage; in->root is the new root then. 0 or -errno. */
@@ -58,8 +58,8 @@ int rootfs_enter(struct init *in);
 /* Takes the host's tree away. The kernel takes its time for this. */
 int rootfs_leave_host(void);
 
-/* view.c: a mount of what is at `subpath` below a detached mount, resp. of an image's layers together. The fd or -errno; -EXDEV:
- * a link leads out of it. */
+/* view.c: a mount of what is at `subpath` below a detached mount, resp. of an image's layers together. The fd or
+ * -errno; -EXDEV: a link leads out of it. */
 int view_below(struct init *in, int mount_fd, const char *subpath);
 int view_image(struct init *in, const struct plan_mount *m);
 

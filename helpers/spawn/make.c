@@ -1,12 +1,12 @@
 /* make.c - directories that a bind's source lacks (docker run -v /there/not/yet:/x).
  *
- * They are made by a child that has nothing but the container's own user: in its user namespace, with one fd, a mount of what
- * is there (mount BIND, which has shown it as that user's after policy allowed to write to it). So whoever asks this can
- * have nothing that a container with the same bind could not do, and what comes of it belongs on disk to whom the bind's
- * source belongs to. The source is looked up again afterwards, like any other.
+ * They are made by a child that has nothing but the container's own user: in its user namespace, with one fd, a mount
+ * of what is there (mount BIND, which has shown it as that user's after policy allowed to write to it). So whoever
+ * asks this can have nothing that a container with the same bind could not do, and what comes of it belongs on disk
+ * to whom the bind's source belongs to. The source is looked up again afterwards, like any other.
  *
- * Input: an fd and a canonical path from the controller, never trusted; the tree below, whose owner may change it at any
- * time: each component is made and opened without following a link, in the directory that was opened before. */
+ * Input: an fd and a canonical path from the controller, never trusted; the tree below, whose owner may change it at
+ * any time: each component is made and opened without following a link, in the directory that was opened before. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>

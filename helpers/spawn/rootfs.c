@@ -156,7 +156,7 @@ _Static_assert(ARRAY_SIZE(fs_types) == PLAN_FS_COUNT, "a file system without a r
 static int bind_take(struct init *in, const struct plan_mount *m, bool *ret_dir)
 {
 	_cleanup_close_ int fd = m->fs == PLAN_IMAGE ? view_image(in, m) : TAKE_FD(in->binds[m->bind]);
-	struct stat st;
+	struct stat st = { 0 };
 	int e;
 
 	if (fd < 0)

@@ -37,7 +37,8 @@ void spare_end(struct spare *s);
 int spare_take(struct spare *s, const struct req_spawn_create *req, int before, const struct policy_spawn *policy,
 	       struct spare *ret);
 
-/* make.c: makes q->path below q->dir as the container's user q->uid. 0, -EPERM when q->dir is not that user's, or -errno. */
+/* make.c: makes q->path below q->dir as the container's user q->uid. 0, -EPERM when q->dir is not that user's, or
+ * -errno. */
 int make_directories(const struct req_spawn_make *q, bool ids_shared);
 
 /* From spawn to a monitor whose container has ended: it starts again, so do not linger. */

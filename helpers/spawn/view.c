@@ -1,9 +1,9 @@
-/* view.c - mounts of which the container gets a part: a directory or file below a volume or a bind (subpath), and an image's
- * layers as one read-only tree.
+/* view.c - mounts of which the container gets a part: a directory or file below a volume or a bind (subpath), and an
+ * image's layers as one read-only tree.
  *
- * Both are put together below the stage, which goes away with the host's tree; what is moved into the container is a clone,
- * whose flags are those that the sealed mount came with. A volume and an image may hold any link: a way that leads out of
- * them is refused (openat2(2), RESOLVE_BENEATH). */
+ * Both are put together below the stage, which goes away with the host's tree; what is moved into the container is a
+ * clone, whose flags are those that the sealed mount came with. A volume and an image may hold any link: a way that
+ * leads out of them is refused (openat2(2), RESOLVE_BENEATH). */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>

@@ -1,5 +1,5 @@
-/* test_copy.c - filling a volume from an image (layer's copy.c over stack.c): what overlay would show and nothing else, whatever the
- * layers hold. Needs root (for owners and whiteouts); says so and passes without. */
+/* test_copy.c - filling a volume from an image (layer's copy.c over stack.c): what overlay would show and nothing
+ * else, whatever the layers hold. Needs root (for owners and whiteouts); says so and passes without. */
 #include <CUnit/Basic.h>
 #include <errno.h>
 #include <fcntl.h>
