@@ -196,7 +196,7 @@ fuzz: deps-check fuzz-build
 
 bench: deps-check
 	$(call install_missing,$(DEPS_BENCH))
-	@$(MAKE) --no-print-directory -s -j2 build
+	@$(MAKE) --no-print-directory -s -j2 build $(B)/bench-controller/posternd
 	@$(SUDO) tests/bench/run
 
 # Debian's own kernel, with systemd and cgroups of version 2 alone.
@@ -219,6 +219,11 @@ clean:
 HOSTILE := $(B)/hostile/posternd
 hostile: $(HOSTILE)
 $(HOSTILE): $(call obj,$(wildcard tests/hostile/*.c)) $(LIB) $(BINS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+	@for b in $(filter-out $(B)/bin/posternd,$(BINS)); do ln -sf ../bin/$$(basename $$b) $(@D)/; done
+# The measuring controller of tests/bench, likewise.
+$(B)/bench-controller/posternd: $(call obj,tests/bench/calls.c tests/hostile/controller.c) $(LIB) $(BINS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 	@for b in $(filter-out $(B)/bin/posternd,$(BINS)); do ln -sf ../bin/$$(basename $$b) $(@D)/; done

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../helpers/base/cleanup.h"
@@ -22,10 +23,10 @@
 #include "../../helpers/protocol/control.h"
 #include "hostile.h"
 
-enum { FD_LISTEN = 4, FD_LISTEN_READ = FD_OWN + 1 };
 
 int root_client = -EBADF, user_client = -EBADF, read_client = -EBADF;
 const char *base = "/";
+void (*on_call)(enum op op, int r, uint64_t ns);
 static int channels[HELPER_COUNT];
 static uint32_t next_id = 1000;
 static uint64_t first_ticket, last_ticket;
@@ -151,8 +152,15 @@ int ask_as(int fd, enum op op, const void *req, void *rep, struct reply_header *
 {
 	struct call_options o = { .id = next_id++, .client = client, .api_id = 1, .deadline_ms = 4000 };
 	static union any_message ignored;
+	struct timespec a, b;
+	int r;
 
-	return call(fd, op, req, rep ? rep : &ignored, &o, why);
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	r = call(fd, op, req, rep ? rep : &ignored, &o, why);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	if (on_call)
+		on_call(op, r, (uint64_t)((b.tv_sec - a.tv_sec) * 1000000000 + b.tv_nsec - a.tv_nsec));
+	return r;
 }
 
 int ask(int fd, enum op op, const void *req, void *rep, struct reply_header *why)
@@ -271,7 +279,7 @@ void sandbox_drop(struct sandbox *s)
 	ask(channel(HELPER_MOUNT), OP_MOUNT_DROP, &drop, NULL, NULL);
 }
 
-static int accept_client(int listening, uid_t want)
+int accept_client(int listening, uid_t want)
 {
 	for (int i = 0; i < 200; i++) {
 		struct pollfd p = { .fd = listening, .events = POLLIN };
@@ -289,13 +297,7 @@ static int accept_client(int listening, uid_t want)
 	return -ETIMEDOUT;
 }
 
-static void run_all(const struct attack *a, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		a[i].run();
-}
-
-int main(int argc, char **argv)
+void controller_start(int argc, char **argv)
 {
 	static const enum helper_id needed[] = { HELPER_IDMAP, HELPER_NETNS, HELPER_LOOKUP, HELPER_MOUNT, HELPER_CGROUP,
 						 HELPER_DEVICE, HELPER_SPAWN, HELPER_LAYER };
@@ -309,21 +311,4 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!policy_absent(policy(), needed[i]))
 			channel(needed[i]);
-	dprintf(STDERR_FILENO, "HOSTILE ready\n");
-	root_client = accept_client(FD_LISTEN, 0);
-	user_client = accept_client(FD_LISTEN, policy()->ids_shared ? OVERFLOW_ID : 1000); /* to a user's engine root is nobody */
-	read_client = accept_client(FD_LISTEN_READ, 0);
-	if (root_client < 0 || user_client < 0 || read_client < 0) {
-		result(false, "the test's clients did not come");
-	} else {
-		run_all(frame_attacks, n_frame_attacks);
-		run_all(fd_attacks, n_fd_attacks);
-		run_all(mount_attacks, n_mount_attacks);
-		run_all(layer_attacks, n_layer_attacks);
-		run_all(act_attacks, n_act_attacks);
-		run_all(net_attacks, n_net_attacks);
-	}
-	dprintf(STDERR_FILENO, "HOSTILE done\n");
-	for (;;)
-		pause();
 }

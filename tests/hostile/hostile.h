@@ -7,6 +7,8 @@
 #include "../../helpers/base/policy.h"
 #include "../../helpers/protocol/call.h"
 
+enum { FD_LISTEN = 4, FD_LISTEN_READ = FD_OWN + 1 };
+
 struct attack {
 	const char *threat; /* number in the threat list */
 	void (*run)(void);
@@ -28,6 +30,10 @@ uint32_t owner_id(void);
 /* A path in the directory that the script prepared. Good until the fourth call after. */
 const char *in_hang(const char *name);
 
+/* What is given by the launcher: channels, the directory of the test. */
+void controller_start(int argc, char **argv);
+/* A connection that this uid has made to a listening socket; waits for it, bounded. */
+int accept_client(int listening, uid_t want);
 /* The present primary channel of a helper; waits for a new one after it ended. */
 int channel(enum helper_id id);
 /* False for a helper that this engine runs without. */
@@ -39,6 +45,8 @@ bool ended(int fd);
 /* Asks with proper encoding; the client connection goes along. */
 int ask(int fd, enum op op, const void *req, void *rep, struct reply_header *why);
 int ask_as(int fd, enum op op, const void *req, void *rep, struct reply_header *why, int client);
+/* Hears of every call and its time, unless NULL (../bench/calls.c). */
+extern void (*on_call)(enum op op, int r, uint64_t ns);
 /* The smallest request of an op that is within its bounds, with fd in every required place. */
 void fill_request(enum op op, void *req, int fd);
 
