@@ -115,6 +115,8 @@ static int make_plan(struct launcher *l, struct child *c, int channel, struct pl
 	for (size_t i = 0; i < ARRAY_SIZE(c->row->fds) && c->row->fds[i]; i++)
 		add_fd(p, *(const int *)((const char *)l + c->row->fds[i]));
 	add_special(l, c->row, p);
+	if (c->purging)
+		add_arg(p, "--purge");
 	return p->nfds > FDS_MAX ? -E2BIG : 0;
 }
 

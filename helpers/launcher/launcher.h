@@ -77,6 +77,7 @@ struct child {
 	uint64_t window_ns; /* start of the window in which failures are counted */
 	unsigned failures;
 	bool excused; /* ended by us */
+	bool purging; /* it is to remove what it has ever made, and end */
 	uint64_t not_before_ns; /* back-off */
 };
 
@@ -121,6 +122,7 @@ int namespaces_create(struct launcher *l);
 
 /* policy.c: l->policy; the reason is logged. */
 int policy_load(struct launcher *l);
+int policy_facts(struct launcher *l); /* only what the launcher itself knows; no file is read */
 
 /* child.c */
 int child_start(struct launcher *l, struct child *c);

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../base/cleanup.h"
@@ -290,6 +291,26 @@ static int prepare(struct launcher *l)
 	return 0;
 }
 
+/* Links and rules outlive who made them: those who may touch them remove them. */
+static void networks_remove(struct launcher *l)
+{
+	if (policy_facts(l) < 0)
+		return;
+	for (unsigned i = 0; i < nrows; i++) {
+		struct child c = { .row = &rows[i], .purging = true, .audit = -EBADF, .controller_end = -EBADF, .program = -EBADF };
+
+		if ((c.row->id != HELPER_VETH && c.row->id != HELPER_FIREWALL) || l->absent & 1u << c.row->id)
+			continue;
+		c.policy = policy_memfd(l, c.row);
+		c.keep = memfd_shared("keep", sizeof(struct keep));
+		if (child_start(l, &c) == 0)
+			waitpid(c.pid, NULL, 0);
+		close_fd(c.policy);
+		close_fd(c.keep);
+		close_fd(c.controller_end);
+	}
+}
+
 /* With the lock: whatever has the engine's names is this launcher's to end. */
 static int run(struct launcher *l)
 {
@@ -297,6 +318,7 @@ static int run(struct launcher *l)
 
 	STEP("another launcher", dirs_lock(l));
 	if (l->config.purge) {
+		networks_remove(l);
 		cgroups_remove(l, /* containers= */ true);
 		return dirs_purge(l);
 	}

@@ -143,6 +143,14 @@ static int run_compiler(struct launcher *l, struct policy_job *job, int memfd)
 	return -EINVAL;
 }
 
+int policy_facts(struct launcher *l)
+{
+	int r = put_facts(l, &l->policy);
+
+	policy_spread_common(&l->policy);
+	return r;
+}
+
 int policy_load(struct launcher *l)
 {
 	_cleanup_close_ int memfd = memfd_shared("policy", sizeof(struct policy_job));
