@@ -139,7 +139,7 @@ install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXEC) $(DESTDIR)/etc/postern
 	install -m 755 $(B)/bin/postern $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(filter-out $(B)/bin/postern,$(BINS)) $(DESTDIR)$(LIBEXEC)/
-	install -m 644 policy/default.json $(DESTDIR)$(LIBEXEC)/policy.json
+	install -m 644 policy/user.json $(DESTDIR)$(LIBEXEC)/user.json
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 man/man5 man/man7 man/man8 bash-completion/completions zsh/site-functions fish/vendor_completions.d)
 	$(B)/bin/postern __man >$(DESTDIR)$(PREFIX)/share/man/man1/postern.1
 	$(B)/bin/postern protocol --man >$(DESTDIR)$(PREFIX)/share/man/man7/postern-protocol.7

@@ -54,7 +54,7 @@ static int check(const char *file, bool quiet)
 	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 2;
 }
 
-static int explain(const char *file, const cJSON *facts, int argc, char **argv)
+static int explain_one(const char *file, const cJSON *facts, int argc, char **argv)
 {
 	_cleanup_free_ char *text = NULL;
 	cJSON *policy;
@@ -69,9 +69,23 @@ static int explain(const char *file, const cJSON *facts, int argc, char **argv)
 	return r;
 }
 
+/* With root's file for users' engines, where the engine's is narrowed by one: what is denied by either is denied. */
+static int explain(const char *file, const char *narrower, const cJSON *facts, int argc, char **argv)
+{
+	int r, by_root;
+
+	if (!*narrower)
+		return explain_one(file, facts, argc, argv);
+	printf("%s%s\n", file, argc ? ":" : ", of which only that holds which root's allows, too:");
+	r = explain_one(file, facts, argc, argv);
+	printf("\n%s:\n", narrower);
+	by_root = explain_one(narrower, facts, argc, argv);
+	return r > by_root ? r : by_root;
+}
+
 int verb_policy(struct cli *cli, int argc, char **argv)
 {
-	const char *file = SYSTEM_POLICY;
+	const char *file = SYSTEM_POLICY, *narrower = "";
 	cJSON *facts;
 	struct stat st;
 	int first = 2, r;
@@ -79,15 +93,19 @@ int verb_policy(struct cli *cli, int argc, char **argv)
 	if (argc < 2 || (strcmp(argv[1], "check") != 0 && strcmp(argv[1], "explain") != 0))
 		return usage("policy check [FILE]\n       postern policy explain [FILE] [QUESTION]") + 1;
 	facts = launcher_facts(cli);
-	if (*json_text_at(facts, "policy"))
+	if (*json_text_at(facts, "policy")) {
 		file = json_text_at(facts, "policy");
+		narrower = json_text_at(facts, "policy_narrower");
+	}
 	/* A file is named by a path that is there; a question starts with a word. */
-	if (argc > 2 && (strchr(argv[2], '/') || stat(argv[2], &st) == 0))
+	if (argc > 2 && (strchr(argv[2], '/') || stat(argv[2], &st) == 0)) {
 		file = argv[first++];
+		narrower = "";
+	}
 	if (strcmp(argv[1], "check") == 0)
 		r = argc > first ? usage("policy check [FILE]") + 1 : check(file, /* quiet= */ false);
 	else
-		r = explain(file, facts, argc - first, argv + first);
+		r = explain(file, narrower, facts, argc - first, argv + first);
 	cJSON_Delete(facts);
 	return r;
 }

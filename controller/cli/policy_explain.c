@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "../../helpers/shared/caps.h"
 #include "../../helpers/base/cleanup.h"
@@ -24,6 +25,7 @@ struct question {
 	const char *what;
 	const char *uid_text, *gid_text;
 	bool writable;
+	bool users; /* about an engine of the asking user's, who is 0 there */
 	int64_t uid; /* -1: none */
 	gid_t groups[GROUPS_MAX];
 	int ngroups;
@@ -220,6 +222,9 @@ static int judge_source(const struct question *q, const cJSON *rule, const struc
 
 	if (r < 2)
 		return answer(DENIED, user_rule, "this client may not run containers");
+	if (q->users)
+		return answer(ALLOWED, rule, q->writable ? "writable, as far as you may write there yourself"
+							 : "as far as you may read there yourself");
 	if (!cJSON_IsTrue(json_at(rule, "any_owner")) && q->uid != 0 && r < 4 && st->st_uid != q->uid) {
 		snprintf(reason, sizeof(reason), "it belongs to uid %u, not to the client", st->st_uid);
 		return answer(DENIED, rule, reason);
@@ -234,10 +239,20 @@ static int judge_source(const struct question *q, const cJSON *rule, const struc
 	return answer(ALLOWED, rule, reason);
 }
 
+/* "~" is the home of the user whose engine it is: of whoever asks. */
+static void rule_path(const char *path, char *ret, size_t size)
+{
+	const char *home = getenv("HOME");
+
+	if (*path != '~' || text_format(ret, size, "%s%s", home ? home : "", path + 1) < 0)
+		text_copy(ret, size, path);
+}
+
 static int ask_bind(const struct question *q)
 {
 	const char *own[] = { "/var/lib/postern", "/run/postern", "/etc/postern", json_text_at(q->facts, "data") };
 	const cJSON *rule, *best = NULL;
+	size_t best_length = 0;
 	struct stat st = { 0 };
 	bool missing, link;
 	int r;
@@ -248,10 +263,13 @@ static int ask_bind(const struct question *q)
 		if (*own[i] && path_below(q->what, own[i]))
 			return answer(DENIED, NULL, "it is the engine's own");
 	cJSON_ArrayForEach(rule, json_at(q->policy, "binds")) {
-		const char *path = json_text_at(rule, "path");
+		char path[4096];
 
-		if (path_below(q->what, path) && strlen(path) > strlen(json_text_at(best, "path")))
+		rule_path(json_text_at(rule, "path"), path, sizeof(path));
+		if (path_below(q->what, path) && strlen(path) > best_length) {
 			best = rule;
+			best_length = strlen(path);
+		}
 	}
 	if (!best)
 		return answer(DENIED, NULL, "no rule of \"binds\" covers it");
@@ -311,7 +329,7 @@ int policy_explain(const cJSON *policy, const cJSON *facts, int argc, char **arg
 		{ "gid", 0, OPT_TEXT, offsetof(struct question, gid_text), NULL, NULL, "a group of the client" },
 		{ "rw", 0, OPT_FLAG, offsetof(struct question, writable), NULL, NULL, "for writing" },
 	};
-	struct question q = { .policy = policy, .facts = facts, .uid = -1 };
+	struct question q = { .policy = policy, .facts = facts, .uid = -1, .users = facts && geteuid() != 0 };
 	int n;
 
 	if (argc == 0)
@@ -324,7 +342,9 @@ int policy_explain(const cJSON *policy, const cJSON *facts, int argc, char **arg
 		if (questions[i].ask == ask_user && n == 1)
 			q.uid_text = argv[1];
 		q.what = n == 1 ? argv[1] : NULL;
-		if ((questions[i].needs_what && !q.what) || (questions[i].needs_uid && !q.uid_text) ||
+		if (q.users && !q.uid_text)
+			q.uid = 0;
+		if ((questions[i].needs_what && !q.what) || (questions[i].needs_uid && !q.uid_text && !q.users) ||
 		    read_client(&q) < 0)
 			break;
 		return questions[i].ask(&q);

@@ -144,6 +144,8 @@ static int make_seccomp(struct plan *p, struct err *err)
 
 	if (spec_seccomp_unconfined(p->merged, &profile))
 		return 0;
+	if (profile && !p->e->policy->allow.seccomp_custom)
+		return err_set(err, 403, "a seccomp profile of one's own is not allowed (policy: security.seccomp_custom)");
 	/* Docker runs privileged ones without a filter; here policy may say so, and else they have the usual one. */
 	if (!profile && p->e->policy->allow.seccomp_unconfined &&
 	    json_bool(json_get(p->merged, "HostConfig"), "Privileged", false, NULL))

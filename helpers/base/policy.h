@@ -41,6 +41,7 @@ struct policy_allow {
 	uint32_t privileged; /* every capability over its own user namespace, nothing masked */
 	uint32_t host_cgroup, host_ipc, host_network, host_pid, host_uts; /* the host's namespace instead of one of its own */
 	uint32_t seccomp_unconfined;
+	uint32_t seccomp_custom; /* by the controller against its clients: spawn cannot see where a filter came from */
 };
 
 /* First in every part. */
@@ -161,7 +162,6 @@ struct policy_spawn {
 	struct policy_common common;
 	uint32_t max_containers;
 	uint64_t caps; /* bit per capability that a container may have */
-	uint32_t seccomp_custom; /* allowed? */
 	uint32_t no_new_privs_required;
 	uint32_t unmasked_paths; /* systempaths=unconfined allowed? */
 };
@@ -203,9 +203,10 @@ struct policy {
 
 /* What the launcher and the compiler share, in a memfd (FD_POLICY of the compiler). In: what the engine knows and the file does
  * not say (ids_base, devs, socket, build, denied; range_first and range_last when they are to replace the file's, else 0).
- * Out: the whole policy, or the error. The file itself is FD_OWN, policy_etc_files follow. */
+ * Out: the whole policy, or the error. The file itself is FD_OWN, policy_etc_files and the file that narrows it follow. */
 struct policy_job {
 	struct policy policy;
+	char home[256], narrower[256]; /* of the user whose engine it is; name of the file that narrows; "" for none */
 	char error[512];
 };
 enum { POLICY_ETC_COUNT = 4 };

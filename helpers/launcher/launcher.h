@@ -16,6 +16,7 @@ enum { PATH_SIZE = 4096 };
 
 /* Where an engine lives: every one of these can be given, so that many run side by side. */
 struct config {
+	char narrower[256], home[256]; /* root's policy for a user's engine, and that user's home; "" for none */
 	char data[PATH_SIZE], run[PATH_SIZE], policy[PATH_SIZE], bin[PATH_SIZE], log[PATH_SIZE];
 	char cgroup[512]; /* directory below the root of each hierarchy */
 	char group[64]; /* of the sockets; "" for everyone: policy decides all the same */
@@ -86,7 +87,7 @@ struct launcher {
 	struct ids ids;
 	uint32_t absent; /* bit per enum helper_id: not started, since this kernel does not let us */
 	struct policy policy;
-	int policy_files[1 + POLICY_ETC_COUNT]; /* for the compiler */
+	int policy_files[1 + POLICY_ETC_COUNT + 1]; /* for the compiler: the policy, lists of ids, what narrows it */
 	int settings; /* posternd.json beside the policy, for the controller; -EBADF: none */
 	struct fd_devs devs;
 	struct cgroups cgroups;

@@ -105,7 +105,7 @@ static int parse(int argc, char **argv, struct launcher *l)
 		{ "group", 1, NULL, 'g' }, { "log", 1, NULL, 'l' },
 		{ "also", 1, NULL, 'A' }, { "read", 1, NULL, 'o' }, { "daemon", 0, NULL, 'D' },
 		{ "purge", 0, NULL, 'P' }, { "user-map", 1, NULL, 'u' }, { "absent", 1, NULL, 'a' },
-		{ "range-ns", 1, NULL, 'n' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 },
+		{ "range-ns", 1, NULL, 'n' }, { "narrower", 1, NULL, 'N' }, { "home", 1, NULL, 'H' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 },
 	};
 	const uint32_t dispensable = 1u << HELPER_CGROUP | 1u << HELPER_DEVICE | 1u << HELPER_VETH |
 				     1u << HELPER_FIREWALL;
@@ -146,6 +146,8 @@ static int parse(int argc, char **argv, struct launcher *l)
 			r = text_u64(optarg, INT32_MAX, &number);
 			l->range_ns = (int)number;
 			break;
+		case 'N': r = text_copy(c->narrower, sizeof(c->narrower), optarg); break;
+		case 'H': r = text_copy(c->home, sizeof(c->home), optarg); break;
 		case 'P': c->purge = true; break;
 		case 'h': fputs(usage, stdout); exit(0);
 		default: r = -EINVAL;

@@ -112,13 +112,14 @@ static const char *policy_flaw(const struct policy *p)
 static int open_files(struct launcher *l)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(l->policy_files); i++) {
-		const char *path = i == 0 ? l->config.policy : policy_etc_files[i - 1];
+		const bool etc = i > 0 && i <= POLICY_ETC_COUNT;
+		const char *path = i == 0 ? l->config.policy : etc ? policy_etc_files[i - 1] : l->config.narrower;
 
 		/* The names and ids there are the host's, not those of a user's namespace. */
-		if (i > 0 && l->ids.user)
-			break;
+		if (!*path || (etc && l->ids.user))
+			continue;
 		l->policy_files[i] = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-		if (l->policy_files[i] < 0 && (i == 0 || errno != ENOENT)) {
+		if (l->policy_files[i] < 0 && (!etc || errno != ENOENT)) {
 			log_error("%s: cannot be opened: %s", path, strerror(errno));
 			return -errno;
 		}
@@ -168,6 +169,8 @@ int policy_load(struct launcher *l)
 	job = map;
 	job->policy.controller.range_first = l->config.range_first;
 	job->policy.controller.range_last = l->config.range_last;
+	text_copy(job->home, sizeof(job->home), l->config.home);
+	text_copy(job->narrower, sizeof(job->narrower), l->config.narrower);
 	r = put_facts(l, &job->policy);
 	if (r == 0)
 		r = open_files(l);

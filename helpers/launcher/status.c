@@ -40,6 +40,7 @@ static void write_all(FILE *f, const struct launcher *l)
 	snprintf(audit, sizeof(audit), "%s/audit", l->config.data);
 	json_str(&j, "audit_dir", audit);
 	json_str(&j, "policy", l->config.policy);
+	json_str(&j, "policy_narrower", l->config.narrower);
 	json_str(&j, "cgroup", l->config.cgroup);
 	json_u64(&j, "ids", l->config.ids_base);
 	fprintf(f, "],\n%s}\n", text);

@@ -21,11 +21,11 @@
 #define S(key, place, type, flags, min, max) { key, type, PF_REQUIRED | (flags), offsetof(struct policy, place), min, max }
 static const struct policy_field ids_fields[] = {
 	SECTION_WHY,
-	S("range_first", controller.range_first, PT_U32, PF_AUTO, 1, UINT32_MAX),
+	S("range_first", controller.range_first, PT_U32, PF_AUTO | PF_HIGHER, 1, UINT32_MAX),
 	S("range_last", controller.range_last, PT_U32, PF_AUTO, 1, UINT32_MAX),
 	S("max_ranges", idmap.max_ranges, PT_U32, 0, 1, CONTAINERS_MAX),
-	S("owner_uid_first", idmap.owner_uid_first, PT_U32, 0, 1000, UINT32_MAX - 1),
-	S("owner_gid_first", idmap.owner_gid_first, PT_U32, 0, 1000, UINT32_MAX - 1),
+	S("owner_uid_first", idmap.owner_uid_first, PT_U32, PF_HIGHER, 1000, UINT32_MAX - 1),
+	S("owner_gid_first", idmap.owner_gid_first, PT_U32, PF_HIGHER, 1000, UINT32_MAX - 1),
 };
 static const struct policy_field container_fields[] = {
 	SECTION_WHY,
@@ -41,9 +41,9 @@ static const struct policy_field container_fields[] = {
 #define ALLOW(member) { #member, PT_BOOL, 0, offsetof(struct policy, controller.allow.member), 0, 1 }
 static const struct policy_field security_fields[] = {
 	SECTION_WHY,
-	S("seccomp_custom", spawn.seccomp_custom, PT_BOOL, 0, 0, 1),
+	S("seccomp_custom", controller.allow.seccomp_custom, PT_BOOL, 0, 0, 1),
 	S("seccomp_unconfined", controller.allow.seccomp_unconfined, PT_BOOL, 0, 0, 1),
-	S("no_new_privs_required", spawn.no_new_privs_required, PT_BOOL, 0, 0, 1),
+	S("no_new_privs_required", spawn.no_new_privs_required, PT_BOOL, PF_HIGHER, 0, 1),
 	S("unmasked_paths", spawn.unmasked_paths, PT_BOOL, 0, 0, 1),
 	ALLOW(privileged), ALLOW(host_cgroup), ALLOW(host_ipc), ALLOW(host_network), ALLOW(host_pid), ALLOW(host_uts),
 };
@@ -66,11 +66,11 @@ static const struct policy_field network_fields[] = {
 static const struct policy_field audit_fields[] = {
 	SECTION_WHY,
 	S("max_bytes", audit.max_bytes, PT_SIZE, 0, 1 << 20, INT64_MAX),
-	S("reserve_bytes", audit.reserve_bytes, PT_SIZE, 0, 1 << 18, 1 << 30),
+	S("reserve_bytes", audit.reserve_bytes, PT_SIZE, PF_HIGHER, 1 << 18, 1 << 30),
 	S("anchor_records", audit.anchor_records, PT_U32, 0, 1, 1 << 20),
 	S("anchor_seconds", audit.anchor_seconds, PT_U32, 0, 1, 86400),
-	S("kernel_log", audit.kernel_log, PT_BOOL, 0, 0, 1),
-	S("denials_per_minute", audit.denials_per_minute, PT_U32, 0, 1, 100000),
+	S("kernel_log", audit.kernel_log, PT_BOOL, PF_HIGHER, 0, 1),
+	S("denials_per_minute", audit.denials_per_minute, PT_U32, PF_HIGHER, 1, 100000),
 };
 #undef S
 
@@ -105,6 +105,10 @@ static int read_user(struct policy_ctx *c, const cJSON *v, const char *where)
 		return policy_error(c, where, "rights must be \"read\", \"run\", \"exec\" or \"admin\"; leave the rule out for none");
 	if (rule.user || rule.group) {
 		r = policy_find_id(c, !!rule.group, rule.group ? rule.group : rule.user, rule.group ? &rule.gid : &rule.uid);
+		if (r == -ENOENT && common->ids_shared && !rule.optional)
+			return policy_error(c, where, "an engine of a user's knows no names of the host's; its user is \"uid\": 0");
+		if (r == -ENOENT && rule.optional && common->ids_shared)
+			return 0;
 		if (r == -ENOENT && rule.optional) {
 			log_warn("policy: %s: no %s \"%s\" here, rule %s is left out", where, rule.group ? "group" : "user",
 				 rule.group ? rule.group : rule.user, rule.name);
@@ -125,74 +129,6 @@ static int read_user(struct policy_ctx *c, const cJSON *v, const char *where)
 			return policy_error(c, where, "is for the same id as rule \"%s\"; join them", common->users[i].rule);
 	common->nusers++;
 	return text_copy(u->rule, sizeof(u->rule), rule.name);
-}
-
-/* --- binds --- */
-struct bind_rule {
-	const char *name, *why, *path;
-	uint32_t writable, suid, submounts, any_owner;
-};
-static const struct policy_field bind_fields[] = {
-	POLICY_NAME(struct bind_rule), POLICY_WHY(struct bind_rule),
-	POLICY_FIELD(struct bind_rule, path, PT_PATH, PF_REQUIRED, 1, sizeof(((struct policy_path *)0)->path) - 1),
-	POLICY_FIELD(struct bind_rule, writable, PT_BOOL, PF_REQUIRED, 0, 1), POLICY_FIELD(struct bind_rule, suid, PT_BOOL, 0, 0, 1),
-	POLICY_FIELD(struct bind_rule, submounts, PT_BOOL, 0, 0, 1), POLICY_FIELD(struct bind_rule, any_owner, PT_BOOL, 0, 0, 1),
-};
-
-/* The system itself: never as a whole; below them read-only at most, and nothing of the kernel's file systems. */
-static const struct {
-	const char *path;
-	bool below; /* may a rule lie below it? */
-} system_paths[] = {
-	{ "/", true }, { "/proc", false }, { "/sys", false }, { "/dev", false }, { "/.store", false }, { "/boot", true },
-	{ "/etc", true }, { "/root", true }, { "/usr", true }, { "/bin", true }, { "/sbin", true }, { "/lib", true },
-	{ "/lib64", true }, { "/run", true }, { "/var", true }, { "/var/lib", true }, { "/var/run", true },
-};
-static const char *const readonly_below[] = { "/boot", "/etc", "/root", "/usr", "/bin", "/sbin", "/lib", "/lib64" };
-
-static int check_bind(struct policy_ctx *c, const struct bind_rule *rule, const char *where)
-{
-	const struct policy_lookup *l = &c->out->lookup;
-
-	for (size_t i = 0; i < ARRAY_SIZE(system_paths); i++)
-		if (strcmp(rule->path, system_paths[i].path) == 0 ||
-		    (!system_paths[i].below && path_below(rule->path, system_paths[i].path)))
-			return policy_error(c, where, "%s belongs to the system; name a directory for users' files", rule->path);
-	for (size_t i = 0; rule->writable && i < ARRAY_SIZE(readonly_below); i++)
-		if (path_below(rule->path, readonly_below[i]))
-			return policy_error(c, where, "%s is below %s; write \"writable\": false", rule->path, readonly_below[i]);
-	for (uint32_t i = 0; i < l->ndenied; i++)
-		if (path_below(rule->path, l->denied[i]))
-			return policy_error(c, where, "%s is the engine's own (%s); choose another", rule->path, l->denied[i]);
-	for (uint32_t i = 0; i < l->npaths; i++)
-		if (strcmp(l->paths[i].path, rule->path) == 0)
-			return policy_error(c, where, "rule \"%s\" is for the same path; join them", l->paths[i].rule);
-	return 0;
-}
-
-static int read_bind(struct policy_ctx *c, const cJSON *v, const char *where)
-{
-	struct policy_lookup *l = &c->out->lookup;
-	struct bind_rule rule = { 0 };
-	struct policy_path p = { 0 };
-	uint32_t at = l->npaths;
-
-	if (POLICY_OBJECT(c, v, where, bind_fields, &rule) < 0 || check_bind(c, &rule, where) < 0)
-		return -EINVAL;
-	p.writable = rule.writable;
-	p.suid = rule.suid;
-	p.submounts = rule.submounts;
-	p.any_owner = rule.any_owner;
-	if (text_copy(p.path, sizeof(p.path), rule.path) < 0 || text_copy(p.rule, sizeof(p.rule), rule.name) < 0)
-		return -EINVAL;
-	/* The longest path first, so that the first rule that covers a source is the closest to it. */
-	while (at > 0 && strlen(l->paths[at - 1].path) < strlen(p.path)) {
-		l->paths[at] = l->paths[at - 1];
-		at--;
-	}
-	l->paths[at] = p;
-	l->npaths++;
-	return 0;
 }
 
 /* --- devices --- */
@@ -279,18 +215,14 @@ static const struct rule_list {
 	int (*read)(struct policy_ctx *c, const cJSON *v, const char *where);
 } lists[] = {
 	{ "users", POLICY_USERS_MAX, read_user },
-	{ "binds", POLICY_PATHS_MAX, read_bind },
+	{ "binds", POLICY_PATHS_MAX, policy_read_bind },
 	{ "devices", POLICY_DEVICES_MAX, read_device },
 	{ "capabilities", 64, read_caps },
 	{ "subnets", POLICY_SUBNETS_MAX, policy_read_subnet },
 	{ "ports", POLICY_PORTS_MAX, policy_read_port },
 };
 
-static const struct section {
-	const char *key;
-	const struct policy_field *fields;
-	size_t n;
-} sections[] = {
+static const struct policy_section sections[] = {
 	{ "ids", ids_fields, ARRAY_SIZE(ids_fields) },
 	{ "containers", container_fields, ARRAY_SIZE(container_fields) },
 	{ "security", security_fields, ARRAY_SIZE(security_fields) },
@@ -382,27 +314,45 @@ static void spread(struct policy *p)
 	memcpy(p->firewall.subnets, p->veth.subnets, sizeof(p->firewall.subnets));
 }
 
-int policy_compile(const struct policy_input *input, struct policy *policy, char *error, size_t error_size)
+/* One file, over the engine's facts that are in *c->out. */
+static int compile_file(struct policy_ctx *c)
 {
-	_cleanup_free_ struct policy *p = malloc(sizeof(*p));
-	struct policy_ctx c = { .input = input, .out = p, .file = input->name, .error = error, .error_size = error_size };
-	const struct policy_common *given = &policy->controller;
+	const struct policy_common given = c->out->controller;
+	struct policy_common *p = &c->out->controller;
 	cJSON *file = NULL;
 	int r;
 
-	if (!p)
-		return -ENOMEM;
-	*p = *policy;
-	p->controller.magic = POLICY_MAGIC;
-	r = policy_parse(&c, &file);
+	p->magic = POLICY_MAGIC;
+	r = policy_parse(c, &file);
 	if (r == 0)
-		r = read_file(&c, file);
+		r = read_file(c, file);
 	if (r == 0)
-		r = check_limits(&c);
+		r = check_limits(c);
 	if (r == 0)
-		r = policy_ranges(&c, given->range_first ? given->range_first : p->controller.range_first,
-				  given->range_last ? given->range_last : p->controller.range_last, &p->controller);
+		r = policy_ranges(c, given.range_first ? given.range_first : p->range_first,
+				  given.range_last ? given.range_last : p->range_last, p);
 	cJSON_Delete(file);
+	return r;
+}
+
+int policy_compile(const struct policy_input *input, struct policy *policy, char *error, size_t error_size)
+{
+	_cleanup_free_ struct policy *p = malloc(sizeof(*p)), *roots = malloc(sizeof(*roots));
+	struct policy_ctx c = { .input = input, .out = p, .file = input->name, .error = error, .error_size = error_size };
+	int r;
+
+	if (!p || !roots)
+		return -ENOMEM;
+	*p = *roots = *policy;
+	r = compile_file(&c);
+	if (r == 0 && input->narrower) {
+		const struct policy_input *n = input->narrower;
+		struct policy_ctx by = { .input = n, .out = roots, .file = n->name, .error = error, .error_size = error_size };
+
+		r = compile_file(&by);
+		if (r == 0)
+			r = policy_narrow(&by, sections, ARRAY_SIZE(sections), p);
+	}
 	if (r < 0)
 		return r;
 	spread(p);

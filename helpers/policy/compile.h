@@ -15,15 +15,17 @@
 struct policy_input {
 	const char *name; /* of the file, in errors */
 	int file;
-	uid_t owner; /* whom the file may belong to beside root */
+	uid_t root, owner; /* whom the file may belong to: the host's root by the number it has here, and one other, or root again */
+	const char *home; /* what "~" stands for; NULL in root's engine */
+	const struct policy_input *narrower; /* root's word on it, or NULL: what this file allows beyond is not allowed */
 	int etc[POLICY_ETC_COUNT]; /* policy_etc_files; -ENOENT when there is none, another -errno when it cannot be opened */
 };
 
 enum { POLICY_FILE_MAX = 1 << 20, POLICY_WHY_MAX = 512 };
 
 /* Fills *policy, which has the engine's facts (struct policy_job): 0, or -errno with the reason in error ("policy.json:
- * binds[2].path: ...") and *policy as it was. The file must belong to root or to input->owner and be writable by nobody else. Users
- * and groups marked optional that do not exist are skipped with a warning. */
+ * binds[2].path: ...") and *policy as it was. The file must belong to root or to input->owner and be writable by nobody else, and so must
+ * input->narrower. Users and groups marked optional that do not exist are skipped with a warning. */
 int policy_compile(const struct policy_input *input, struct policy *policy, char *error, size_t error_size);
 
 #endif

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -36,7 +37,7 @@ static int lock_down(void)
 
 static int compile(const char *path)
 {
-	struct policy_input input = { .name = name_of(path), .file = FD_OWN };
+	struct policy_input input = { .name = name_of(path), .file = FD_OWN }, narrower = { .file = FD_OWN + 1 + POLICY_ETC_COUNT };
 	struct policy_job *job;
 	void *map;
 	int r;
@@ -46,11 +47,16 @@ static int compile(const char *path)
 		return 2;
 	}
 	job = map;
+	narrower.name = job->narrower; /* in full: whoever reads the error is not who can mend that file */
 	for (int i = 0; i < POLICY_ETC_COUNT; i++)
-		input.etc[i] = fcntl(FD_OWN + 1 + i, F_GETFD) < 0 ? -ENOENT : FD_OWN + 1 + i;
-	/* The host's root, as the namespace of a user's engine shows it. */
-	if (job->policy.controller.ids_shared)
-		input.owner = OVERFLOW_ID;
+		input.etc[i] = narrower.etc[i] = fcntl(FD_OWN + 1 + i, F_GETFD) < 0 ? -ENOENT : FD_OWN + 1 + i;
+	/* The host's root, as the namespace of a user's engine shows it, where 0 is the user. */
+	if (job->policy.controller.ids_shared) {
+		input.root = narrower.root = narrower.owner = OVERFLOW_ID;
+		input.home = narrower.home = job->home;
+	}
+	if (job->narrower[0])
+		input.narrower = &narrower;
 	r = lock_down();
 	if (r == 0)
 		r = policy_compile(&input, &job->policy, job->error, sizeof(job->error));
@@ -61,7 +67,8 @@ static int compile(const char *path)
 
 static int check(const char *path)
 {
-	struct policy_input input = { .name = name_of(path), .owner = geteuid() };
+	/* A user asks about an engine of their own. */
+	struct policy_input input = { .name = name_of(path), .owner = geteuid(), .home = geteuid() ? getenv("HOME") : NULL };
 	static struct policy policy = { .controller.ids_base = IDS_DEFAULT_BASE };
 	char error[512] = "";
 	int r;

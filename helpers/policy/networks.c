@@ -44,6 +44,18 @@ static int read_prefix(struct policy_ctx *c, const char *text, const char *where
 	return 0;
 }
 
+bool policy_subnet_meet(const struct policy_subnet *a, const struct policy_subnet *b, struct policy_subnet *ret)
+{
+	const struct policy_subnet *wide = a->bits < b->bits ? a : b, *narrow = wide == a ? b : a;
+
+	for (uint32_t bit = 0; bit < wide->bits; bit++)
+		if ((wide->address[bit / 8] ^ narrow->address[bit / 8]) & 0x80 >> bit % 8)
+			return false;
+	*ret = *narrow;
+	memcpy(ret->rule, a->rule, sizeof(ret->rule));
+	return true;
+}
+
 struct subnet_rule {
 	const char *name, *why, *subnet;
 };
@@ -101,4 +113,19 @@ int policy_read_port(struct policy_ctx *c, const cJSON *v, const char *where)
 	p->last = rule.last;
 	f->nports++;
 	return text_copy(p->rule, sizeof(p->rule), rule.name);
+}
+
+bool policy_port_meet(const struct policy_port *a, const struct policy_port *b, struct policy_port *ret)
+{
+	struct policy_port p = *a;
+
+	if (a->protocol && b->protocol && a->protocol != b->protocol)
+		return false;
+	p.protocol = a->protocol ? a->protocol : b->protocol;
+	p.first = a->first > b->first ? a->first : b->first;
+	p.last = a->last < b->last ? a->last : b->last;
+	if (p.last < p.first || !policy_subnet_meet(&a->address, &b->address, &p.address))
+		return false;
+	*ret = p;
+	return true;
 }

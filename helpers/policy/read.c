@@ -53,7 +53,7 @@ int policy_parse(struct policy_ctx *c, cJSON **ret)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return policy_error(c, "", "is not a regular file");
-	if ((st.st_uid != 0 && st.st_uid != c->input->owner) || (st.st_mode & 022))
+	if ((st.st_uid != c->input->root && st.st_uid != c->input->owner) || (st.st_mode & 022))
 		return policy_error(c, "", "could be written by others (uid %u, mode %04o); chown it to root and chmod 0644",
 				    st.st_uid, st.st_mode & 07777);
 	r = fd_read_all(c->input->file, POLICY_FILE_MAX, &text, &len);

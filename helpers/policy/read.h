@@ -17,6 +17,8 @@ struct policy_ctx {
 	size_t error_size;
 	const char *names[POLICY_RULES_MAX]; /* of rules, borrowed from the JSON value */
 	unsigned nnames;
+	const char *of_home[POLICY_PATHS_MAX]; /* those whose path began with "~" */
+	unsigned nof_home;
 };
 
 enum policy_type {
@@ -31,7 +33,8 @@ enum policy_type {
 };
 /* Offset of a member that is checked but not kept. */
 #define POLICY_NOWHERE SIZE_MAX
-enum { PF_REQUIRED = 1, PF_AUTO = 2 /* "auto": 0 */, PF_NONE = 4 /* "none": UINT64_MAX */ };
+enum { PF_REQUIRED = 1, PF_AUTO = 2 /* "auto": 0 */, PF_NONE = 4 /* "none": UINT64_MAX */,
+       PF_HIGHER = 8 /* of two policies the higher number is the narrower; true, of two truths */ };
 
 struct policy_field {
 	const char *key;
@@ -39,6 +42,12 @@ struct policy_field {
 	unsigned flags;
 	size_t offset;
 	uint64_t min, max;
+};
+
+struct policy_section {
+	const char *key;
+	const struct policy_field *fields;
+	size_t n;
 };
 
 /* Members that every rule has, and one of a rule of type s. */
@@ -57,9 +66,23 @@ int policy_object(struct policy_ctx *c, const cJSON *object, const char *where, 
 /* The whole file as one value, bounded, no duplicate members. The caller owns it. */
 int policy_parse(struct policy_ctx *c, cJSON **ret);
 
+/* --- bind sources (binds.c) --- */
+int policy_read_bind(struct policy_ctx *c, const cJSON *v, const char *where);
+/* There must be room for it. */
+void policy_add_path(struct policy_lookup *l, const struct policy_path *p);
+
+/* --- two policies at once (narrow.c) --- */
+/* Takes from *p what root's, which is *by->out, does not allow. 0, or -EINVAL when the two leave nothing that an engine could
+ * run with, or more rules than there is room for. */
+int policy_narrow(struct policy_ctx *by, const struct policy_section *all, size_t n, struct policy *p);
+
 /* --- networks (networks.c): one rule of "subnets" and of "ports" --- */
 int policy_read_subnet(struct policy_ctx *c, const cJSON *v, const char *where);
 int policy_read_port(struct policy_ctx *c, const cJSON *v, const char *where);
+/* The addresses that are in both; false when there are none. The rule's name is a's. */
+bool policy_subnet_meet(const struct policy_subnet *a, const struct policy_subnet *b, struct policy_subnet *ret);
+/* The same for ports. */
+bool policy_port_meet(const struct policy_port *a, const struct policy_port *b, struct policy_port *ret);
 
 /* --- ids of the host (ids.c) --- */
 /* 0, -ENOENT when there is no such user (or group), or -errno. */

@@ -22,7 +22,7 @@ static const char usage[] =
 	"  --data DIR        images, containers, state, audit log ($XDG_DATA_HOME/postern, ~/.local/share/postern)\n"
 	"  --run DIR         socket, status ($XDG_RUNTIME_DIR/postern, /tmp/postern-UID)\n"
 	"  --policy FILE     ($XDG_CONFIG_HOME/postern/policy.json, or the one that comes with the programs;\n"
-	"                    /etc/postern/user.json takes the place of any when root has written it)\n"
+	"                    what /etc/postern/user.json does not allow is not allowed, when root has written it)\n"
 	"  --bin DIR         programs (the directory of this one)\n"
 	"  --cgroup NAME     directory below the root of each cgroup hierarchy that root has given to this user (the\n"
 	"                    cgroup that we are started in, if it is delegated; else there are no limits)\n"
@@ -104,6 +104,9 @@ static void make_args(const struct config *c, const struct ids *ids, bool cgroup
 	add(a, "--run=%s", c->run);
 	add(a, "--policy=%s", c->policy);
 	add(a, "--bin=%s", c->bin);
+	add(a, "--home=%s", c->home);
+	if (c->narrower[0])
+		add(a, "--narrower=%s", c->narrower);
 	add(a, "--ids=%u", ids->single ? 0 : OWN_FIRST);
 	add(a, "--ranges=%u-%u", RANGE_FIRST, RANGE_FIRST + MAP_SIZE - 1);
 	add(a, "--user-map=%s", map);
@@ -158,8 +161,9 @@ static int run(struct config *c)
 
 	if (c->purge && access(c->run, F_OK) < 0 && access(c->data, F_OK) < 0)
 		return 0;
-	places_policy(c);
-	r = check_paths(c);
+	r = places_narrower(c);
+	if (r == 0)
+		r = check_paths(c);
 	if (r == 0)
 		r = places_take(c, &run_dir);
 	if (r == 0)

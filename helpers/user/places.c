@@ -43,7 +43,7 @@ static int place(char *to, const char *variable, const char *home, const char *b
 /* With the programs as installed, or in the tree that they were built in. */
 static int default_policy(struct config *c, const char *home)
 {
-	static const char *const beside[] = { "%s/policy.json", "%s/../../policy/default.json" };
+	static const char *const beside[] = { "%s/user.json", "%s/../../policy/user.json" };
 	char dir[PATH_SIZE];
 	int r = place(dir, "XDG_CONFIG_HOME", home, ".config");
 
@@ -58,6 +58,7 @@ int places_default(struct config *c)
 {
 	const char *home = getenv("HOME"), *runtime = getenv("XDG_RUNTIME_DIR");
 	const struct passwd *who = home && home[0] == '/' ? NULL : getpwuid(getuid());
+	char real[PATH_SIZE];
 	int r;
 
 	if (who)
@@ -67,6 +68,9 @@ int places_default(struct config *c)
 		log_error("neither HOME nor /etc/passwd says where this user's files are");
 		return -ENOENT;
 	}
+	/* What policy says of "~" is compared with paths that have no links in them. A longer one is none that can be bound. */
+	if (!realpath(home, real) || text_copy(c->home, sizeof(c->home), real) < 0)
+		c->home[0] = '\0';
 	r = place(c->data, "XDG_DATA_HOME", home, ".local/share");
 	if (r == 0 && runtime && runtime[0] == '/')
 		r = text_format(c->run, sizeof(c->run), "%s/postern", runtime);
@@ -79,12 +83,19 @@ int places_default(struct config *c)
 	return r;
 }
 
-void places_policy(struct config *c)
+int places_narrower(struct config *c)
 {
-	if (access(roots_policy, F_OK) < 0 || strcmp(c->policy, roots_policy) == 0)
-		return;
-	log_info("%s is the policy: root's for engines of users", roots_policy);
-	text_copy(c->policy, sizeof(c->policy), roots_policy);
+	int r;
+
+	if (access(roots_policy, F_OK) == 0) {
+		log_info("%s narrows what the policy %s allows", roots_policy, c->policy);
+		return text_copy(c->narrower, sizeof(c->narrower), roots_policy);
+	}
+	if (errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	r = -errno; /* there may be one: nobody is to run without it by an accident */
+	log_error("%s: %s", roots_policy, strerror(-r));
+	return r;
 }
 
 /* mkdir -p; what is there already is not looked at. */

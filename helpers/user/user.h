@@ -26,6 +26,7 @@ struct config {
 	char data[PATH_SIZE], run[PATH_SIZE], policy[PATH_SIZE], bin[PATH_SIZE], log[PATH_SIZE];
 	char cgroup[CGROUP_SIZE]; /* below the root of each hierarchy; "": the one that we were started in */
 	char sockets[SOCKET_COUNT][SOCKET_PATH_SIZE]; /* passed on; "": none */
+	char home[256], narrower[256]; /* what root lets users' engines have, "" when nothing is said */
 	bool daemon, purge, single_id;
 };
 
@@ -48,8 +49,8 @@ int places_default(struct config *c);
 /* Run and data directory, made when missing: the user's, and nobody else may write there. Both are locked until the
  * launcher ends; *ret_run is open. -EBUSY while another engine has one. */
 int places_take(const struct config *c, int *ret_run);
-/* What root wrote for users' engines is theirs whatever they say. */
-void places_policy(struct config *c);
+/* What root wrote for users' engines: it narrows theirs, whatever that is. 0 or -errno, the reason logged. */
+int places_narrower(struct config *c);
 
 /* ids.c. Reads /etc/subuid and /etc/subgid. 0 or -errno. */
 int ids_find(bool single, struct ids *ret);

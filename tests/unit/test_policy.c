@@ -1,7 +1,9 @@
 /* test_policy.c - the policy compiler: the default is valid and says what it should; every slip is an error that names its place.
  * And the launcher's check of what comes from it: nothing that it acts on as root is believed. */
+#include "../../helpers/policy/binds.c"
 #include "../../helpers/policy/compile.c"
 #include "../../helpers/policy/ids.c"
+#include "../../helpers/policy/narrow.c"
 #include "../../helpers/policy/networks.c"
 #include "../../helpers/policy/read.c"
 #include "../../helpers/launcher/policy.c"
