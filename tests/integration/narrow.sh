@@ -50,7 +50,7 @@ fails "and denies what it does not have" 1 postern policy explain bind /etc/ssl
 stop
 
 # root narrows
-jq '.binds = [ { "name": "r-home", "path": "~/ok", "writable": true, "why": "-" }, { "name": "r-tmp", "path": "/tmp", "writable": false, "why": "-" } ] |
+jq '.binds = [ { "name": "r-home", "path": "~/ok", "writable": true, "why": "-" }, { "name": "r-tmp", "path": "/tmp", "writable": false, "submounts": true, "why": "-" } ] |
 	.capabilities = [ { "name": "r-caps", "caps": ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
 		"NET_BIND_SERVICE", "NET_RAW", "SYS_CHROOT", "MKNOD", "AUDIT_WRITE", "SETFCAP"], "why": "-" } ] |
 	.containers.max = 1 | .security.seccomp_unconfined = false | .security.seccomp_custom = false | .audit.denials_per_minute = 100000' "$top/policy/user.json" >"$roots"
