@@ -7,7 +7,8 @@ is_users && [ "$engine" = rootless ] && POSTERN_IDS=$((POSTERN_SUBS + 65512)) # 
 export layer_uid=${POSTERN_UID:-2147352576}
 set_of() { ps -eo ruid,args | awk -v i="$POSTERN_IDS" -v l="$layer_uid" '(($1 >= i && $1 < i + 24) || $1 == l) && /postern/ && !/defunct/ && !/launcher/' | sort | uniq -c; }
 export -f set_of
-first_set=$(set_of)
+settled() { first_set=$(set_of); sleep 0.2; [ "$first_set" = "$(set_of)" ]; } # layer's workers of the load have gone
+until_true 40 settled
 pid_of() { jq -r ".helpers[] | select(.name == \"$1\") | .pid" "$POSTERN_RUN/helpers.json"; }
 docker run -d --name long busybox sh -c 'i=0; while [ $i -lt 100000 ]; do i=$((i+1)); echo $i; sleep 0.01; done' >/dev/null
 container=$(docker inspect -f '{{.State.Pid}}' long)
