@@ -163,16 +163,14 @@ static bool locked(int fd)
 
 int system_stop(struct cli *cli, int argc, char **argv)
 {
-	char path[4200], *slash;
+	const char *slash = strrchr(cli->socket, '/');
+	char path[4200];
 	_cleanup_free_ char *text = NULL;
 	_cleanup_close_ int fd = -EBADF;
 	uint64_t pid;
 
-	snprintf(path, sizeof(path), "%s", cli->socket);
-	slash = strrchr(path, '/');
-	if (!slash || slash + sizeof("/launcher.pid") > path + sizeof(path))
+	if (!slash || text_format(path, sizeof(path), "%.*s/launcher.pid", (int)(slash - cli->socket), cli->socket) < 0)
 		return fail(1, "%s is no engine's socket", cli->socket);
-	strcpy(slash, "/launcher.pid");
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	/* Whoever holds the lock is a launcher that lives, and the number in the file its own. */
 	if (fd < 0 || !locked(fd))

@@ -28,7 +28,7 @@ int cgroup_read(const char *pid, char *ret, size_t size)
 	e = fd < 0 ? -errno : fd_read_all(fd, CGROUP_FILE_MAX, &text, NULL);
 	if (e < 0)
 		return e;
-	line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
+	line = !text ? NULL : strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
 	if (!line)
 		return -ENOENT;
 	line = strstr(line, "0::") + 3;

@@ -157,7 +157,7 @@ static int run(struct config *c)
 	_cleanup_close_ int launcher = -EBADF;
 	struct args args = { 0 };
 	struct ids ids;
-	int r, run_dir, range_ns;
+	int r, run_dir = -EBADF, range_ns;
 
 	if (c->purge && access(c->run, F_OK) < 0 && access(c->data, F_OK) < 0)
 		return 0;

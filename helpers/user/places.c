@@ -122,7 +122,7 @@ static bool parent_safe(int dir)
 static int take(const char *path, const char *way_out)
 {
 	_cleanup_close_ int dir = -EBADF;
-	struct stat st;
+	struct stat st = { 0 };
 	int r = make_all(path);
 
 	if (r == 0) {
