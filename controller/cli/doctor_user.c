@@ -303,8 +303,8 @@ static void probe_delegation(const struct patient *p, struct finding *f)
 			doctor_fix(f, "apt-get install dbus-user-session, and log in anew: the user manager delegates; then `systemd-run --user "
 				      "--scope -p Delegate=yes` starts what may have cgroups");
 		else
-			doctor_fix(f, "mkdir %s/%s && chown -R %s %s/%s, start the session in it, and give it to the engine", *path ? path : "CGROUP",
-				   p->user, p->user, *path ? path : "CGROUP", p->user);
+			doctor_fix(f, "mkdir /sys/fs/cgroup/.../%s in each hierarchy, chown it with its cgroup.procs, cgroup.subtree_control and "
+				      "tasks to %s, and start `postern-user --cgroup %s` in it", p->user, p->user, p->user);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
