@@ -95,7 +95,7 @@ static int mount_above(struct plan *p, const struct source_found *above, uint64_
 		.owner_uid = above->object.uid,
 		.owner_gid = above->object.gid,
 	};
-	struct req_mount_bind bind = { .source = above->ticket, .mapping = mapping, .flat = true };
+	struct req_mount_bind bind = { .source = above->ticket, .mapping = mapping, .flat = BIND_FLAT_RATHER };
 	struct rep_mount_bind rep;
 	int r = helper_call(p->e, OP_IDMAP_OWNER, &owner, NULL, &p->ctx, err);
 

@@ -204,7 +204,7 @@ static void submit_bind(struct plan *p, struct bind *b)
 		.source = b->source,
 		.mapping = b->mapping,
 		.readonly = !b->m->readonly ? BIND_WRITABLE : b->m->below_writable ? BIND_READONLY_TOP : BIND_READONLY,
-		.flat = b->m->flat,
+		.flat = b->m->flat ? BIND_FLAT : BIND_ALL,
 	};
 	struct req_mount_device device = { .source = b->source };
 

@@ -39,9 +39,9 @@ int walk_open(int root, const char *path, struct walk *w, struct object *ret);
 enum {
 	MOUNTS_BELOW = 1,
 	MOUNTS_REMOTE = 2, /* the way leads into a file system that may never answer */
-	MOUNTS_COVERED = 4, /* below are mounts at or below our own state: its covers (main.c) are among them */
+	MOUNTS_COVERED = 4, /* covers of our own state (main.c) are below, wherever it is by now, or what they hide */
 };
-/* Flags for path, from the text of mountinfo (proc(5)); unescapes it in place. */
-unsigned mounts_check(char *mountinfo, const char *path, const struct policy_lookup *policy);
+/* Flags for path, from the text of mountinfo (proc(5)); unescapes it in place. cover_dev: "0:39", of all covers. */
+unsigned mounts_check(char *mountinfo, const char *path, const struct policy_lookup *policy, const char *cover_dev);
 
 #endif

@@ -33,7 +33,8 @@ enum {
 
 struct ctx {
 	int root;
-	uint64_t root_dev;
+	uint64_t root_dev; /* and of all covers */
+	char root_dev_text[32]; /* as in mountinfo */
 	int mountinfo; /* of our own mount namespace; reading it again shows it anew */
 	uint32_t call_id;
 };
@@ -41,7 +42,8 @@ struct ctx {
 /* What policy and owners make of a source; becomes the message to mount. */
 struct verdict {
 	const char *rule;
-	bool readonly, unmapped, suid, submounts;
+	bool readonly, unmapped, suid;
+	uint32_t submounts; /* SUBMOUNTS_* */
 };
 
 static const char rule_none[] = "none";
@@ -66,12 +68,12 @@ static int check_mounts(struct request *r, const struct policy_path *rule, const
 
 	if (e < 0)
 		return request_fail(r, e, "mountinfo");
-	flags = mounts_check(text, path, r->helper->policy);
+	flags = mounts_check(text, path, r->helper->policy, c->root_dev_text);
 	if (flags & MOUNTS_REMOTE)
 		return request_fail(r, -EOPNOTSUPP, "filesystem");
 	if ((flags & MOUNTS_BELOW) && !rule->submounts)
 		return deny(r, rule->rule, "submounts");
-	v->submounts = flags & (MOUNTS_BELOW | MOUNTS_COVERED);
+	v->submounts = (flags & MOUNTS_BELOW ? SUBMOUNTS_HOST : 0) | (flags & MOUNTS_COVERED ? SUBMOUNTS_COVERS : 0);
 	return 0;
 }
 
@@ -223,6 +225,7 @@ static int lookup_start(struct helper *h)
 	if (c->root < 0 || c->mountinfo < 0 || fd_identify(c->root, &root) < 0)
 		return -errno;
 	c->root_dev = root.dev;
+	text_format(c->root_dev_text, sizeof(c->root_dev_text), "%u:%u", (uint32_t)(root.dev >> 32), (uint32_t)root.dev);
 	/* From here on no /proc, and nothing can be opened but by O_PATH (which Landlock leaves alone). */
 	close_fd(FD_PROC);
 	return sandbox_landlock(NULL, 0, NULL);

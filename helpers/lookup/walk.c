@@ -117,26 +117,28 @@ static void unescape(char *s)
 	*to = '\0';
 }
 
-unsigned mounts_check(char *mountinfo, const char *path, const struct policy_lookup *policy)
+unsigned mounts_check(char *mountinfo, const char *path, const struct policy_lookup *policy, const char *cover_dev)
 {
 	unsigned flags = 0;
 	char *line;
 
 	while ((line = strsep(&mountinfo, "\n")) && *line) {
-		char *type = strstr(line, " - "), *point = NULL;
+		char *type = strstr(line, " - "), *point = NULL, *dev = NULL;
 
 		if (!type)
 			return MOUNTS_BELOW | MOUNTS_REMOTE; /* not as we know it: the narrow answer */
 		*type = '\0';
 		type += 3;
 		type[strcspn(type, " ")] = '\0';
-		for (int i = 0; i < 5; i++)
+		for (int i = 0; i < 5; i++) {
 			point = strsep(&line, " ");
+			dev = i == 2 ? point : dev;
+		}
 		if (!point)
 			return MOUNTS_BELOW | MOUNTS_REMOTE;
 		unescape(point);
 		if (strcmp(point, path) != 0 && path_below(point, path))
-			flags |= rules_denied(policy, point) ? MOUNTS_COVERED : MOUNTS_BELOW;
+			flags |= rules_denied(policy, point) || strcmp(dev, cover_dev) == 0 ? MOUNTS_COVERED : MOUNTS_BELOW;
 		if (path_below(path, point) && fs_remote(type))
 			flags |= MOUNTS_REMOTE;
 	}

@@ -242,8 +242,7 @@ static int clone_bind(struct request *r, const struct ticket *s, struct batch *b
 	const struct req_mount_bind *req = r->req;
 	const struct ticket *m = NULL;
 	bool mapped;
-	struct clone_options options = { .userns = -EBADF, .attrs = MOUNT_ATTR_NODEV,
-					 .recursive = s->submounts && !req->flat };
+	struct clone_options options = { .userns = -EBADF, .attrs = MOUNT_ATTR_NODEV };
 	_cleanup_close_ int fd = -EBADF;
 	struct fd_id shown;
 	int e;
@@ -253,6 +252,10 @@ static int clone_bind(struct request *r, const struct ticket *s, struct batch *b
 		e = bind_mapping(r, s, &m);
 	if (e < 0)
 		return e;
+	/* Without its covers the engine's own state would be seen in there, and nothing can be left out of a clone. */
+	if (req->flat == BIND_FLAT && s->submounts == (SUBMOUNTS_HOST | SUBMOUNTS_COVERS))
+		return request_fail(r, -EPERM, "covers");
+	options.recursive = req->flat == BIND_ALL ? s->submounts != 0 : s->submounts & SUBMOUNTS_COVERS;
 	options.attrs |= (s->suid ? 0 : MOUNT_ATTR_NOSUID) | (req->readonly == BIND_READONLY ? MOUNT_ATTR_RDONLY : 0);
 	options.top = req->readonly == BIND_READONLY_TOP ? MOUNT_ATTR_RDONLY : 0;
 	mapped = m && m->fd >= 0;

@@ -18,7 +18,8 @@ struct ticket {
 	uint32_t what; /* LOOKUP_* or MAPPING_* */
 	int fd; /* source: O_PATH object; mapping: user namespace */
 	struct fd_id id; /* source: as lookup saw it */
-	bool readonly, unmapped, suid, submounts; /* source */
+	bool readonly, unmapped, suid; /* source */
+	uint32_t submounts; /* source: SUBMOUNTS_* */
 	uint32_t base, run_uid, owner_uid; /* mapping */
 };
 

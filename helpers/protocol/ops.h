@@ -122,24 +122,27 @@ enum { LOOKUP_BIND = 0, LOOKUP_DEVICE = 1 };
 	F(S, U32, readonly, 0, 1)                                                                                \
 	F(S, NAME, volume, 1, NAME_MAX_LEN)
 #define REP_mount_volume(F, S) F(S, FD, mount, FDK_PATH, REQUIRED)
+/* What is mounted below the source comes along when policy lists it; covers of the engine's own state always do. */
+enum { BIND_ALL = 0, BIND_FLAT = 1 /* nothing but covers, or not at all */, BIND_FLAT_RATHER = 2 };
 enum { BIND_WRITABLE = 0, BIND_READONLY = 1, BIND_READONLY_TOP = 2 /* but what is mounted below */ };
 #define REQ_mount_bind(F, S)                                                                                     \
 	F(S, U64, source, 1, UINT64_MAX) /* ticket given to lookup OPEN */                                       \
 	F(S, U64, mapping, 0, UINT64_MAX) /* ticket given to idmap OWNER; 0 for an unmapped one */               \
 	F(S, U32, readonly, BIND_WRITABLE, BIND_READONLY_TOP)                                                    \
-	F(S, U32, flat, 0, 1) /* without what is mounted below, which else comes when policy lists it */
+	F(S, U32, flat, BIND_ALL, BIND_FLAT_RATHER)
 #define REP_mount_bind(F, S) F(S, FD, mount, FDK_PATH, REQUIRED)
 #define REQ_mount_device(F, S) F(S, U64, source, 1, UINT64_MAX)
 #define REP_mount_device(F, S) F(S, FD, mount, FDK_PATH, REQUIRED)
 #define REQ_mount_drop(F, S) F(S, U64S, tickets, 0, 64)
 #define REP_mount_drop(F, S)
+enum { SUBMOUNTS_HOST = 1, SUBMOUNTS_COVERS = 2 }; /* what is mounted below, and may come along; what has to */
 #define REQ_mount_source(F, S)                                                                                   \
 	F(S, U64, ticket, 1, UINT64_MAX)                                                                         \
 	F(S, U32, what, LOOKUP_BIND, LOOKUP_DEVICE)                                                              \
 	F(S, U32, readonly, 0, 1) /* policy: never writable */                                                   \
 	F(S, U32, unmapped, 0, 1) /* policy: no owner mapping */                                                 \
 	F(S, U32, suid, 0, 1) /* policy: set-id programs may work from it */                                     \
-	F(S, U32, submounts, 0, 1) /* policy: recursive */                                                       \
+	F(S, U32, submounts, 0, SUBMOUNTS_HOST | SUBMOUNTS_COVERS)                                               \
 	F(S, U32, uid, 0, UINT32_MAX)                                                                            \
 	F(S, U32, gid, 0, UINT32_MAX)                                                                            \
 	F(S, FD, object, FDK_PATH, REQUIRED)

@@ -156,10 +156,11 @@ static unsigned check(const char *path)
 		      "26 22 0:33 / /home/dora - - overlay x rw\n"
 		      "27 21 8:1 /srv /srv rw - ext4 /dev/sda1 rw\n"
 		      "28 27 0:20 /.cover /srv/engine/state ro - tmpfs postern rw\n"
+		      "31 27 0:20 /.cover /srv/moved/state ro - tmpfs postern rw\n"
 		      "29 27 0:34 / /srv/engine/state/below rw - tmpfs hidden rw\n"
 		      "30 27 0:35 / /srv/engine/states rw - tmpfs others rw\n";
 
-	return mounts_check(info, path, &policy);
+	return mounts_check(info, path, &policy, "0:20");
 }
 
 static void test_mounts(void)
@@ -178,10 +179,11 @@ static void test_mounts(void)
 	CU_ASSERT(check("/home/dora") == 0);
 	CU_ASSERT(check("/srv") == (MOUNTS_COVERED | MOUNTS_BELOW));
 	CU_ASSERT(check("/srv/engine/state") == MOUNTS_COVERED);
+	CU_ASSERT(check("/srv/moved") == MOUNTS_COVERED); /* by what it is, not by its place */
 	CU_ASSERT(check("/srv/engine/state/below") == 0);
-	CU_ASSERT(mounts_check(strange, "/x", &policy) == (MOUNTS_BELOW | MOUNTS_REMOTE));
-	CU_ASSERT(mounts_check(few, "/x", &policy) == (MOUNTS_BELOW | MOUNTS_REMOTE));
-	CU_ASSERT(mounts_check(none, "/x", &policy) == 0);
+	CU_ASSERT(mounts_check(strange, "/x", &policy, "0:20") == (MOUNTS_BELOW | MOUNTS_REMOTE));
+	CU_ASSERT(mounts_check(few, "/x", &policy, "0:20") == (MOUNTS_BELOW | MOUNTS_REMOTE));
+	CU_ASSERT(mounts_check(none, "/x", &policy, "0:20") == 0);
 }
 
 static int tree_make(void)
