@@ -17,7 +17,10 @@ struct act_options {
 	bool force, all, volumes, quiet, no_trunc, human, verbose;
 	struct texts filters;
 };
-#define OPTION(name, letter, kind, field, text) { name, letter, kind, offsetof(struct act_options, field), NULL, NULL, text }
+#define OPTION(name, letter, kind, field, text)                                                                        \
+	{                                                                                                              \
+		name, letter, kind, offsetof(struct act_options, field), NULL, NULL, text                              \
+	}
 
 /* --- one request for each container ----------------------------------------------------------------------- */
 static int simple(struct cli *cli, int argc, char **argv, const char *path)
@@ -28,7 +31,8 @@ static int simple(struct cli *cli, int argc, char **argv, const char *path)
 	r = options_parse(NULL, 0, &o, false, argc, argv, &n);
 	if (r)
 		return r < 0;
-	return n ? api_each(cli, n, argv + 1, "POST", path, "", /* force= */ false) : usage_of(argv[0], "CONTAINER...", n);
+	return n ? api_each(cli, n, argv + 1, "POST", path, "", /* force= */ false)
+		 : usage_of(argv[0], "CONTAINER...", n);
 }
 
 int verb_pause(struct cli *cli, int argc, char **argv)
@@ -103,10 +107,11 @@ int verb_top(struct cli *cli, int argc, char **argv)
 
 		snprintf(arguments + at, sizeof(arguments) - at, "%s%s", at ? " " : "", argv[i]);
 	}
-	path = api_path(*arguments ? API "/containers/%s/top?ps_args=%s" : API "/containers/%s/top", argv[1], arguments);
+	path = api_path(*arguments ? API "/containers/%s/top?ps_args=%s" : API "/containers/%s/top", argv[1],
+			arguments);
 	if (api_call(cli, "GET", path, NULL, &answer) < 0)
 		return 1;
-	cJSON_ArrayForEach(title, json_at(answer, "Titles")) {
+	cJSON_ArrayForEach (title, json_at(answer, "Titles")) {
 		if (count == TOP_COLUMNS_MAX || !cJSON_IsString(title))
 			break;
 		snprintf(keys[count], sizeof(keys[count]), "%zu", count);
@@ -114,11 +119,11 @@ int verb_top(struct cli *cli, int argc, char **argv)
 		count++;
 	}
 	rows = cJSON_CreateArray();
-	cJSON_ArrayForEach(process, json_at(answer, "Processes")) {
+	cJSON_ArrayForEach (process, json_at(answer, "Processes")) {
 		cJSON *row = cJSON_CreateObject();
 		size_t i = 0;
 
-		cJSON_ArrayForEach(cell, process)
+		cJSON_ArrayForEach (cell, process)
 			if (i < count)
 				cJSON_AddStringToObject(row, keys[i++], cJSON_IsString(cell) ? cell->valuestring : "");
 		cJSON_AddItemToArray(rows, row);
@@ -165,8 +170,11 @@ int verb_history(struct cli *cli, int argc, char **argv)
 		OPTION("no-trunc", 0, OPT_FLAG, no_trunc, "all of it"),
 		OPTION("quiet", 'q', OPT_FLAG, quiet, "only ids"),
 	};
-	static const struct column columns[] = { { "IMAGE", "ID" }, { "CREATED", "CreatedSince" }, { "CREATED BY", "CreatedBy" },
-						 { "SIZE", "Size" }, { "COMMENT", "Comment" } };
+	static const struct column columns[] = { { "IMAGE", "ID" },
+						 { "CREATED", "CreatedSince" },
+						 { "CREATED BY", "CreatedBy" },
+						 { "SIZE", "Size" },
+						 { "COMMENT", "Comment" } };
 	struct act_options o = { .human = true };
 	_cleanup_free_ char *path = NULL;
 	cJSON *list = NULL, *table;
@@ -182,10 +190,11 @@ int verb_history(struct cli *cli, int argc, char **argv)
 	if (api_call(cli, "GET", path, NULL, &list) < 0)
 		return 1;
 	table = cJSON_CreateArray();
-	cJSON_ArrayForEach(layer, list) {
+	cJSON_ArrayForEach (layer, list) {
 		cJSON_AddItemToArray(table, history_row(layer, &o));
 	}
-	r = o.quiet ? table_print(table, columns, 1, o.format, false) : table_print(table, columns, ARRAY_SIZE(columns), o.format, true);
+	r = o.quiet ? table_print(table, columns, 1, o.format, false)
+		    : table_print(table, columns, ARRAY_SIZE(columns), o.format, true);
 	cJSON_Delete(table);
 	cJSON_Delete(list);
 	return r;
@@ -259,7 +268,7 @@ static const struct option_row output_rows[] = {
 int verb_save(struct cli *cli, int argc, char **argv)
 {
 	struct act_options o = { 0 };
-	_cleanup_free_ char *path = strdup(API "/images/get");
+	_cleanup_free_ char *path = api_path(API "/images/get");
 	int n, r;
 
 	r = OPTIONS(output_rows, &o, false, argc, argv, &n);
@@ -313,8 +322,8 @@ static bool confirmed(const struct act_options *o, const char *what)
 }
 
 /* Prints what went under a title and adds what that gave back. 0 or 1 after a message. */
-static int prune(struct cli *cli, const char *path, struct act_options *o, const char *extra, const char *title, const char *key,
-		 double *bytes)
+static int prune(struct cli *cli, const char *path, struct act_options *o, const char *extra, const char *title,
+		 const char *key, double *bytes)
 {
 	_cleanup_free_ char *filters = NULL, *whole = NULL;
 	struct texts with = o->filters;
@@ -324,15 +333,17 @@ static int prune(struct cli *cli, const char *path, struct act_options *o, const
 	if (extra && with.n < TEXTS_MAX)
 		with.v[with.n++] = extra;
 	filters = api_filters(&with);
-	if (!filters || asprintf(&whole, "%s?filters=%s", path, filters) < 0 || api_call(cli, "POST", whole, NULL, &answer) < 0)
+	if (!filters || asprintf(&whole, "%s?filters=%s", path, filters) < 0 ||
+	    api_call(cli, "POST", whole, NULL, &answer) < 0)
 		return 1;
 	if (json_at(answer, key) && json_at(answer, key)->child)
 		printf("%s\n", title);
-	cJSON_ArrayForEach(item, json_at(answer, key)) {
+	cJSON_ArrayForEach (item, json_at(answer, key)) {
 		if (cJSON_IsString(item))
 			printf("%s\n", item->valuestring);
 		for (part = cJSON_IsObject(item) ? item->child : NULL; part; part = part->next)
-			printf("%s: %s\n", strcmp(part->string, "Untagged") == 0 ? "untagged" : "deleted", part->valuestring);
+			printf("%s: %s\n", strcmp(part->string, "Untagged") == 0 ? "untagged" : "deleted",
+			       part->valuestring);
 	}
 	if (json_at(answer, key) && json_at(answer, key)->child)
 		printf("\n");
@@ -383,7 +394,8 @@ int image_prune(struct cli *cli, int argc, char **argv)
 	double bytes = 0;
 	int r = prune_parse(&o, argc, argv);
 
-	if (r || !confirmed(&o, o.all ? "all images without at least one container associated to them" : "all dangling images"))
+	if (r || !confirmed(&o, o.all ? "all images without at least one container associated to them"
+				      : "all dangling images"))
 		return r < 0;
 	return prune_total(prune(cli, PRUNE_IMAGES, &bytes), bytes);
 }
@@ -394,8 +406,8 @@ int volume_prune(struct cli *cli, int argc, char **argv)
 	double bytes = 0;
 	int r = prune_parse(&o, argc, argv);
 
-	if (r || !confirmed(&o, o.all ? "all local volumes not used by at least one container" :
-					"anonymous local volumes not used by at least one container"))
+	if (r || !confirmed(&o, o.all ? "all local volumes not used by at least one container"
+				      : "anonymous local volumes not used by at least one container"))
 		return r < 0;
 	return prune_total(prune(cli, PRUNE_VOLUMES, &bytes), bytes);
 }
@@ -406,8 +418,8 @@ int system_prune(struct cli *cli, int argc, char **argv)
 	double bytes = 0;
 	int r = prune_parse(&o, argc, argv);
 
-	if (r || !confirmed(&o, o.all ? "all stopped containers and all images that none uses" :
-					"all stopped containers and all dangling images"))
+	if (r || !confirmed(&o, o.all ? "all stopped containers and all images that none uses"
+				      : "all stopped containers and all dangling images"))
 		return r < 0;
 	r = prune(cli, PRUNE_CONTAINERS, &bytes) | prune(cli, PRUNE_IMAGES, &bytes);
 	if (o.volumes) {
@@ -448,10 +460,11 @@ static void sum_items(struct usage_sum *s, const cJSON *list, const char *size, 
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, list) {
+	cJSON_ArrayForEach (item, list) {
 		double bytes = json_number_at(item, size);
-		bool active = count ? json_number_at(item, count) > 0 : strcmp(json_text_at(item, state), "running") == 0 ||
-										strcmp(json_text_at(item, state), "paused") == 0;
+		bool active = count ? json_number_at(item, count) > 0
+				    : strcmp(json_text_at(item, state), "running") == 0 ||
+					      strcmp(json_text_at(item, state), "paused") == 0;
 
 		bytes = bytes > 0 ? bytes : 0;
 		s->total++;
@@ -467,8 +480,11 @@ int system_df(struct cli *cli, int argc, char **argv)
 		OPTION("format", 0, OPT_TEXT, format, "template, table TEMPLATE, or json"),
 		OPTION("verbose", 'v', OPT_FLAG, verbose, "each of them, as JSON"),
 	};
-	static const struct column columns[] = { { "TYPE", "Type" }, { "TOTAL", "TotalCount" }, { "ACTIVE", "Active" },
-						 { "SIZE", "Size" }, { "RECLAIMABLE", "Reclaimable" } };
+	static const struct column columns[] = { { "TYPE", "Type" },
+						 { "TOTAL", "TotalCount" },
+						 { "ACTIVE", "Active" },
+						 { "SIZE", "Size" },
+						 { "RECLAIMABLE", "Reclaimable" } };
 	struct usage_sum images = { 0 }, containers = { 0 }, volumes = { 0 }, cache = { 0 };
 	struct act_options o = { 0 };
 	cJSON *df = NULL, *table;

@@ -95,9 +95,10 @@ int api_call(struct cli *cli, const char *method, const char *path, const cJSON 
 /* The same, but the message goes into error (size bytes) and nothing is printed. */
 int api_try(struct cli *cli, const char *method, const char *path, const cJSON *body, cJSON **ret, char *error,
 	    size_t size);
-/* A request for each name, which is put into format's "%s", with `query` behind it; prints the name when that went well. With
- * force it is no failure that there is none. Returns the exit status. */
-int api_each(struct cli *cli, int n, char **names, const char *method, const char *format, const char *query, bool force);
+/* A request for each name, which is put into format's "%s", with `query` behind it; prints the name when that went
+ * well. With force it is no failure that there is none. Returns the exit status. */
+int api_each(struct cli *cli, int n, char **names, const char *method, const char *format, const char *query,
+	     bool force);
 /* Opens a request and reads the answer's head; the body is the caller's to read. NULL after a message. */
 struct http *api_open(struct cli *cli, const char *method, const char *path, const char *headers);
 /* Reads an error's body and prints its message; returns -status. */

@@ -1,5 +1,5 @@
-/* completion.c - what shells complete. The scripts ask `postern __complete WORDS...`, which reads the tables of verbs and
- * of their options: they cannot differ from what is taken. Names come from an engine that runs; none is started. */
+/* completion.c - what shells complete. The scripts ask `postern __complete WORDS...`, which reads the tables of verbs
+ * and of their options: they cannot differ from what is taken. Names come from an engine that runs; none is started. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,31 +7,29 @@
 #include "cli.h"
 #include "http_client.h"
 
-static const char bash_script[] =
-	"# bash completion of postern: source <(postern completion bash)\n"
-	"_postern() {\n"
-	"\tlocal IFS=$'\\n'\n"
-	"\tCOMPREPLY=($(compgen -W \"$(postern __complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null)\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
-	"}\n"
-	"complete -o default -F _postern postern\n";
+static const char bash_script[] = "# bash completion of postern: source <(postern completion bash)\n"
+				  "_postern() {\n"
+				  "\tlocal IFS=$'\\n'\n"
+				  "\tCOMPREPLY=($(compgen -W \"$(postern __complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" "
+				  "2>/dev/null)\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
+				  "}\n"
+				  "complete -o default -F _postern postern\n";
 
-static const char zsh_script[] =
-	"#compdef postern\n"
-	"# zsh completion of postern: source <(postern completion zsh)\n"
-	"_postern() {\n"
-	"\tlocal -a found\n"
-	"\tfound=(${(f)\"$(postern __complete \"${(@)words[2,$CURRENT]}\" 2>/dev/null)\"})\n"
-	"\tcompadd -a found || _files\n"
-	"}\n"
-	"compdef _postern postern\n";
+static const char zsh_script[] = "#compdef postern\n"
+				 "# zsh completion of postern: source <(postern completion zsh)\n"
+				 "_postern() {\n"
+				 "\tlocal -a found\n"
+				 "\tfound=(${(f)\"$(postern __complete \"${(@)words[2,$CURRENT]}\" 2>/dev/null)\"})\n"
+				 "\tcompadd -a found || _files\n"
+				 "}\n"
+				 "compdef _postern postern\n";
 
-static const char fish_script[] =
-	"# fish completion of postern: postern completion fish | source\n"
-	"function __postern_complete\n"
-	"\tset -l words (commandline -opc) (commandline -ct)\n"
-	"\tpostern __complete $words[2..-1] 2>/dev/null\n"
-	"end\n"
-	"complete -c postern -a '(__postern_complete)'\n";
+static const char fish_script[] = "# fish completion of postern: postern completion fish | source\n"
+				  "function __postern_complete\n"
+				  "\tset -l words (commandline -opc) (commandline -ct)\n"
+				  "\tpostern __complete $words[2..-1] 2>/dev/null\n"
+				  "end\n"
+				  "complete -c postern -a '(__postern_complete)'\n";
 
 static const struct {
 	const char *shell, *script;
@@ -60,7 +58,7 @@ static void print_names(struct cli *cli, const char *url, const char *list, cons
 	http_finish(&h);
 	if (api_try(cli, "GET", url, NULL, &answer, error, sizeof(error)) < 0)
 		return;
-	cJSON_ArrayForEach(item, json_at(answer, list)) {
+	cJSON_ArrayForEach (item, json_at(answer, list)) {
 		const cJSON *at = json_at(item, path);
 
 		if (cJSON_IsString(at))
@@ -97,7 +95,8 @@ int complete(struct cli *cli, int argc, char **argv)
 	for (int i = 0; i + 1 < argc && table; i++) {
 		if (argv[i][0] == '-') {
 			/* "-H SOCKET" before the verb. */
-			i += strcmp(argv[i], "-H") == 0 || strcmp(argv[i], "--host") == 0 || strcmp(argv[i], "--socket") == 0;
+			i += strcmp(argv[i], "-H") == 0 || strcmp(argv[i], "--host") == 0 ||
+			     strcmp(argv[i], "--socket") == 0;
 			continue;
 		}
 		v = verb_find(table, argv[i]);
@@ -108,7 +107,7 @@ int complete(struct cli *cli, int argc, char **argv)
 			printf("%s\n", v->name);
 		return 0;
 	}
-	if (!v || argc < 1)
+	if (!v || !v->run || argc < 1 || !v->usage[0])
 		return 0;
 	if (argv[argc - 1][0] != '-') {
 		print_arguments(cli, v);

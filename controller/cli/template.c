@@ -367,9 +367,9 @@ static enum stop range(struct template *t, const cJSON *dot, bool active)
 	wanted = active;
 	active = active && list->child;
 	for (item = active ? list->child : NULL; item; item = item->next) {
-		const cJSON *key = !lengths[0] ? &template_nil :
-				   item->string ? template_own(t, cJSON_CreateString(item->string)) :
-						  template_own(t, cJSON_CreateNumber(i++));
+		const cJSON *key = !lengths[0]	  ? &template_nil
+				   : item->string ? template_own(t, cJSON_CreateString(item->string))
+						  : template_own(t, cJSON_CreateNumber(i++));
 
 		if (!key)
 			return STOP_ERROR;

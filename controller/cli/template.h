@@ -1,9 +1,10 @@
 /* template.h - Go's templates as far as Docker's users go with --format, over JSON values.
  *
- * Text; {{pipeline}}; {{if}} {{else if}} {{else}} {{end}}, {{range}} (with $i, $v :=), {{with}}; {{- trim -}}; comments;
- * .Field.Field, $, $name, :=, =, strings, numbers, true, false, nil, parentheses, pipes; functions: json, upper, lower,
- * title, join, split, truncate, pad, print, println, printf, len, index, slice, eq ne lt le gt ge, and or not. What else
- * Go has is refused with its name. Bounded: TEMPLATE_STEPS_MAX evaluations, TEMPLATE_DEPTH_MAX levels. */
+ * Text; {{pipeline}}; {{if}} {{else if}} {{else}} {{end}}, {{range}} (with $i, $v :=), {{with}}; {{- trim -}};
+ * comments; .Field.Field, $, $name, :=, =, strings, numbers, true, false, nil, parentheses, pipes; functions: json,
+ * upper, lower, title, join, split, truncate, pad, print, println, printf, len, index, slice, eq ne lt le gt ge, and or
+ * not. What else Go has is refused with its name. Bounded: TEMPLATE_STEPS_MAX evaluations, TEMPLATE_DEPTH_MAX levels.
+ */
 #ifndef POSTERN_CLI_TEMPLATE_H
 #define POSTERN_CLI_TEMPLATE_H
 

@@ -37,7 +37,7 @@ void template_put(FILE *out, const cJSON *v)
 			fputc((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t' ? '?' : *s, out);
 	} else if (cJSON_IsArray(v) || cJSON_IsObject(v)) {
 		fputs(cJSON_IsArray(v) ? "[" : "map[", out);
-		cJSON_ArrayForEach(c, v) {
+		cJSON_ArrayForEach (c, v) {
 			fputs(c == v->child ? "" : " ", out);
 			if (cJSON_IsObject(v))
 				fprintf(out, "%s:", c->string);
@@ -122,7 +122,7 @@ static const cJSON *call_join(struct template *t, const cJSON *const *args, size
 		goto wrong;
 	if (!is_nil(args[0]) && !cJSON_IsArray(args[0]))
 		goto wrong;
-	cJSON_ArrayForEach(c, args[0]) {
+	cJSON_ArrayForEach (c, args[0]) {
 		if (c != args[0]->child)
 			fputs(args[1]->valuestring, f);
 		template_put(f, c);
@@ -265,7 +265,8 @@ static const cJSON *call_printf(struct template *t, const cJSON *const *args, si
 		}
 		flags = strspn(p + 1, "-+ 0");
 		digits = strspn(p + 1 + flags, "0123456789.");
-		good = digits <= 4 && next < n && put_directive(f, p + 1, flags + digits, p[1 + flags + digits], args[next++]);
+		good = digits <= 4 && next < n &&
+		       put_directive(f, p + 1, flags + digits, p[1 + flags + digits], args[next++]);
 		p += 1 + flags + digits;
 	}
 	if (f)
@@ -372,10 +373,22 @@ static const cJSON *order(struct template *t, const cJSON *const *args, unsigned
 	return good ? own_bool(t, accepted >> (r + 1) & 1) : template_fail(t, "incompatible types for comparison");
 }
 
-static const cJSON *call_lt(struct template *t, const cJSON *const *args, size_t n) { return order(t, args, 1); }
-static const cJSON *call_le(struct template *t, const cJSON *const *args, size_t n) { return order(t, args, 3); }
-static const cJSON *call_gt(struct template *t, const cJSON *const *args, size_t n) { return order(t, args, 4); }
-static const cJSON *call_ge(struct template *t, const cJSON *const *args, size_t n) { return order(t, args, 6); }
+static const cJSON *call_lt(struct template *t, const cJSON *const *args, size_t n)
+{
+	return order(t, args, 1);
+}
+static const cJSON *call_le(struct template *t, const cJSON *const *args, size_t n)
+{
+	return order(t, args, 3);
+}
+static const cJSON *call_gt(struct template *t, const cJSON *const *args, size_t n)
+{
+	return order(t, args, 4);
+}
+static const cJSON *call_ge(struct template *t, const cJSON *const *args, size_t n)
+{
+	return order(t, args, 6);
+}
 
 static const cJSON *call_and(struct template *t, const cJSON *const *args, size_t n)
 {
@@ -404,17 +417,28 @@ static const struct {
 	size_t least, most; /* arguments */
 	const cJSON *(*call)(struct template *t, const cJSON *const *args, size_t n);
 } functions[] = {
-	{ "json", 1, 1, call_json },	   { "upper", 1, 1, call_upper },
-	{ "lower", 1, 1, call_lower },	   { "title", 1, 1, call_title },
-	{ "join", 2, 2, call_join },	   { "split", 2, 2, call_split },
-	{ "truncate", 2, 2, call_truncate }, { "pad", 3, 3, call_pad },
-	{ "print", 0, ARGS_MAX, call_print }, { "println", 0, ARGS_MAX, call_println },
-	{ "printf", 1, ARGS_MAX, call_printf }, { "len", 1, 1, call_len },
-	{ "index", 1, ARGS_MAX, call_index }, { "slice", 1, 3, call_slice },
-	{ "eq", 2, ARGS_MAX, call_eq },	   { "ne", 2, 2, call_ne },
-	{ "lt", 2, 2, call_lt },	   { "le", 2, 2, call_le },
-	{ "gt", 2, 2, call_gt },	   { "ge", 2, 2, call_ge },
-	{ "and", 1, ARGS_MAX, call_and },  { "or", 1, ARGS_MAX, call_or },
+	{ "json", 1, 1, call_json },
+	{ "upper", 1, 1, call_upper },
+	{ "lower", 1, 1, call_lower },
+	{ "title", 1, 1, call_title },
+	{ "join", 2, 2, call_join },
+	{ "split", 2, 2, call_split },
+	{ "truncate", 2, 2, call_truncate },
+	{ "pad", 3, 3, call_pad },
+	{ "print", 0, ARGS_MAX, call_print },
+	{ "println", 0, ARGS_MAX, call_println },
+	{ "printf", 1, ARGS_MAX, call_printf },
+	{ "len", 1, 1, call_len },
+	{ "index", 1, ARGS_MAX, call_index },
+	{ "slice", 1, 3, call_slice },
+	{ "eq", 2, ARGS_MAX, call_eq },
+	{ "ne", 2, 2, call_ne },
+	{ "lt", 2, 2, call_lt },
+	{ "le", 2, 2, call_le },
+	{ "gt", 2, 2, call_gt },
+	{ "ge", 2, 2, call_ge },
+	{ "and", 1, ARGS_MAX, call_and },
+	{ "or", 1, ARGS_MAX, call_or },
 	{ "not", 1, 1, call_not },
 };
 

@@ -14,7 +14,8 @@ struct variable {
 	const cJSON *value;
 };
 
-struct template {
+struct template
+{
 	const char *p; /* what is read next */
 	FILE *out;
 	const cJSON *root;

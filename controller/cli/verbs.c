@@ -31,11 +31,13 @@ static int volume_inspect(struct cli *cli, int argc, char **argv)
 	return inspect_type(cli, "volume", argc, argv);
 }
 
+/* clang-format off */
 #define RUN { "run", "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create and start a container", verb_run, NULL }
 #define CREATE { "create", "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create a container", verb_create, NULL }
 #define START { "start", "[-a] [-i] CONTAINER...", "Start containers", verb_start, NULL }
 #define STOP { "stop", "[-t SECONDS] [-s SIGNAL] CONTAINER...", "Stop containers", verb_stop, NULL }
-#define RESTART { "restart", "[-t SECONDS] [-s SIGNAL] CONTAINER...", "Stop and start containers", verb_restart, NULL }
+#define RESTART { "restart", "[-t SECONDS] [-s SIGNAL] CONTAINER...", "Stop and start containers", verb_restart, \
+		  NULL }
 #define KILL { "kill", "[-s SIGNAL] CONTAINER...", "Signal containers", verb_kill, NULL }
 #define PAUSE { "pause", "CONTAINER...", "Freeze all processes of containers", verb_pause, NULL }
 #define UNPAUSE { "unpause", "CONTAINER...", "Let frozen containers go on", verb_unpause, NULL }
@@ -46,11 +48,13 @@ static int volume_inspect(struct cli *cli, int argc, char **argv)
 #define RENAME { "rename", "CONTAINER NAME", "Give a container another name", verb_rename, NULL }
 #define RM(name) { name, "[-f] [-v] CONTAINER...", "Remove containers", verb_rm, NULL }
 #define PS(name) { name, "[OPTIONS]", "List containers", verb_ps, NULL }
-#define EXPORT { "export", "[-o FILE] CONTAINER", "Write a container's file system as a tar archive", verb_export, NULL }
+#define EXPORT { "export", "[-o FILE] CONTAINER", "Write a container's file system as a tar archive", verb_export, \
+		 NULL }
 #define IMAGES(name) { name, "[OPTIONS] [IMAGE]", "List images", verb_images, NULL }
 #define LOAD { "load", "[-q] [-i FILE]", "Load images from an archive", verb_load, NULL }
 #define SAVE { "save", "[-o FILE] IMAGE...", "Write images as an archive", verb_save, NULL }
-#define IMPORT { "import", "[-m TEXT] [-c CHANGE] FILE|- [IMAGE]", "Make an image of a file system archive", verb_import, NULL }
+#define IMPORT { "import", "[-m TEXT] [-c CHANGE] FILE|- [IMAGE]", "Make an image of a file system archive", \
+		 verb_import, NULL }
 #define HISTORY { "history", "[OPTIONS] IMAGE", "Show the layers of an image", verb_history, NULL }
 #define TAG { "tag", "IMAGE NAME[:TAG]", "Give an image another name", verb_tag, NULL }
 #define RMI(name) { name, "[-f] IMAGE...", "Remove images", verb_rmi, NULL }
@@ -99,7 +103,8 @@ static const struct verb system_verbs[] = {
 };
 
 const struct verb verbs[] = {
-	RUN, CREATE, START, STOP, RESTART, KILL, PAUSE, UNPAUSE, WAIT, ATTACH, LOGS, TOP, PS("ps"), RENAME, RM("rm"), EXPORT,
+	RUN, CREATE, START, STOP, RESTART, KILL, PAUSE, UNPAUSE, WAIT, ATTACH, LOGS, TOP, PS("ps"), RENAME, RM("rm"),
+	EXPORT,
 	IMAGES("images"), LOAD, SAVE, IMPORT, HISTORY, TAG, RMI("rmi"),
 	{ "inspect", "[OPTIONS] NAME...", "Show all about containers, images, volumes", verb_inspect, NULL },
 	EVENTS, INFO,
@@ -118,6 +123,8 @@ const struct verb verbs[] = {
 	{ "completion", "bash|zsh|fish", "Print the completion of a shell", verb_completion, NULL },
 	{ 0 },
 };
+
+/* clang-format on */
 
 /* --- finding one ------------------------------------------------------------------------------------------ */
 const struct verb *verb_find(const struct verb *table, const char *name)
@@ -172,5 +179,8 @@ int verb_dispatch(struct cli *cli, const struct verb *table, const char *group, 
 		return verb_dispatch(cli, v->sub, inner, argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "--help") == 0)
 		printf("Usage: postern %s%s\n\n%s\n\n", inner, v->usage, v->text);
+	/* One that takes nothing must not act on a word that it does not look at. */
+	if (!v->usage[0] && argc > 1)
+		return is_help(argv[1]) ? 0 : usage_of(argv[0], v->usage, argc - 1);
 	return v->run(cli, argc, argv);
 }

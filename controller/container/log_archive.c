@@ -1,8 +1,8 @@
 /* log_archive.c - full parts of a ring, compressed beside it (--log-opt compress).
  *
- * A part is compressed by a task in small steps, so that nobody waits; then the monitor is asked to let the data go, since
- * only it knows that it is not writing there again. An archive is a log_slot that says whose it is, then a gzip stream; its
- * name is that of the slot, so there are never more of them than slots. */
+ * A part is compressed by a task in small steps, so that nobody waits; then the monitor is asked to let the data go,
+ * since only it knows that it is not writing there again. An archive is a log_slot that says whose it is, then a gzip
+ * stream; its name is that of the slot, so there are never more of them than slots. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -191,7 +191,8 @@ static void archive_task(void *arg)
 	do {
 		c->archive_again = false;
 		newest = r == 0 && j.f.slots ? log_file_newest(&j.f) : 0;
-		for (uint64_t g = newest > j.f.slots ? newest - j.f.slots + 1 : 1; g < newest && r == 0 && !c->gone; g++)
+		for (uint64_t g = newest > j.f.slots ? newest - j.f.slots + 1 : 1; g < newest && r == 0 && !c->gone;
+		     g++)
 			r = archive_one(&j, g);
 	} while (r == 0 && c->archive_again && !c->gone);
 	if (r < 0 && r != -ENOENT)

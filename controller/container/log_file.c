@@ -206,7 +206,8 @@ static ssize_t read_ring(struct log_file *f, char *buf, size_t n)
 		move_to(f, f->generation + 1, 0);
 		return -EAGAIN;
 	}
-	r = pread(f->fd, buf, left < n ? (size_t)left : n, (off_t)(log_data_at(slot_of(f, f->generation), f->size) + f->at));
+	r = pread(f->fd, buf, left < n ? (size_t)left : n,
+		  (off_t)(log_data_at(slot_of(f, f->generation), f->size) + f->at));
 	if (r <= 0)
 		return 0;
 	/* Written over, or taken away, while we read it. */
@@ -236,7 +237,8 @@ ssize_t log_file_read(struct log_file *f, char *buf, size_t n)
 }
 
 /* --- the last lines --- */
-/* Looks backwards through [base, base + end) for the start of the last *lines lines; *lines: how many are still wanted. */
+/* Looks backwards through [base, base + end) for the start of the last *lines lines; *lines: how many are still wanted.
+ */
 static uint64_t tail_of(int fd, uint64_t base, uint64_t end, int64_t *lines, char *buf)
 {
 	uint64_t at = end;
@@ -325,6 +327,7 @@ void log_file_tail(struct log_file *f, int64_t n)
 		tail_ring(f, n, buf);
 		return;
 	}
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
 	e.generation = log_file_newest(f);
 	if (e.generation && log_file_entry(f, e.generation, &e))
 		move_to(f, e.generation, e.length & ~LOG_ARCHIVED);

@@ -1,8 +1,8 @@
 /* logs.c - docker logs: reads the lines that the monitor writes (log_file.h says where they are).
  *
- * A line is {"log":"...","stream":"stdout","attrs":{...},"time":"..."}, attrs only where there are some; the text inside is the container's: hostile, but the JSON
- * around it is our monitor's. A line that is not of that form is left out. Following: inotify (uv_fs_event) says when
- * the file has grown, the container's exit when it is complete. */
+ * A line is {"log":"...","stream":"stdout","attrs":{...},"time":"..."}, attrs only where there are some; the text inside
+ * is the container's: hostile, but the JSON around it is our monitor's. A line that is not of that form is left out.
+ * Following: inotify (uv_fs_event) says when the file has grown, the container's exit when it is complete. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -102,7 +102,7 @@ static ssize_t unescape(char *s, char *end, char **ret_end)
 		if (c < 0)
 			return -1;
 		p += 6;
-		/* A byte that is no UTF-8, in a log that keeps such. No text has these: they would be no UTF-8 either. */
+		/* A byte that is no UTF-8, in a log that keeps such. No text has these: it would be no UTF-8. */
 		if (c >= 0xdc80 && c < 0xdd00) {
 			*to++ = (char)(c & 0xff);
 			continue;

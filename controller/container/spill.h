@@ -1,5 +1,5 @@
-/* spill.h - output that a client has not taken yet, in a file without a name: so a slow client costs the container nothing
- * but disk, up to a bound. */
+/* spill.h - output that a client has not taken yet, in a file without a name: so a slow client costs the container
+ * nothing but disk, up to a bound. */
 #ifndef POSTERN_CONTAINER_SPILL_H
 #define POSTERN_CONTAINER_SPILL_H
 

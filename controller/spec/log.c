@@ -104,7 +104,7 @@ int spec_log_check(const cJSON *log, struct err *err)
 		return -1;
 	if (driver < 0)
 		return err_set(err, 400, "logger: no log driver named '%.64s' is registered", type);
-	cJSON_ArrayForEach(opt, config) {
+	cJSON_ArrayForEach (opt, config) {
 		if (list_has("mode,max-buffer-size,cache-disabled,cache-max-size,cache-max-file,cache-compress", ',',
 			     opt->string))
 			continue;
@@ -156,7 +156,8 @@ static int parse_values(const cJSON *config, struct spec_log *l, struct err *err
 	if (on && (files < 2 || !bytes)) {
 		if (compress[0] || !local)
 			return err_set(err, 400,
-				       FAILED "compress cannot be true when max-file is less than 2 or max-size is not set");
+				       FAILED
+				       "compress cannot be true when max-file is less than 2 or max-size is not set");
 		on = 0;
 	}
 	l->compress = on;
@@ -206,7 +207,7 @@ static cJSON *sorted(cJSON *attrs, struct err *err)
 	while (out && attrs && attrs->child) {
 		cJSON *least = attrs->child, *e;
 
-		cJSON_ArrayForEach(e, attrs)
+		cJSON_ArrayForEach (e, attrs)
 			if (strcmp(e->string, least->string) < 0)
 				least = e;
 		if (json_put(out, least->string, cJSON_DetachItemViaPointer(attrs, least), err) < 0)
@@ -222,7 +223,7 @@ static int add_labels(cJSON *attrs, const cJSON *merged, const cJSON *options, s
 	regex_t space, *re;
 	int r = compile(options, "labels-regex", &space, &re, err);
 
-	cJSON_ArrayForEach(label, json_get(json_get(merged, "Config"), "Labels"))
+	cJSON_ArrayForEach (label, json_get(json_get(merged, "Config"), "Labels"))
 		if (r == 0 && cJSON_IsString(label) && wanted(get_text(options, "labels"), re, label->string))
 			r = json_put_text(attrs, label->string, label->valuestring, err);
 	if (re)
@@ -236,7 +237,7 @@ static int add_env(cJSON *attrs, const cJSON *merged, const cJSON *options, stru
 	regex_t space, *re;
 	int r = compile(options, "env-regex", &space, &re, err);
 
-	cJSON_ArrayForEach(e, json_get(json_get(merged, "Config"), "Env")) {
+	cJSON_ArrayForEach (e, json_get(json_get(merged, "Config"), "Env")) {
 		_cleanup_free_ char *key = cJSON_IsString(e) ? strdup(e->valuestring) : NULL;
 		char *value = key ? strchr(key, '=') : NULL;
 
@@ -246,6 +247,7 @@ static int add_env(cJSON *attrs, const cJSON *merged, const cJSON *options, stru
 		if (r == 0 && wanted(get_text(options, "env"), re, key))
 			r = json_put_text(attrs, key, value, err);
 	}
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
 	if (re)
 		regfree(re);
 	return r;
@@ -258,8 +260,12 @@ static int add_tag(cJSON *attrs, const char *tag, const struct spec_log_info *in
 		const char *name, *value;
 		int max; /* bytes of it */
 	} fields[] = {
-		{ "ID", info->id, 12 },		  { "FullID", info->id, 64 },	       { "Name", info->name, 256 },
-		{ "ImageID", info->image_id, 12 }, { "ImageFullID", info->image_id, 64 }, { "ImageName", info->image_ref, 512 },
+		{ "ID", info->id, 12 },
+		{ "FullID", info->id, 64 },
+		{ "Name", info->name, 256 },
+		{ "ImageID", info->image_id, 12 },
+		{ "ImageFullID", info->image_id, 64 },
+		{ "ImageName", info->image_ref, 512 },
 		{ "DaemonName", "docker", 16 },
 	};
 	char out[TAG_MAX + 1] = "";
@@ -296,10 +302,11 @@ int spec_log_attrs(const cJSON *merged, const struct spec_log_info *info, char *
 	cJSON *attrs = cJSON_CreateObject();
 	const char *tag = get_text(options, "tag");
 	char *text = NULL;
-	int r = attrs ? 0 : err_set(err, 500, "out of memory");
+	int r;
 
-	if (r == 0)
-		r = add_labels(attrs, merged, options, err);
+	if (!attrs)
+		return err_set(err, 500, "out of memory");
+	r = add_labels(attrs, merged, options, err);
 	if (r == 0)
 		r = add_env(attrs, merged, options, err);
 	if (r == 0 && tag[0])

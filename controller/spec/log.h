@@ -29,8 +29,8 @@ extern const char *const spec_log_drivers[SPEC_LOG_DRIVERS];
 int spec_log_check(const cJSON *log, struct err *err);
 /* The values too: what start refuses. */
 int spec_log_parse(const cJSON *merged, struct spec_log *ret, struct err *err);
-/* What --log-opt labels, env and tag add to each line: *ret_text is a JSON object in fresh memory, or NULL when there is
- * nothing to add. */
+/* What --log-opt labels, env and tag add to each line: *ret_text is a JSON object in fresh memory, or NULL when there
+ * is nothing to add. */
 int spec_log_attrs(const cJSON *merged, const struct spec_log_info *info, char **ret_text, struct err *err);
 
 #endif

@@ -1,9 +1,11 @@
-/* logfile.h - a container's log that is bounded: one file used as a ring, written by the monitor, read by the controller.
+/* logfile.h - a container's log that is bounded: one file used as a ring, written by the monitor and read by the
+ * controller.
  *
- * No file is renamed or opened to rotate, so a monitor that can open nothing goes on alone. The file is a head, a table of
- * slots and the slots' data, each at a fixed place (the file has holes). Generation g, from 1, lives in slot (g - 1) % slots;
- * its entry says how much of it is valid. A writer that goes on first empties the next entry, then writes data, then the
- * length; a reader takes what it read only if the generation is the same afterwards. Native byte order: never leaves the host. */
+ * No file is renamed or opened to rotate, so a monitor that can open nothing goes on alone. The file is a head, a table
+ * of slots and the slots' data, each at a fixed place (the file has holes). Generation g, from 1, lives in slot
+ * (g - 1) % slots; its entry says how much of it is valid. A writer that goes on first empties the next entry, then
+ * writes data, then the length; a reader takes what it read only if the generation is the same afterwards. Native byte
+ * order: it never leaves the host. */
 #ifndef POSTERN_PROTOCOL_LOGFILE_H
 #define POSTERN_PROTOCOL_LOGFILE_H
 

@@ -1,8 +1,8 @@
 /* jsonlog.h - a container's output as Docker's json-file lines: {"log":"...\n","stream":"stdout","time":"..."}.
  *
  * Lines longer than LOG_LINE_MAX are cut into pieces without a newline, as Docker does; a reader joins them. What is
- * not UTF-8 becomes U+FFFD; in a binary log it stands as a lone surrogate U+DC80..U+DCFF, from which a reader gets the byte
- * back. Writes are batched: the caller flushes when there is nothing more to read. */
+ * not UTF-8 becomes U+FFFD; in a binary log it stands as a lone surrogate U+DC80..U+DCFF, from which a reader gets the
+ * byte back. Writes are batched: the caller flushes when there is nothing more to read. */
 #ifndef POSTERN_SPAWN_JSONLOG_H
 #define POSTERN_SPAWN_JSONLOG_H
 

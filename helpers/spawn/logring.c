@@ -29,7 +29,8 @@ void logring_init(struct logring *r, int fd, uint64_t size, uint32_t slots)
 	for (uint32_t i = 0; i < slots && fd >= 0; i++) {
 		struct log_slot e;
 
-		if (!read_entry(r, i, &e) || !e.generation || slot_of(r, e.generation) != i || e.generation < r->now.generation)
+		if (!read_entry(r, i, &e) || !e.generation || slot_of(r, e.generation) != i ||
+		    e.generation < r->now.generation)
 			continue;
 		r->now = e;
 	}

@@ -17,12 +17,13 @@ struct logring {
 	bool turned; /* a new generation has begun since somebody looked */
 };
 
-/* Goes on where an earlier run has stopped. A ring's file has its table from the controller; what it says is checked. */
+/* Goes on where an earlier run has stopped. A ring's file has its table from the controller; what it says is checked.
+ */
 void logring_init(struct logring *r, int fd, uint64_t size, uint32_t slots);
 /* Whole lines. Returns how many bytes were not written: a full disk loses lines, it never stops the container. */
 size_t logring_write(struct logring *r, const char *data, size_t n);
-/* The generation has been compressed elsewhere: its data goes. 0, -ESTALE when it is not there any more, -EBUSY when it is
- * written to, or -errno. */
+/* The generation has been compressed elsewhere: its data goes. 0, -ESTALE when it is not there any more, -EBUSY when it
+ * is written to, or -errno. */
 int logring_release(struct logring *r, uint64_t generation);
 
 #endif

@@ -198,7 +198,8 @@ static void channels_tell(struct monitor *m, enum op op, const void *msg, bool s
 	struct frame_header h = { .op = (uint16_t)op };
 	size_t len, nfds;
 
-	if (message_encode(&op_desc(op)->req, msg, frame.body, sizeof(frame.body), &len, frame.fds, FRAME_FDS_MAX, &nfds) < 0)
+	if (message_encode(&op_desc(op)->req, msg, frame.body, sizeof(frame.body), &len, frame.fds, FRAME_FDS_MAX,
+			   &nfds) < 0)
 		return;
 	for (unsigned i = 0; i < MONITOR_CHANNELS; i++)
 		if (m->channels[i].fd >= 0 && (spawn_too || !m->channels[i].spawn))

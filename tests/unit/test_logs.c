@@ -1,4 +1,5 @@
-/* test_logs.c - a log from its writer (helpers/spawn) to its reader (controller/container): the ring, and its options. */
+/* test_logs.c - a log from its writer (helpers/spawn) to its reader (controller/container): the ring, and its options.
+ */
 #include <CUnit/Basic.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -60,7 +61,8 @@ static void write_lines(unsigned *next, unsigned count)
 	size_t n = 0;
 
 	for (; count > 0; count--, ++*next)
-		n += (size_t)sprintf(batch + n, "%u %.*s\n", *next, (int)(*next % 37), "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+		n += (size_t)sprintf(batch + n, "%u %.*s\n", *next, (int)(*next % 37),
+				     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
 	CU_ASSERT_EQUAL(logring_write(&ring, batch, n), 0);
 }
 
@@ -178,7 +180,9 @@ static void test_tail(void)
 /* What a reader of damaged tables gets is an end, not a loop. */
 static void test_damaged(void)
 {
-	struct log_slot bad[] = { { 1, 1 }, { 7, UINT64_MAX }, { UINT64_MAX, 5 }, { 4, LOG_ARCHIVED | 100 }, { 5, 2000 } };
+	struct log_slot bad[] = {
+		{ 1, 1 }, { 7, UINT64_MAX }, { UINT64_MAX, 5 }, { 4, LOG_ARCHIVED | 100 }, { 5, 2000 }
+	};
 	struct check k = { .next = 0 };
 	char buf[256];
 	unsigned n = 0;
@@ -227,7 +231,8 @@ static void test_options(void)
 		{ "json-file", "{\"max-size\":\"10m\",\"max-file\":\"8\"}", NULL, 10000000, 8 },
 		{ "json-file", "{\"max-size\":\"1kb\",\"max-file\":\"10240\"}", NULL, 10000, 1024 },
 		{ "json-file", "{\"max-size\":\"-1\"}", NULL, 0, 0 },
-		{ "json-file", "{\"max-size\":\"1.5g\",\"max-file\":\"4\",\"compress\":\"true\"}", NULL, 1500000000, 4 },
+		{ "json-file", "{\"max-size\":\"1.5g\",\"max-file\":\"4\",\"compress\":\"true\"}", NULL, 1500000000,
+		  4 },
 		{ "json-file", "{\"max-size\":\"99999999p\",\"max-file\":\"99999999\"}", "invalid size", 0, 0 },
 		{ "json-file", "{\"max-size\":\"999p\",\"max-file\":\"99999999\"}", NULL, LOG_SIZE_MAX, 1024 },
 		{ "json-file", "{\"max-size\":\"10x\"}", "invalid size: '10x'", 0, 0 },
@@ -240,7 +245,8 @@ static void test_options(void)
 		{ "json-file", "{\"mode\":\"x\"}", "logging mode not supported: x", 0, 0 },
 		{ "json-file", "{\"mode\":\"non-blocking\",\"max-buffer-size\":\"4m\"}", NULL, 0, 0 },
 		{ "json-file", "{\"max-buffer-size\":\"4m\"}", "only supported with 'mode=non-blocking'", 0, 0 },
-		{ "json-file", "{\"syslog-address\":\"x\"}", "unknown log opt 'syslog-address' for json-file log driver", 0, 0 },
+		{ "json-file", "{\"syslog-address\":\"x\"}",
+		  "unknown log opt 'syslog-address' for json-file log driver", 0, 0 },
 		{ "local", "{}", NULL, 20971520, 5 },
 		{ "local", "{\"max-file\":\"1\"}", NULL, 5242880, 4 },
 		{ "local", "{\"tag\":\"x\"}", "unknown log opt 'tag' for log driver local", 0, 0 },
@@ -255,8 +261,8 @@ static void test_options(void)
 		cJSON *merged;
 		int r;
 
-		snprintf(text, sizeof(text), "{\"HostConfig\":{\"LogConfig\":{\"Type\":\"%s\",\"Config\":%s}}}", rows[i].type,
-			 rows[i].config);
+		snprintf(text, sizeof(text), "{\"HostConfig\":{\"LogConfig\":{\"Type\":\"%s\",\"Config\":%s}}}",
+			 rows[i].type, rows[i].config);
 		merged = cJSON_Parse(text);
 		r = spec_log_check(cJSON_GetObjectItem(cJSON_GetObjectItem(merged, "HostConfig"), "LogConfig"), &err);
 		if (r == 0)
@@ -280,7 +286,8 @@ static void test_attrs(void)
 		{ "{\"labels\":\"b,none\"}", "{\"b\":\"2\"}" },
 		{ "{\"labels-regex\":\"^[ab]\"}", "{\"a.x\":\"1\",\"b\":\"2\"}" },
 		{ "{\"labels-regex\":\"(\"}", NULL },
-		{ "{\"env\":\"PATH\",\"env-regex\":\"^Z\",\"labels\":\"b\"}", "{\"PATH\":\"/bin\",\"Z1\":\"a=b\",\"b\":\"2\"}" },
+		{ "{\"env\":\"PATH\",\"env-regex\":\"^Z\",\"labels\":\"b\"}",
+		  "{\"PATH\":\"/bin\",\"Z1\":\"a=b\",\"b\":\"2\"}" },
 		{ "{\"tag\":\"{{.Name}}/{{ .ID }}-{{.ImageID}}-{{.ImageName}}\"}",
 		  "{\"tag\":\"box/0123456789ab-fedcba987654-busybox:1\"}" },
 		{ "{\"tag\":\"{{.Names}}\"}", NULL },
@@ -293,7 +300,8 @@ static void test_attrs(void)
 		cJSON *merged;
 
 		snprintf(text, sizeof(text),
-			 "{\"Config\":{\"Labels\":{\"b\":\"2\",\"a.x\":\"1\",\"c\":\"3\"},\"Env\":[\"Z1=a=b\",\"PATH=/bin\",\"X\"]},"
+			 "{\"Config\":{\"Labels\":{\"b\":\"2\",\"a.x\":\"1\",\"c\":\"3\"},\"Env\":[\"Z1=a=b\",\"PATH=/"
+			 "bin\",\"X\"]},"
 			 "\"HostConfig\":{\"LogConfig\":{\"Config\":%s}}}",
 			 rows[i].config);
 		merged = cJSON_Parse(text);
