@@ -1,5 +1,6 @@
-/* calls.c - how many calls a second each helper answers, policy and audit included: it is started in posternd's place (see
- * ../hostile/controller.c, whose channels it uses) and asks one after another for what a container's start and end take.
+/* calls.c - how many calls a second each helper answers, policy and audit included: it is started in posternd's place
+ * (see ../hostile/controller.c, whose channels it uses) and asks one after another for what a container's start and end
+ * take.
  *
  * Lines "CALLS helper.OP calls-per-second" on standard error, then "CALLS done". */
 #include <errno.h>
@@ -33,7 +34,9 @@ static void add(enum op op, int r, uint64_t ns)
 static void bind_one(const struct sandbox *s)
 {
 	struct req_lookup_open look = { .ticket = new_ticket(), .writable = 1 };
-	struct req_idmap_owner owner = { .ticket = new_ticket(), .base = s->base, .owner_uid = owner_id(), .owner_gid = owner_id() };
+	struct req_idmap_owner owner = {
+		.ticket = new_ticket(), .base = s->base, .owner_uid = owner_id(), .owner_gid = owner_id()
+	};
 	struct req_mount_bind bind = { .source = look.ticket, .mapping = owner.ticket };
 	struct rep_mount_bind rep;
 

@@ -15,7 +15,8 @@ int main(int argc, char **argv)
 	controller_start(argc, argv);
 	dprintf(STDERR_FILENO, "HOSTILE ready\n");
 	root_client = accept_client(FD_LISTEN, 0);
-	user_client = accept_client(FD_LISTEN, policy()->ids_shared ? OVERFLOW_ID : 1000); /* to a user's engine root is nobody */
+	/* to a user's engine root is nobody */
+	user_client = accept_client(FD_LISTEN, policy()->ids_shared ? OVERFLOW_ID : 1000);
 	read_client = accept_client(FD_LISTEN_READ, 0);
 	if (root_client < 0 || user_client < 0 || read_client < 0) {
 		result(false, "the test's clients did not come");

@@ -1,6 +1,7 @@
-/* interp.c - the dynamic loader of a hostile image. The engine's spawn program, when the image has it run as /proc/self/exe, is
- * loaded together with this: code of the image's in a process whose executable is the engine's (as in CVE-2019-5736). It opens
- * that for the attacks of main.c and goes on as these. No C library: nothing else has been set up. */
+/* interp.c - the dynamic loader of a hostile image. The engine's spawn program, when the image has it run as
+ * /proc/self/exe, is loaded together with this: code of the image's in a process whose executable is the engine's (as
+ * in CVE-2019-5736). It opens that for the attacks of main.c and goes on as these. No C library: nothing else has been
+ * set up. */
 #if defined(__x86_64__)
 enum { NR_OPEN = 2, NR_DUP2 = 33, NR_EXECVE = 59, NR_EXIT = 60 };
 

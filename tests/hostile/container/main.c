@@ -1,6 +1,6 @@
-/* main.c - a container's root with every capability of its namespace and no system call filter, against the engine that runs it
- * (threats 29-34). The host's script says what there is to reach: process ids, files, file handles, a socket. Results are lines
- * "ok - ...", "not ok - ..." on standard output.
+/* main.c - a container's root with every capability of its namespace and no system call filter, against the engine that
+ * runs it (threats 29-34). The host's script says what there is to reach: process ids, files, file handles, a socket.
+ * Results are lines "ok - ...", "not ok - ..." on standard output.
  *
  * What it asks is whether anything is reached, so an attack that fails for any reason is well. */
 #include <dirent.h>
@@ -120,8 +120,10 @@ static void namespaces(void)
 /* --- files of the host --- */
 static bool sees(const char *marker)
 {
-	static const char *const roots[] = { "", "/proc/1/root", "/proc/self/root", "/proc/1/cwd", "/proc/1/cwd/../../../..",
-					     "/proc/self/fd/0/..", "/b/..", "/b/../../.." };
+	static const char *const roots[] = {
+		"", "/proc/1/root", "/proc/self/root", "/proc/1/cwd", "/proc/1/cwd/../../../..", "/proc/self/fd/0/..",
+		"/b/..", "/b/../../..",
+	};
 	char path[4096];
 	struct stat st;
 
@@ -163,8 +165,9 @@ static void unmount_all(void)
 static void host_files(char *markers)
 {
 	static const char *const fatal[] = {
-		"/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/kcore", "/dev/mem",
-		"/sys/kernel/uevent_helper", "/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/release_agent", "/proc/sys/vm/panic_on_oom",
+		"/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/kcore",
+		"/proc/sys/vm/panic_on_oom", "/dev/mem", "/sys/kernel/uevent_helper", "/sys/fs/cgroup/cgroup.procs",
+		"/sys/fs/cgroup/release_agent",
 	};
 	int seen = 0, written = 0;
 
@@ -177,7 +180,9 @@ static void host_files(char *markers)
 			printf("# %s\n", m);
 		seen += now;
 	}
-	result(seen == 0, "29, 31: with all taken off that can be, and out of its root by chroot, it sees nothing of the host's (%d)", seen);
+	result(seen == 0,
+	       "29, 31: with all taken off that can be, and out of its root by chroot, it sees nothing of the host's (%d)",
+	       seen);
 	for (size_t i = 0; i < ARRAY_SIZE(fatal); i++) {
 		bool now = opens(fatal[i], O_WRONLY);
 
@@ -237,7 +242,8 @@ static void layers(void)
 	if (f)
 		fclose(f);
 	result(reached == 0, "7: the overlay's directories have no path in here (%d)", reached);
-	result(mount(NULL, "/", NULL, MS_REMOUNT, "lowerdir=/tmp,upperdir=/tmp,workdir=/tmp") < 0 || access("/bin/busybox", F_OK) == 0,
+	result(mount(NULL, "/", NULL, MS_REMOUNT, "lowerdir=/tmp,upperdir=/tmp,workdir=/tmp") < 0 ||
+		       access("/bin/busybox", F_OK) == 0,
 	       "7: the overlay cannot be remounted over others");
 }
 
@@ -248,8 +254,10 @@ static void host_capabilities(void)
 		const char *what;
 		bool done;
 	} tries[] = {
-		{ "a device node", mknod("/tmp/sda", S_IFBLK | 0600, makedev(254, 0)) == 0 && opens("/tmp/sda", O_RDONLY) },
-		{ "a device node in a bind", mknod("/b/kmsg", S_IFCHR | 0600, makedev(1, 11)) == 0 && opens("/b/kmsg", O_RDONLY) },
+		{ "a device node",
+		  mknod("/tmp/sda", S_IFBLK | 0600, makedev(254, 0)) == 0 && opens("/tmp/sda", O_RDONLY) },
+		{ "a device node in a bind",
+		  mknod("/b/kmsg", S_IFCHR | 0600, makedev(1, 11)) == 0 && opens("/b/kmsg", O_RDONLY) },
 		{ "a block device's file system", mount("/dev/vda", "/tmp", "ext4", 0, NULL) == 0 },
 		{ "a kernel module", syscall(SYS_init_module, "", 0, "") == 0 },
 		{ "kexec", syscall(SYS_kexec_load, 0, 0, NULL, 0) == 0 },
@@ -271,13 +279,14 @@ static void sockets(const char *path, const char *abstract)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t n;
 
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
 	result(connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0, "32: the engine's socket cannot be reached by its path");
 	snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "%s", abstract);
 	a.sun_path[0] = '\0';
-	result(connect(fd, (struct sockaddr *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(abstract))) < 0,
-	       "32: nor an abstract socket of the host's");
+	n = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(abstract));
+	result(connect(fd, (struct sockaddr *)&a, n) < 0, "32: nor an abstract socket of the host's");
 }
 
 static void open_fds(void)
