@@ -128,7 +128,7 @@ like "bash: verbs" "^pause policy protocol ps $" completes postern p
 is "bash: verbs of a group" "list load ls " completes postern image l
 like "bash: flags" "--detach --detach-keys --device " completes postern run --de
 like "bash: containers" "k2 k3" completes postern logs ""
-is "bash: what takes no flags has none, and is not run" "" completes postern system stop -
+like "bash: what takes no flags has none, and is not run" "^ *$" completes postern system stop -
 ok "nor by --help" bash -c "'$postern' system stop --help && docker version"
 like "bash: images" "busybox:latest" completes postern rmi b
 # --- manual pages: generated from the same tables, and without a complaint of groff
