@@ -10,11 +10,11 @@
 #include "../../helpers/base/policy.h"
 #include "http_internal.h"
 
-/* What Docker has and this engine has not, by the method (NULL: all) and the first segments of the path: clients that ask for it
- * are told so, in Docker's words where it has some. What clients only probe for is not here: "page not found" tells them. */
-#define NO_MANAGER \
-	"This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm and try " \
-	"again."
+/* What Docker has and this engine has not, by the method (NULL: all) and the first segments of the path: clients that ask for
+ * it are told so, in Docker's words where it has some. What clients only probe for is not here: "page not found" tells them. */
+#define NO_MANAGER                                                                                           \
+	"This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this " \
+	"node to swarm and try again."
 static const struct {
 	const char *method, *first, *second;
 	int status;

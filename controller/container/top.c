@@ -1,8 +1,9 @@
 /* top.c - GET /containers/{id}/top: what `ps` would show of a container's processes.
  *
- * No ps is run: posternd may execute nothing. Everything comes from files of /proc that anybody may read (proc(5): stat, cmdline,
- * the owner of the directory). Which processes there are is said by the container's cgroup; an engine without cgroups follows the
- * children of the container's monitor. Ids are as the container sees them, process numbers are the host's, as with Docker. */
+ * No ps is run: posternd may execute nothing. Everything comes from files of /proc that anybody may read (proc(5): stat,
+ * cmdline, the owner of the directory). Which processes there are is said by the container's cgroup; an engine without cgroups
+ * follows the children of the container's monitor. Ids are as the container sees them, process numbers are the host's, as with
+ * Docker. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -182,7 +183,7 @@ static int list_all(struct kin **ret, size_t *ret_n)
 
 	*ret = NULL;
 	*ret_n = 0;
-	for (struct dirent *e; r == 0 && (e = readdir(proc));) {
+	for (struct dirent *e; proc && r == 0 && (e = readdir(proc));) {
 		int pid = atoi(e->d_name);
 		struct kin *more = *ret;
 
@@ -233,7 +234,7 @@ static int by_parents(const struct container *c, struct processes *ret)
 	if (monitor <= 1)
 		return -ESRCH;
 	r = list_all(&all, &n);
-	if (r == 0)
+	if (r == 0 && n > 0)
 		qsort(all, n, sizeof(*all), by_pid);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		find_out(all, n, &all[i], monitor);

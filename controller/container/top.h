@@ -34,7 +34,7 @@ struct chosen {
 	struct column v[COLUMNS_MAX];
 };
 
-/* What arguments of ps ask for: -ef, aux, -e and -o lists. 0; -1 with err (500) in the words of ps for what is not known. */
+/* What arguments of ps ask for: -ef, aux, -e and -o lists. 0; -1 with err (500), in the words of ps, for what is not known. */
 int top_columns(const char *args, struct chosen *ret, struct err *err);
 
 #endif

@@ -1,8 +1,7 @@
-/* top_columns.c - the columns of ps(1) that `top` knows, and the arguments that choose them. The arguments are a client's: hostile. */
+/* top_columns.c - the columns of ps(1) that `top` knows, and the arguments that choose them, which are a client's: hostile. */
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -133,17 +132,20 @@ static void show_pmem(const struct process *p, const struct now *now, char *to, 
 
 /* Names of -o and the titles of procps' ps(1). */
 static const struct column columns[] = {
-	{ "pid", "PID", show_pid }, { "ppid", "PPID", show_ppid }, { "pgid", "PGID", show_pgid }, { "pgrp", "PGRP", show_pgid },
-	{ "sid", "SID", show_sid }, { "sess", "SESS", show_sid }, { "user", "USER", show_user }, { "euser", "EUSER", show_user },
-	{ "uname", "USER", show_user }, { "uid", "UID", show_uid }, { "euid", "EUID", show_uid }, { "comm", "COMMAND", show_comm },
-	{ "ucmd", "CMD", show_comm }, { "args", "COMMAND", show_args }, { "command", "COMMAND", show_args }, { "cmd", "CMD", show_args },
-	{ "tty", "TT", show_tty }, { "tt", "TT", show_tty }, { "tname", "TTY", show_tty }, { "stime", "STIME", show_stime },
-	{ "start_time", "START", show_stime }, { "time", "TIME", show_time }, { "cputime", "TIME", show_time },
-	{ "bsdtime", "TIME", show_bsdtime }, { "etime", "ELAPSED", show_etime }, { "etimes", "ELAPSED", show_etimes },
-	{ "stat", "STAT", show_stat }, { "state", "S", show_state }, { "s", "S", show_state }, { "vsz", "VSZ", show_vsz },
-	{ "vsize", "VSZ", show_vsz }, { "rss", "RSS", show_rss }, { "rssize", "RSS", show_rss }, { "ni", "NI", show_nice },
-	{ "nice", "NI", show_nice }, { "pri", "PRI", show_priority }, { "nlwp", "NLWP", show_threads }, { "thcount", "THCNT", show_threads },
-	{ "c", "C", show_c }, { "pcpu", "%CPU", show_pcpu }, { "%cpu", "%CPU", show_pcpu }, { "pmem", "%MEM", show_pmem },
+	{ "pid", "PID", show_pid }, { "ppid", "PPID", show_ppid }, { "pgid", "PGID", show_pgid },
+	{ "pgrp", "PGRP", show_pgid }, { "sid", "SID", show_sid }, { "sess", "SESS", show_sid },
+	{ "user", "USER", show_user }, { "euser", "EUSER", show_user }, { "uname", "USER", show_user },
+	{ "uid", "UID", show_uid }, { "euid", "EUID", show_uid }, { "comm", "COMMAND", show_comm },
+	{ "ucmd", "CMD", show_comm }, { "args", "COMMAND", show_args }, { "command", "COMMAND", show_args },
+	{ "cmd", "CMD", show_args }, { "tty", "TT", show_tty }, { "tt", "TT", show_tty },
+	{ "tname", "TTY", show_tty }, { "stime", "STIME", show_stime }, { "start_time", "START", show_stime },
+	{ "time", "TIME", show_time }, { "cputime", "TIME", show_time }, { "bsdtime", "TIME", show_bsdtime },
+	{ "etime", "ELAPSED", show_etime }, { "etimes", "ELAPSED", show_etimes }, { "stat", "STAT", show_stat },
+	{ "state", "S", show_state }, { "s", "S", show_state }, { "vsz", "VSZ", show_vsz },
+	{ "vsize", "VSZ", show_vsz }, { "rss", "RSS", show_rss }, { "rssize", "RSS", show_rss },
+	{ "ni", "NI", show_nice }, { "nice", "NI", show_nice }, { "pri", "PRI", show_priority },
+	{ "nlwp", "NLWP", show_threads }, { "thcount", "THCNT", show_threads }, { "c", "C", show_c },
+	{ "pcpu", "%CPU", show_pcpu }, { "%cpu", "%CPU", show_pcpu }, { "pmem", "%MEM", show_pmem },
 	{ "%mem", "%MEM", show_pmem },
 };
 
@@ -156,19 +158,25 @@ static const struct {
 	{ "e", "pid,tname,time,ucmd", "PID" },
 };
 
-static int choose(const char *list, struct chosen *ret, struct err *err)
+/* A list of names, len bytes of it. */
+static int choose(const char *list, size_t len, struct chosen *ret, struct err *err)
 {
-	for (const char *at = list; *at; at += strspn(at, ", ")) {
-		size_t len = strcspn(at, ", "), i = 0;
+	const char *end = list + len;
 
-		while (i < ARRAY_SIZE(columns) && (strlen(columns[i].name) != len || strncmp(columns[i].name, at, len) != 0))
+	for (const char *at = list; at < end; at += *at == ',') {
+		size_t n = 0, i = 0;
+
+		while (at + n < end && at[n] != ',')
+			n++;
+		while (i < ARRAY_SIZE(columns) && (strlen(columns[i].name) != n || strncmp(columns[i].name, at, n) != 0))
 			i++;
 		if (i == ARRAY_SIZE(columns))
-			return err_set(err, 500, "error: unknown user-defined format specifier \"%.*s\"", (int)(len < 60 ? len : 60), at);
+			return err_set(err, 500, "error: unknown user-defined format specifier \"%.*s\"",
+				       (int)(n < 60 ? n : 60), at);
 		if (ret->n == COLUMNS_MAX)
 			return err_set(err, 400, "too many columns");
 		ret->v[ret->n++] = columns[i];
-		at += len;
+		at += n;
 	}
 	return 0;
 }
@@ -179,39 +187,55 @@ static bool same_letters(const char *letters, const char *of)
 	return letters[0] && strspn(letters, of) == strlen(letters) && strspn(of, letters) == strlen(of);
 }
 
+/* Options apart from -o into letters. */
+static int read_options(const char *args, char *letters, size_t size, struct chosen *ret, struct err *err)
+{
+	static const char blanks[] = " \t";
+	size_t n = 0;
+
+	for (const char *at = args + strspn(args, blanks); *at; at += strspn(at, blanks)) {
+		const char *end = at + strcspn(at, blanks);
+
+		for (at += *at == '-'; at < end && *at != 'o'; at++) {
+			if (n == size - 1 || !isalpha((unsigned char)*at))
+				return err_set(err, 500, "error: unsupported option (BSD syntax)");
+			letters[n++] = (char)(*at == 'A' ? 'e' : *at);
+		}
+		if (at == end)
+			continue;
+		/* The list stands behind the o or is the next word. */
+		at += 1;
+		if (at == end) {
+			at += strspn(at, blanks);
+			end = at + strcspn(at, blanks);
+		}
+		if (at == end)
+			return err_set(err, 500, "error: format specification must follow -o");
+		if (choose(at, (size_t)(end - at), ret, err) < 0)
+			return -1;
+		at = end;
+	}
+	letters[n] = '\0';
+	return 0;
+}
+
 /* -e, -A and a choose all processes, which is all that there is to choose here. */
 int top_columns(const char *args, struct chosen *ret, struct err *err)
 {
-	_cleanup_free_ char *copy = strdup(args);
-	char letters[32] = "", *rest = copy, *word;
-	size_t n = 0;
+	char text[32] = "";
+	const char *letters = text;
 
-	while (copy && (word = strsep(&rest, " \t"))) {
-		bool dash = *word == '-';
-
-		for (word += dash; *word; word++) {
-			if (*word == 'o') {
-				char *list = word[1] ? word + 1 : strsep(&rest, " \t");
-
-				if (!list || !*list)
-					return err_set(err, 500, "error: format specification must follow -o");
-				if (choose(list, ret, err) < 0)
-					return -1;
-				break;
-			}
-			if (n == sizeof(letters) - 1 || !isalpha((unsigned char)*word))
-				return err_set(err, 500, "error: unsupported option (BSD syntax)");
-			letters[n++] = *word == 'A' ? 'e' : *word;
-		}
-	}
-	letters[n] = '\0';
+	if (read_options(args, text, sizeof(text), ret, err) < 0)
+		return -1;
 	if (ret->n)
-		return strspn(letters, "eax") == n ? 0 : err_set(err, 500, "error: conflicting format options");
-	if (n == 0 || same_letters(letters, "f") || same_letters(letters, "x"))
-		strcpy(letters, *letters == 'f' || n == 0 ? "ef" : "e");
+		return strspn(text, "eax") == strlen(text) ? 0 : err_set(err, 500, "error: conflicting format options");
+	if (!*text || same_letters(text, "f"))
+		letters = "ef";
+	else if (same_letters(text, "x"))
+		letters = "e";
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
 		if (same_letters(letters, formats[i].letters)) {
-			if (choose(formats[i].columns, ret, err) < 0)
+			if (choose(formats[i].columns, strlen(formats[i].columns), ret, err) < 0)
 				return -1;
 			ret->v[0].title = formats[i].title;
 			return 0;
