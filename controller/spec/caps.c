@@ -2,6 +2,7 @@
  *
  * A container's capabilities count inside its own user namespace only. CapAdd and CapDrop come from the client. */
 #include <assert.h>
+#include <ctype.h>
 #include <linux/capability.h>
 #include <string.h>
 #include <strings.h>
@@ -38,6 +39,18 @@ const char *cap_name(int cap)
 	return cap >= 0 && (size_t)cap < ARRAY_SIZE(names) ? names[cap] : NULL;
 }
 
+/* Docker's words: in capitals and with the prefix, however it was given. */
+static int unknown(const char *field, const char *name, struct err *err)
+{
+	char text[65];
+	size_t n = 0;
+
+	for (; name[n] && n < sizeof(text) - 1; n++)
+		text[n] = (char)toupper((unsigned char)name[n]);
+	text[n] = '\0';
+	return err_set(err, 400, "invalid %s: unknown capability: \"%s%s\"", field, strncmp(text, "CAP_", 4) ? "CAP_" : "", text);
+}
+
 /* Capabilities that a list names; ALL is every one. */
 static int parse(const cJSON *host, const char *field, uint64_t *ret, bool *ret_all, struct err *err)
 {
@@ -54,8 +67,7 @@ static int parse(const cJSON *host, const char *field, uint64_t *ret, bool *ret_
 		}
 		cap = cap_by_name(item->valuestring);
 		if (cap < 0)
-			return err_set(err, 400, "invalid %s: unknown capability: \"%s%.64s\"", field,
-				       strncasecmp(item->valuestring, "CAP_", 4) == 0 ? "" : "CAP_", item->valuestring);
+			return unknown(field, item->valuestring, err);
 		*ret |= BIT(cap);
 	}
 	return 0;

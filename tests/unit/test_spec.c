@@ -293,7 +293,7 @@ static void test_refused(void)
 		{ HOST("\"DeviceCgroupRules\":[\"c 1:1 rwmm\"]"), "invalid device cgroup rule format: 'c 1:1 rwmm'" },
 		{ HOST("\"DeviceCgroupRules\":[\"c 1:*1 r\"]"), "invalid device cgroup rule format: 'c 1:*1 r'" },
 		{ HOST("\"CapAdd\":[\"CAP_FOO\"]"), "invalid CapAdd: unknown capability: \"CAP_FOO\"" },
-		{ HOST("\"CapDrop\":[\"x\"]"), "invalid CapDrop: unknown capability: \"CAP_x\"" },
+		{ HOST("\"CapDrop\":[\"x\"]"), "invalid CapDrop: unknown capability: \"CAP_X\"" },
 		{ HOST("\"Sysctls\":{\"kernel.hostname\":\"x\"}"),
 		  "sysctl \"kernel.hostname\" is not in a separate kernel namespace" },
 		{ HOST("\"Sysctls\":{\"net/../kernel/x\":\"x\"}"), "invalid sysctl \"net/../kernel/x\"" },
