@@ -1,5 +1,5 @@
-/* doctor.c - what stands in the way of an engine on this host: for whom it is asked, and of which each has its own. Says what it
- * sees, what root would run about it and what works without; ends with 1 only where no engine can run. */
+/* doctor.c - what stands in the way of an engine on this host: for whom it is asked, and of which each has its own.
+ * Says what it sees, what root would run about it and what works without; ends with 1 only where no engine can run. */
 #include <cjson/cJSON.h>
 #include <pwd.h>
 #include <stdarg.h>
@@ -14,12 +14,12 @@
 
 static const char *const words[] = { [DOCTOR_GOOD] = "good", [DOCTOR_LESS] = "less", [DOCTOR_BAD] = "bad" };
 
-#define SAY(f, member)                                                          \
-	do {                                                                    \
-		va_list args;                                                   \
-		va_start(args, format);                                         \
-		vsnprintf((f)->member, sizeof((f)->member), format, args);      \
-		va_end(args);                                                   \
+#define SAY(f, member)                                                                                                 \
+	do {                                                                                                           \
+		va_list args;                                                                                          \
+		va_start(args, format);                                                                                \
+		vsnprintf((f)->member, sizeof((f)->member), format, args);                                             \
+		va_end(args);                                                                                          \
 	} while (0)
 
 void doctor_good(struct finding *f, const char *format, ...)
@@ -117,7 +117,8 @@ int verb_doctor(struct cli *cli, int argc, char **argv)
 {
 	static const struct option_row rows[] = {
 		{ "format", 'f', OPT_TEXT, offsetof(struct doctor_options, format), NULL, NULL, "json" },
-		{ "data", 0, OPT_TEXT, offsetof(struct doctor_options, data), NULL, NULL, "data directory of the engine" },
+		{ "data", 0, OPT_TEXT, offsetof(struct doctor_options, data), NULL, NULL,
+		  "data directory of the engine" },
 	};
 	struct doctor_options o = { 0 };
 	struct patient p = { .uid = geteuid() };

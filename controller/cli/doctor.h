@@ -1,5 +1,6 @@
-/* doctor.h - between doctor.c and its probes: each looks at one thing of this host and says what it saw, what its absence costs and what
- * root would run about it. Nothing is changed but by trials that end with their process or are removed at once. */
+/* doctor.h - between doctor.c and its probes: each looks at one thing of this host and says what it saw, what its
+ * absence costs and what root would run about it. Nothing is changed but by trials that end with their process or are
+ * removed at once. */
 #ifndef POSTERN_CLI_DOCTOR_H
 #define POSTERN_CLI_DOCTOR_H
 
@@ -32,7 +33,8 @@ struct probe {
 	const char *name;
 	void (*run)(const struct patient *p, struct finding *f);
 };
-extern const struct probe doctor_user_probes[], doctor_root_probes[], doctor_host_probes[]; /* each ends with a NULL name */
+extern const struct probe doctor_user_probes[], doctor_root_probes[],
+	doctor_host_probes[]; /* each ends with a NULL name */
 
 /* Good, as it was seen. */
 void doctor_good(struct finding *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -63,13 +65,16 @@ struct doctor_range {
 	uint32_t first, count;
 };
 enum { DOCTOR_RANGES = 16 };
-/* Ranges of a user in the text of subuid(5), by name or number; others that meet one of them are told in ret_other (name). */
-unsigned doctor_ranges(const char *text, const char *user, uid_t uid, struct doctor_range ret[DOCTOR_RANGES], char ret_other[64]);
+/* Ranges of a user in the text of subuid(5), by name or number; others that meet one of them are told in ret_other
+ * (name). */
+unsigned doctor_ranges(const char *text, const char *user, uid_t uid, struct doctor_range ret[DOCTOR_RANGES],
+		       char ret_other[64]);
 
-/* Where in the tree of the file system a process of /proc/PID/cgroup and mountinfo's texts is, for a controller, "" for version 2.
- * 0 or -ENOENT. */
+/* Where in the tree of the file system a process of /proc/PID/cgroup and mountinfo's texts is, for a controller, "" for
+ * version 2. 0 or -ENOENT. */
 int doctor_cgroup(const char *cgroup, const char *mountinfo, const char *controller, char *ret, size_t size);
-/* An option of the file system that is mounted at that very point ("hidepid=2"): its text from the name on, into ret. */
+/* An option of the file system that is mounted at that very point ("hidepid=2"): its text from the name on, into ret.
+ */
 bool doctor_mount_option(const char *mountinfo, const char *point, const char *name, char *ret, size_t size);
 /* Does a list of words, separated by blanks, commas or newlines, have this one? */
 bool doctor_has_word(const char *list, const char *word);

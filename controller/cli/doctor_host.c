@@ -1,5 +1,5 @@
-/* doctor_host.c - what this kernel and host offer to any engine, what is used of it, and what its absence costs; and what root's engine
- * needs beside. */
+/* doctor_host.c - what this kernel and host offer to any engine, what is used of it, and what its absence costs; and
+ * what root's engine needs beside. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -76,7 +76,7 @@ static void probe_calls(const struct patient *p, struct finding *f)
 		bool needed;
 	} calls[] = {
 		{ "clone3", "5.7", __NR_clone3, true },		{ "openat2", "5.6", __NR_openat2, true },
-		{ "pidfd_open", "5.3", __NR_pidfd_open, true },	{ "close_range", "5.9", __NR_close_range, true },
+		{ "pidfd_open", "5.3", __NR_pidfd_open, true }, { "close_range", "5.9", __NR_close_range, true },
 		{ "open_tree", "5.2", __NR_open_tree, true },	{ "mount_setattr", "5.12", __NR_mount_setattr, true },
 		{ "statmount", "6.8", __NR_statmount, false },	{ "mseal", "6.10", __NR_mseal, false },
 	};
@@ -94,7 +94,9 @@ static void probe_calls(const struct patient *p, struct finding *f)
 		doctor_cost(f, "no container can be started");
 		doctor_fix(f, "a newer kernel, or an outer container whose seccomp filter knows these calls");
 	} else {
-		doctor_good(f, "every system call that a start takes is there; newer ones that are not, and are not needed: %s",
+		doctor_good(f,
+			    "every system call that a start takes is there; newer ones that are not, and are not "
+			    "needed: %s",
 			    *newer ? newer : "none");
 	}
 }
@@ -107,7 +109,8 @@ static void probe_lsm(const struct patient *p, struct finding *f)
 	if (active)
 		active[strcspn(active, "\n")] = '\0';
 	if (abi > 0) {
-		doctor_good(f, "Landlock (version %d) fences the helpers; security modules: %s", abi, active ? active : "not told here");
+		doctor_good(f, "Landlock (version %d) fences the helpers; security modules: %s", abi,
+			    active ? active : "not told here");
 		return;
 	}
 	doctor_less(f, "no Landlock (%s); security modules: %s", strerror(errno), active ? active : "not told here");
@@ -155,8 +158,9 @@ static void probe_root_overlay(const struct patient *p, struct finding *f)
 		return;
 	}
 	doctor_bad(f, "overlay cannot be mounted in a user namespace over %s (%s)", p->data, strerror(e));
-	doctor_fix(f, e == ENODEV ? "modprobe overlay" : e == EPERM || e == ENOSPC ? "sysctl -w user.max_user_namespaces=65536"
-								    : "another --data: on ext4, xfs, btrfs or tmpfs");
+	doctor_fix(f, e == ENODEV		  ? "modprobe overlay"
+		      : e == EPERM || e == ENOSPC ? "sysctl -w user.max_user_namespaces=65536"
+						  : "another --data: on ext4, xfs, btrfs or tmpfs");
 }
 
 static void probe_idmap(const struct patient *p, struct finding *f)
@@ -168,7 +172,8 @@ static void probe_idmap(const struct patient *p, struct finding *f)
 		return;
 	}
 	doctor_bad(f, "%s cannot be mounted with other ids (%s)", p->data, strerror(e));
-	doctor_fix(f, "another --data: on ext4, xfs (5.12), btrfs (5.15), overlay's lower layers (5.19) or tmpfs (6.3)");
+	doctor_fix(f,
+		   "another --data: on ext4, xfs (5.12), btrfs (5.15), overlay's lower layers (5.19) or tmpfs (6.3)");
 }
 
 static void probe_append(const struct patient *p, struct finding *f)
@@ -192,7 +197,8 @@ static void probe_root_data(const struct patient *p, struct finding *f)
 	if (statvfs(p->data, &fs) < 0) {
 		doctor_bad(f, "%s: %s", p->data, strerror(errno));
 	} else if (fs.f_flag & (ST_RDONLY | ST_NOEXEC)) {
-		doctor_bad(f, "%s is mounted %s", p->data, fs.f_flag & ST_RDONLY ? "read-only" : "noexec: no program of an image would run");
+		doctor_bad(f, "%s is mounted %s", p->data,
+			   fs.f_flag & ST_RDONLY ? "read-only" : "noexec: no program of an image would run");
 		doctor_fix(f, "mount -o remount,rw,exec the file system of %s; or another --data", p->data);
 	} else if (fs.f_flag & ST_NOSUID) {
 		doctor_less(f, "%s is mounted nosuid", p->data);
@@ -210,10 +216,12 @@ static void probe_cgroups(const struct patient *p, struct finding *f)
 	static const struct {
 		const char *v2, *v1, *use;
 	} controllers[] = {
-		{ "memory", "memory", "memory limits" }, { "pids", "pids", "process limits" }, { "cpu", "cpu", "processor shares and quotas" },
-		{ "cpuset", "cpuset", "processor pinning" }, { "io", "blkio", "disk weights and throttles" },
+		{ "memory", "memory", "memory limits" },	 { "pids", "pids", "process limits" },
+		{ "cpu", "cpu", "processor shares and quotas" }, { "cpuset", "cpuset", "processor pinning" },
+		{ "io", "blkio", "disk weights and throttles" },
 	};
-	_cleanup_free_ char *cgroup = doctor_read("/proc/self/cgroup"), *mountinfo = doctor_read("/proc/self/mountinfo"), *have = NULL;
+	_cleanup_free_ char *cgroup = doctor_read("/proc/self/cgroup"),
+			    *mountinfo = doctor_read("/proc/self/mountinfo"), *have = NULL;
 	char path[4096] = "", used[256] = "", missing[256] = "";
 	char *c;
 
@@ -234,8 +242,8 @@ static void probe_cgroups(const struct patient *p, struct finding *f)
 		char *to = two || one ? used : missing;
 		size_t n = strlen(to);
 
-		snprintf(to + n, sizeof(used) - n, "%s%s%s", n ? ", " : "", two || one ? controllers[i].v2 : controllers[i].use,
-			 one ? " (version 1)" : "");
+		snprintf(to + n, sizeof(used) - n, "%s%s%s", n ? ", " : "",
+			 two || one ? controllers[i].v2 : controllers[i].use, one ? " (version 1)" : "");
 	}
 	if (!*missing) {
 		doctor_good(f, "version 2 at %s; %s", path, used);
@@ -332,8 +340,8 @@ static int try_nftables(const void *data)
 	if (unshare(CLONE_NEWNET | flags) < 0)
 		return errno;
 	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second)) < 0 || send(fd, &ask, sizeof(ask), 0) < 0 ||
-	    recv(fd, &answer, sizeof(answer), 0) < (ssize_t)sizeof(answer.h))
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second)) < 0 ||
+	    send(fd, &ask, sizeof(ask), 0) < 0 || recv(fd, &answer, sizeof(answer), 0) < (ssize_t)sizeof(answer.h))
 		return errno ? errno : EIO;
 	return answer.h.nlmsg_type == NLMSG_ERROR ? -answer.e.error : 0;
 }
@@ -393,14 +401,26 @@ static void probe_root_policy(const struct patient *p, struct finding *f)
 }
 
 const struct probe doctor_host_probes[] = {
-	{ "kernel", probe_kernel },	{ "system calls", probe_calls }, { "seccomp", probe_seccomp },
-	{ "security modules", probe_lsm }, { "open files", probe_limits }, { "nftables", probe_nftables },
-	{ "ipv6", probe_ipv6 },		{ "proc", probe_hidepid },	 { 0 },
+	{ "kernel", probe_kernel },
+	{ "system calls", probe_calls },
+	{ "seccomp", probe_seccomp },
+	{ "security modules", probe_lsm },
+	{ "open files", probe_limits },
+	{ "nftables", probe_nftables },
+	{ "ipv6", probe_ipv6 },
+	{ "proc", probe_hidepid },
+	{ 0 },
 };
 
 const struct probe doctor_root_probes[] = {
-	{ "policy", probe_root_policy }, { "user namespaces", probe_max_namespaces }, { "data directory", probe_root_data },
-	{ "overlay", probe_root_overlay }, { "other ids", probe_idmap },		      { "append-only", probe_append },
-	{ "cgroups", probe_cgroups },	 { "cgroup.kill", probe_kill },		      { "devices", probe_bpf },
+	{ "policy", probe_root_policy },
+	{ "user namespaces", probe_max_namespaces },
+	{ "data directory", probe_root_data },
+	{ "overlay", probe_root_overlay },
+	{ "other ids", probe_idmap },
+	{ "append-only", probe_append },
+	{ "cgroups", probe_cgroups },
+	{ "cgroup.kill", probe_kill },
+	{ "devices", probe_bpf },
 	{ 0 },
 };

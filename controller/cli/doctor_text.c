@@ -1,4 +1,5 @@
-/* doctor_text.c - what the kernel's and root's files say, as the probes of `postern doctor` need it. proc(5), subuid(5), cgroups(7). */
+/* doctor_text.c - what the kernel's and root's files say, as the probes of `postern doctor` need it. proc(5),
+ * subuid(5), cgroups(7). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -34,8 +35,8 @@ static bool range_line(const char *line, char who[64], struct doctor_range *ret)
 	unsigned long long first, count;
 	int end = 0;
 
-	if (sscanf(line, "%63[^:\n]:%llu:%llu%n", who, &first, &count, &end) != 3 || *who == '#' || count == 0 || first > UINT32_MAX ||
-	    count > UINT32_MAX - first)
+	if (sscanf(line, "%63[^:\n]:%llu:%llu%n", who, &first, &count, &end) != 3 || *who == '#' || count == 0 ||
+	    first > UINT32_MAX || count > UINT32_MAX - first)
 		return false;
 	*ret = (struct doctor_range){ (uint32_t)first, (uint32_t)count };
 	return line[end] == '\n' || line[end] == '\0';
@@ -52,7 +53,8 @@ static const char *next_line(const char *line)
 	return *line ? line + 1 : line;
 }
 
-unsigned doctor_ranges(const char *text, const char *user, uid_t uid, struct doctor_range ret[DOCTOR_RANGES], char ret_other[64])
+unsigned doctor_ranges(const char *text, const char *user, uid_t uid, struct doctor_range ret[DOCTOR_RANGES],
+		       char ret_other[64])
 {
 	char who[64], number[16];
 	struct doctor_range r;
@@ -103,7 +105,8 @@ static bool mount_line(const char *line, struct mount_line *ret)
 /* The path of a line "N:LIST:PATH" whose list has the controller; "" is version 2's. */
 static bool cgroup_line(const char *line, const char *controller, char *ret, size_t size)
 {
-	const char *list = strchr(line, ':'), *path = list ? strchr(list + 1, ':') : NULL, *end = line + strcspn(line, "\n");
+	const char *list = strchr(line, ':'), *path = list ? strchr(list + 1, ':') : NULL,
+		   *end = line + strcspn(line, "\n");
 	char words[256];
 
 	if (!path || path >= end || text_format(words, sizeof(words), "%.*s", (int)(path - list - 1), list + 1) < 0)

@@ -1,6 +1,7 @@
 /* doctor_trial.c - what only trying tells: security modules and outer containers forbid things that no file names.
  *
- * Each trial is a child, so that its namespaces and mounts end with it; directories that one needs are made and removed by the parent. */
+ * Each trial is a child, so that its namespaces and mounts end with it; directories that one needs are made and removed
+ * by the parent. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -105,7 +106,8 @@ int doctor_try_overlay(const char *dir)
 {
 	static const char *const made[] = { "lower", "lower/old", "upper", "work", "merged" };
 	/* What the file system leaves in there; children first. */
-	static const char *const left[] = { "upper/new", "upper/old", "work/work", "lower/old", "lower", "upper", "work", "merged" };
+	static const char *const left[] = { "upper/new", "upper/old", "work/work", "lower/old",
+					    "lower",	 "upper",     "work",	   "merged" };
 	char base[4096];
 	_cleanup_close_ int fd = -EBADF;
 	int e = 0;

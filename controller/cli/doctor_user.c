@@ -49,11 +49,11 @@ static void probe_namespaces(const struct patient *p, struct finding *f)
 	else if (doctor_number("/proc/sys/kernel/unprivileged_userns_clone") == 0)
 		doctor_fix(f, "sysctl -w kernel.unprivileged_userns_clone=1");
 	else if (doctor_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == 1)
-		doctor_fix(f, "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (or an AppArmor profile with `userns,` for "
-			      "postern-user)");
+		doctor_fix(f, "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0 (or an AppArmor profile with "
+			      "`userns,` for postern-user)");
 	else
-		doctor_fix(f, "nothing in sysctl forbids it: this is a container, or a seccomp filter or security module is in the way; "
-			      "start it so that unshare(CLONE_NEWUSER) is allowed");
+		doctor_fix(f, "nothing in sysctl forbids it: this is a container, or a seccomp filter or security "
+			      "module is in the way; start it so that unshare(CLONE_NEWUSER) is allowed");
 }
 
 /* --- ids --- */
@@ -94,19 +94,26 @@ static void probe_ids(const struct patient *p, struct finding *f)
 	const char *other = *uid_other ? uid_other : *gid_other ? gid_other : user_in(uids, nu, p->uid);
 
 	if (n > 0 && *other) {
-		doctor_less(f, "%llu subordinate uids and %llu gids, of which some are %s's as well", (unsigned long long)u,
-			    (unsigned long long)g, other);
-		doctor_cost(f, "%s reaches into your containers as their users, and they into what is %s's", other, other);
-		doctor_fix(f, "give each a range of its own in /etc/subuid and /etc/subgid (usermod --del-subuids, --add-subuids, "
-			      "--del-subgids, --add-subgids); what containers stored must be loaded anew");
+		doctor_less(f, "%llu subordinate uids and %llu gids, of which some are %s's as well",
+			    (unsigned long long)u, (unsigned long long)g, other);
+		doctor_cost(f, "%s reaches into your containers as their users, and they into what is %s's", other,
+			    other);
+		doctor_fix(f, "give each a range of its own in /etc/subuid and /etc/subgid (usermod --del-subuids, "
+			      "--add-subuids, --del-subgids, --add-subgids); what containers stored must be loaded "
+			      "anew");
 	} else if (n >= MAP_SIZE) {
 		doctor_good(f, "%llu subordinate uids and %llu gids", (unsigned long long)u, (unsigned long long)g);
 	} else {
-		doctor_less(f, "%llu subordinate uids and %llu gids, not 65536", (unsigned long long)u, (unsigned long long)g);
+		doctor_less(f, "%llu subordinate uids and %llu gids, not 65536", (unsigned long long)u,
+			    (unsigned long long)g);
 		doctor_cost(f, n > IDS_PER_ENGINE + 1
 				       ? "containers have fewer ids: images with files of higher ones cannot be loaded"
-				       : "containers have one id, root's, and every file of an image is its; the engine's programs share it");
-		doctor_fix(f, "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s (any 65536 that nobody has)", p->user);
+				       : "containers have one id, root's, and every file of an image is its; the "
+					 "engine's programs share it");
+		doctor_fix(f,
+			   "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s (any 65536 that nobody "
+			   "has)",
+			   p->user);
 	}
 }
 
@@ -173,8 +180,10 @@ static void probe_mappers(const struct patient *p, struct finding *f)
 			e = doctor_try_mapper(mappers[i].name, i == 0 ? p->uid : getegid(), r[0].first);
 		if (e != 0 && doctor_try_namespace() == 0) {
 			doctor_less(f, "%s does not do its work (status %d)", path, e);
-			doctor_fix(f, "see what it says: unshare -U sleep 60 & %s $! 0 %u 1 1 %u 1; an outer container must have CAP_SETUID and "
-				      "CAP_SETGID in its bounding set, and map these ids itself", path, p->uid, r[0].first);
+			doctor_fix(f,
+				   "see what it says: unshare -U sleep 60 & %s $! 0 %u 1 1 %u 1; an outer container "
+				   "must have CAP_SETUID and CAP_SETGID in its bounding set, and map these ids itself",
+				   path, p->uid, r[0].first);
 			return;
 		}
 	}
@@ -191,11 +200,12 @@ static void probe_data(const struct patient *p, struct finding *f)
 	struct statvfs fs;
 	struct statfs type;
 
-	doctor_fix(f, "mount that file system otherwise; or, as yourself, name a directory on another one: XDG_DATA_HOME or --data");
+	doctor_fix(f, "mount that file system otherwise; or, as yourself, name a directory on another one: "
+		      "XDG_DATA_HOME or --data");
 	if (statvfs(p->data, &fs) < 0 || statfs(p->data, &type) < 0) {
 		doctor_bad(f, "%s: %s", p->data, strerror(errno));
-	} else if (type.f_type == NFS_SUPER_MAGIC || type.f_type == CIFS_SUPER_MAGIC || type.f_type == SMB2_SUPER_MAGIC ||
-		   type.f_type == FUSE_SUPER_MAGIC) {
+	} else if (type.f_type == NFS_SUPER_MAGIC || type.f_type == CIFS_SUPER_MAGIC ||
+		   type.f_type == SMB2_SUPER_MAGIC || type.f_type == FUSE_SUPER_MAGIC) {
 		doctor_bad(f, "%s is on a network file system or FUSE, which knows no subordinate ids", p->data);
 	} else if (fs.f_flag & ST_RDONLY) {
 		doctor_bad(f, "%s is read-only", p->data);
@@ -234,8 +244,8 @@ static void probe_overlay(const struct patient *p, struct finding *f)
 	else if (e == EPERM)
 		doctor_fix(f, "Linux 5.11 or newer, and user namespaces that may mount (see there)");
 	else
-		doctor_fix(f, "put the data directory on ext4, xfs, btrfs or tmpfs: not on another overlay or a network file system "
-			      "(XDG_DATA_HOME or --data, as yourself)");
+		doctor_fix(f, "put the data directory on ext4, xfs, btrfs or tmpfs: not on another overlay or a "
+			      "network file system (XDG_DATA_HOME or --data, as yourself)");
 }
 
 static void probe_proc(const struct patient *p, struct finding *f)
@@ -243,10 +253,13 @@ static void probe_proc(const struct patient *p, struct finding *f)
 	int e = doctor_try_proc();
 
 	if (e != 0 && doctor_try_namespace() == 0) {
-		doctor_bad(f, "/proc cannot be mounted in a new namespace (%s): parts of it are covered here, as in a container",
+		doctor_bad(f,
+			   "/proc cannot be mounted in a new namespace (%s): parts of it are covered here, as in a "
+			   "container",
 			   strerror(e));
 		doctor_cost(f, "no container gets its /proc");
-		doctor_fix(f, "start the outer container with its /proc as it is (docker run --security-opt systempaths=unconfined)");
+		doctor_fix(f, "start the outer container with its /proc as it is (docker run --security-opt "
+			      "systempaths=unconfined)");
 		return;
 	}
 	doctor_good(f, "/proc can be mounted in new namespaces");
@@ -258,7 +271,8 @@ static void probe_run(const struct patient *p, struct finding *f)
 	char run[256];
 	struct stat st;
 
-	if (engine_user_run(run, sizeof(run)) < 0 || strlen(run) + sizeof("/postern.sock") > sizeof(((struct sockaddr_un *)0)->sun_path)) {
+	if (engine_user_run(run, sizeof(run)) < 0 ||
+	    strlen(run) + sizeof("/postern.sock") > sizeof(((struct sockaddr_un *)0)->sun_path)) {
 		doctor_bad(f, "the path of the socket would be longer than a Unix socket's may be (107 bytes)");
 		doctor_fix(f, "as yourself: a shorter XDG_RUNTIME_DIR, or --run");
 		return;
@@ -287,7 +301,8 @@ static void probe_run(const struct patient *p, struct finding *f)
 static void probe_delegation(const struct patient *p, struct finding *f)
 {
 	static const char *const wanted[] = { "memory", "pids", "cpu", "cpuset", "io" };
-	_cleanup_free_ char *cgroup = doctor_read("/proc/self/cgroup"), *mountinfo = doctor_read("/proc/self/mountinfo"), *have = NULL;
+	_cleanup_free_ char *cgroup = doctor_read("/proc/self/cgroup"),
+			    *mountinfo = doctor_read("/proc/self/mountinfo"), *have = NULL;
 	const bool systemd = access("/run/systemd/system", F_OK) == 0;
 	char path[4096] = "", file[4200], missing[64] = "", first[64] = "";
 
@@ -296,15 +311,18 @@ static void probe_delegation(const struct patient *p, struct finding *f)
 		have = doctor_read(file);
 	}
 	snprintf(file, sizeof(file), "%s/cgroup.procs", path);
-	doctor_cost(f, "no limits of memory, processors or processes, no pause, no stats for containers; the user's own limits hold");
+	doctor_cost(f, "no limits of memory, processors or processes, no pause, no stats for containers; the user's "
+		       "own limits hold");
 	if (!*path || access(path, W_OK) < 0 || access(file, W_OK) < 0) {
 		doctor_less(f, "no cgroup is delegated to this user");
 		if (systemd)
-			doctor_fix(f, "apt-get install dbus-user-session, and log in anew: the user manager delegates; then `systemd-run --user "
-				      "--scope -p Delegate=yes` starts what may have cgroups");
+			doctor_fix(f, "apt-get install dbus-user-session, and log in anew: the user manager delegates; "
+				      "then `systemd-run --user --scope -p Delegate=yes` starts what may have cgroups");
 		else
-			doctor_fix(f, "mkdir /sys/fs/cgroup/.../%s in each hierarchy, chown it with its cgroup.procs, cgroup.subtree_control and "
-				      "tasks to %s, and start `postern-user --cgroup %s` in it", p->user, p->user, p->user);
+			doctor_fix(f,
+				   "mkdir /sys/fs/cgroup/.../%s in each hierarchy, chown it with its cgroup.procs, "
+				   "cgroup.subtree_control and tasks to %s, and start `postern-user --cgroup %s` in it",
+				   p->user, p->user, p->user);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
@@ -319,10 +337,14 @@ static void probe_delegation(const struct patient *p, struct finding *f)
 		doctor_less(f, "cgroup %s is delegated without %s", path, missing);
 		doctor_cost(f, "no limits of what these controllers count");
 		if (systemd)
-			doctor_fix(f, "mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' "
+			doctor_fix(f, "mkdir -p /etc/systemd/system/user@.service.d && printf "
+				      "'[Service]\\nDelegate=cpu cpuset io memory pids\\n' "
 				      ">/etc/systemd/system/user@.service.d/delegate.conf && systemctl daemon-reload");
 		else
-			doctor_fix(f, "write +%s into the cgroup.subtree_control above; with cgroups of version 1 boot with cgroup_no_v1=all", first);
+			doctor_fix(f,
+				   "write +%s into the cgroup.subtree_control above; with cgroups of version 1 boot "
+				   "with cgroup_no_v1=all",
+				   first);
 		return;
 	}
 	f->cost[0] = '\0';

@@ -1,4 +1,5 @@
-/* binds.c - the rules about bind sources. What they can name at most is here: never the system as a whole, never our own state. */
+/* binds.c - the rules about bind sources. What they can name at most is here: never the system as a whole, never our
+ * own state. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,10 +14,13 @@ struct bind_rule {
 	uint32_t writable, suid, submounts, any_owner;
 };
 static const struct policy_field bind_fields[] = {
-	POLICY_NAME(struct bind_rule), POLICY_WHY(struct bind_rule),
+	POLICY_NAME(struct bind_rule),
+	POLICY_WHY(struct bind_rule),
 	POLICY_FIELD(struct bind_rule, path, PT_TEXT, PF_REQUIRED, 1, sizeof(((struct policy_path *)0)->path) - 1),
-	POLICY_FIELD(struct bind_rule, writable, PT_BOOL, PF_REQUIRED, 0, 1), POLICY_FIELD(struct bind_rule, suid, PT_BOOL, 0, 0, 1),
-	POLICY_FIELD(struct bind_rule, submounts, PT_BOOL, 0, 0, 1), POLICY_FIELD(struct bind_rule, any_owner, PT_BOOL, 0, 0, 1),
+	POLICY_FIELD(struct bind_rule, writable, PT_BOOL, PF_REQUIRED, 0, 1),
+	POLICY_FIELD(struct bind_rule, suid, PT_BOOL, 0, 0, 1),
+	POLICY_FIELD(struct bind_rule, submounts, PT_BOOL, 0, 0, 1),
+	POLICY_FIELD(struct bind_rule, any_owner, PT_BOOL, 0, 0, 1),
 };
 
 /* The system itself: never as a whole; below them read-only at most, and nothing of the kernel's file systems. */
@@ -24,9 +28,10 @@ static const struct {
 	const char *path;
 	bool below; /* may a rule lie below it? */
 } system_paths[] = {
-	{ "/", true }, { "/proc", false }, { "/sys", false }, { "/dev", false }, { "/.store", false }, { "/boot", true },
-	{ "/etc", true }, { "/root", true }, { "/usr", true }, { "/bin", true }, { "/sbin", true }, { "/lib", true },
-	{ "/lib64", true }, { "/run", true }, { "/var", true }, { "/var/lib", true }, { "/var/run", true },
+	{ "/", true },	      { "/proc", false },   { "/sys", false },	{ "/dev", false }, { "/.store", false },
+	{ "/boot", true },    { "/etc", true },	    { "/root", true },	{ "/usr", true },  { "/bin", true },
+	{ "/sbin", true },    { "/lib", true },	    { "/lib64", true }, { "/run", true },  { "/var", true },
+	{ "/var/lib", true }, { "/var/run", true },
 };
 static const char *const readonly_below[] = { "/boot", "/etc", "/root", "/usr", "/bin", "/sbin", "/lib", "/lib64" };
 
@@ -37,13 +42,16 @@ static int check_bind(struct policy_ctx *c, const struct bind_rule *rule, const 
 	for (size_t i = 0; i < ARRAY_SIZE(system_paths); i++)
 		if (strcmp(rule->path, system_paths[i].path) == 0 ||
 		    (!system_paths[i].below && path_below(rule->path, system_paths[i].path)))
-			return policy_error(c, where, "%s belongs to the system; name a directory for users' files", rule->path);
+			return policy_error(c, where, "%s belongs to the system; name a directory for users' files",
+					    rule->path);
 	for (size_t i = 0; rule->writable && i < ARRAY_SIZE(readonly_below); i++)
 		if (path_below(rule->path, readonly_below[i]))
-			return policy_error(c, where, "%s is below %s; write \"writable\": false", rule->path, readonly_below[i]);
+			return policy_error(c, where, "%s is below %s; write \"writable\": false", rule->path,
+					    readonly_below[i]);
 	for (uint32_t i = 0; i < l->ndenied; i++)
 		if (path_below(rule->path, l->denied[i]))
-			return policy_error(c, where, "%s is the engine's own (%s); choose another", rule->path, l->denied[i]);
+			return policy_error(c, where, "%s is the engine's own (%s); choose another", rule->path,
+					    l->denied[i]);
 	return 0;
 }
 
@@ -63,8 +71,9 @@ static bool is_of_home(const struct policy_ctx *c, const char *rule)
 	return false;
 }
 
-/* "~" and what is below it, `rest`: in the home of the user whose engine it is, into `to`. 0, or -EINVAL when there is none that can be
- * bound: a home is what a user has, not a slip of whoever wrote the rule, so that is no error of the file's. */
+/* "~" and what is below it, `rest`: in the home of the user whose engine it is, into `to`. 0, or -EINVAL when there is
+ * none that can be bound: a home is what a user has, not a slip of whoever wrote the rule, so that is no error of the
+ * file's. */
 static int expand_home(struct policy_ctx *c, const char *rest, char *to, size_t size)
 {
 	const char *home = c->input->home ? c->input->home : "";
@@ -100,9 +109,11 @@ int policy_read_bind(struct policy_ctx *c, const cJSON *v, const char *where)
 		return -EINVAL;
 	of_home = strcmp(rule.path, "~") == 0 || strncmp(rule.path, "~/", 2) == 0;
 	rest = rule.path + of_home; /* behind the "~": nothing, or a path */
-	if (of_home ? strcmp(rest, "/") == 0 || (*rest && !path_valid(rest, strlen(rest))) : !path_valid(rest, strlen(rest)))
-		return policy_error(c, where, "\"%s\" is not canonical; write it absolute, without '.', '..', '//' or a final '/'",
-				    rule.path);
+	if (of_home ? strcmp(rest, "/") == 0 || (*rest && !path_valid(rest, strlen(rest)))
+		    : !path_valid(rest, strlen(rest)))
+		return policy_error(
+			c, where, "\"%s\" is not canonical; write it absolute, without '.', '..', '//' or a final '/'",
+			rule.path);
 	if (of_home) {
 		rule.path = expanded;
 		if (expand_home(c, rest, expanded, sizeof(expanded)) < 0 || check_bind(c, &rule, where) < 0) {

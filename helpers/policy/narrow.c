@@ -1,7 +1,8 @@
 /* narrow.c - two policies at once: the one of a user's engine, and what root lets such engines have.
  *
- * What comes out allows just what both allow: no rule is ever wider than either. Where the two cannot be joined exactly (a rule
- * for a uid with one for a gid) the answer is the narrower one. Rules bear root's name where root has one for the very same thing. */
+ * What comes out allows just what both allow: no rule is ever wider than either. Where the two cannot be joined exactly
+ * (a rule for a uid with one for a gid) the answer is the narrower one. Rules bear root's name where root has one for
+ * the very same thing. */
 #include <errno.h>
 #include <string.h>
 
@@ -26,7 +27,8 @@ static bool user_meet(const struct policy_user *a, const struct policy_user *b, 
 	if (a->match == POLICY_ANY || b->match == POLICY_ANY || (a->match == b->match && a->id == b->id))
 		return true;
 	if (a->match != b->match || a->match == POLICY_GID)
-		log_warn("policy: users: rules \"%s\" and \"%s\" together are for members of both only, which is not said here: left out",
+		log_warn("policy: users: rules \"%s\" and \"%s\" together are for members of both only, which is not "
+			 "said here: left out",
 			 a->rule, b->rule);
 	return false;
 }
@@ -62,7 +64,8 @@ static const struct policy_path *closest(const struct policy_lookup *l, const ch
 	return NULL;
 }
 
-/* Paths that one side does not cover are left out, and no shorter rule that is kept covers them: it would be of that side's. */
+/* Paths that one side does not cover are left out, and no shorter rule that is kept covers them: it would be of that
+ * side's. */
 static int narrow_binds(struct policy_ctx *by, struct policy *p)
 {
 	const struct policy_lookup *roots = &by->out->lookup;
@@ -105,8 +108,8 @@ static void narrow_devices(struct policy_ctx *by, struct policy *p)
 			struct policy_device d = l->devices[i];
 
 			d.access &= r->access;
-			if (strcmp(d.path, r->path) != 0 || d.type != r->type || d.major != r->major || d.minor != r->minor ||
-			    d.access == 0)
+			if (strcmp(d.path, r->path) != 0 || d.type != r->type || d.major != r->major ||
+			    d.minor != r->minor || d.access == 0)
 				continue;
 			memcpy(d.rule, r->rule, sizeof(d.rule));
 			l->devices[n++] = d;
@@ -204,6 +207,7 @@ int policy_narrow(struct policy_ctx *by, const struct policy_section *all, size_
 	settle(p);
 	if (p->controller.range_last < p->controller.range_first ||
 	    p->controller.range_last - p->controller.range_first < MAP_SIZE - 1)
-		return policy_error(by, "ids.range_first", "leaves no container ids together with the policy that it narrows");
+		return policy_error(by, "ids.range_first",
+				    "leaves no container ids together with the policy that it narrows");
 	return 0;
 }

@@ -5,8 +5,9 @@
 
 static void test_ranges(void)
 {
-	static const char text[] = "# comment\nbob:100000:65536\neve:200000:65536\n1001:300000:10\nbob:x:1\nbob:5\n:1:1\nbob:400000:0\n"
-				   "bob:4294967295:9\nbobby:100000:65536\nbob:500000:7";
+	static const char text[] =
+		"# comment\nbob:100000:65536\neve:200000:65536\n1001:300000:10\nbob:x:1\nbob:5\n:1:1\nbob:400000:0\n"
+		"bob:4294967295:9\nbobby:100000:65536\nbob:500000:7";
 	struct doctor_range r[DOCTOR_RANGES];
 	char other[64];
 
@@ -46,18 +47,18 @@ static void test_words(void)
 	CU_ASSERT(!doctor_has_word("", "memory"));
 }
 
-static const char mountinfo[] =
-	"20 1 0:5 / / rw - ext4 /dev/sda1 rw\n"
-	"21 20 0:20 / /proc rw,nosuid - proc proc rw,hidepid=invisible,gid=5\n"
-	"22 20 0:21 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n"
-	"23 22 0:22 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
-	"24 22 0:23 /a /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n"
-	"broken line\n"
-	"25 22 0:24 / /sys/fs/cgroup/unified rw shared:5 - cgroup2 cgroup2 rw,nsdelegate\n";
+static const char mountinfo[] = "20 1 0:5 / / rw - ext4 /dev/sda1 rw\n"
+				"21 20 0:20 / /proc rw,nosuid - proc proc rw,hidepid=invisible,gid=5\n"
+				"22 20 0:21 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n"
+				"23 22 0:22 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+				"24 22 0:23 /a /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct\n"
+				"broken line\n"
+				"25 22 0:24 / /sys/fs/cgroup/unified rw shared:5 - cgroup2 cgroup2 rw,nsdelegate\n";
 
 static void test_cgroup(void)
 {
-	static const char cgroup[] = "4:cpu,cpuacct:/a/b\n3:memory:/m\n2:pids:/\n1:name=systemd:/s\n0::/user.slice/user-1.slice\n";
+	static const char cgroup[] =
+		"4:cpu,cpuacct:/a/b\n3:memory:/m\n2:pids:/\n1:name=systemd:/s\n0::/user.slice/user-1.slice\n";
 	char path[256];
 
 	CU_ASSERT(doctor_cgroup(cgroup, mountinfo, "", path, sizeof(path)) == 0);
@@ -66,12 +67,14 @@ static void test_cgroup(void)
 	CU_ASSERT_STRING_EQUAL(path, "/sys/fs/cgroup/memory/m");
 	CU_ASSERT(doctor_cgroup(cgroup, mountinfo, "cpu", path, sizeof(path)) == 0);
 	CU_ASSERT_STRING_EQUAL(path, "/sys/fs/cgroup/cpu/b");
-	CU_ASSERT(doctor_cgroup("4:cpu,cpuacct:/ab\n", mountinfo, "cpu", path, sizeof(path)) == -ENOENT); /* not below what is mounted */
+	CU_ASSERT(doctor_cgroup("4:cpu,cpuacct:/ab\n", mountinfo, "cpu", path, sizeof(path)) ==
+		  -ENOENT); /* not below what is mounted */
 	CU_ASSERT(doctor_cgroup(cgroup, mountinfo, "pids", path, sizeof(path)) == -ENOENT);
 	CU_ASSERT(doctor_cgroup("", mountinfo, "", path, sizeof(path)) == -ENOENT);
 	CU_ASSERT(doctor_cgroup("0::/\n", mountinfo, "", path, sizeof(path)) == 0);
 	CU_ASSERT_STRING_EQUAL(path, "/sys/fs/cgroup/unified");
-	CU_ASSERT(doctor_cgroup(cgroup, "25 22 0:24 / /c rw - cgroup cgroup rw,memory\n", "", path, sizeof(path)) == -ENOENT);
+	CU_ASSERT(doctor_cgroup(cgroup, "25 22 0:24 / /c rw - cgroup cgroup rw,memory\n", "", path, sizeof(path)) ==
+		  -ENOENT);
 	CU_ASSERT(doctor_cgroup("0::/\n", mountinfo, "", path, 10) < 0);
 }
 
@@ -84,8 +87,9 @@ static void test_options(void)
 	CU_ASSERT(!doctor_mount_option(mountinfo, "/proc", "subset=", text, sizeof(text)));
 	CU_ASSERT(!doctor_mount_option(mountinfo, "/pro", "rw", text, sizeof(text)));
 	/* What is on top counts. */
-	CU_ASSERT(!doctor_mount_option("1 0 0:1 / /proc rw - proc proc rw,hidepid=2\n2 0 0:2 / /proc rw - proc proc rw\n", "/proc", "hidepid=",
-				       text, sizeof(text)));
+	CU_ASSERT(
+		!doctor_mount_option("1 0 0:1 / /proc rw - proc proc rw,hidepid=2\n2 0 0:2 / /proc rw - proc proc rw\n",
+				     "/proc", "hidepid=", text, sizeof(text)));
 }
 
 int main(void)

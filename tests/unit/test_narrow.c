@@ -1,5 +1,5 @@
-/* test_narrow.c - two policies at once: what comes out allows just what both allow, for every kind of rule; nothing of either file
- * widens the other; and "~". */
+/* test_narrow.c - two policies at once: what comes out allows just what both allow, for every kind of rule; nothing of
+ * either file widens the other; and "~". */
 #include "../../helpers/policy/binds.c"
 #include "../../helpers/policy/compile.c"
 #include "../../helpers/policy/ids.c"
@@ -42,8 +42,8 @@ static int file_of(const char *section, const char *json)
 			cJSON_ReplaceItemInObjectCaseSensitive(v, section, new);
 		else
 			for (const cJSON *m = new->child; m; m = m->next)
-				cJSON_ReplaceItemInObjectCaseSensitive(cJSON_GetObjectItemCaseSensitive(v, section), m->string,
-								       cJSON_Duplicate(m, true));
+				cJSON_ReplaceItemInObjectCaseSensitive(cJSON_GetObjectItemCaseSensitive(v, section),
+								       m->string, cJSON_Duplicate(m, true));
 		if (!cJSON_IsArray(new))
 			cJSON_Delete(new);
 	}
@@ -60,12 +60,20 @@ static int file_of(const char *section, const char *json)
 static int both(const char *section, const char *own, const char *roots)
 {
 	static const struct policy facts = {
-		.controller = { .ids_base = MAP_SIZE, .ids_shared = 1, .range_first = 16 * MAP_SIZE, .range_last = 17 * MAP_SIZE - 1 },
+		.controller = { .ids_base = MAP_SIZE,
+				.ids_shared = 1,
+				.range_first = 16 * MAP_SIZE,
+				.range_last = 17 * MAP_SIZE - 1 },
 		.lookup = { .ndenied = 1, .denied = { "/home/bob/.local/share/postern" } },
 	};
-	struct policy_input input = { .name = "policy.json", .file = file_of(own ? section : NULL, own), .owner = geteuid(), .home = home };
-	struct policy_input narrower = { .name = "/etc/postern/user.json", .file = file_of(section, roots), .home = home,
-					 .root = geteuid(), .owner = geteuid() };
+	struct policy_input input = {
+		.name = "policy.json", .file = file_of(own ? section : NULL, own), .owner = geteuid(), .home = home
+	};
+	struct policy_input narrower = { .name = "/etc/postern/user.json",
+					 .file = file_of(section, roots),
+					 .home = home,
+					 .root = geteuid(),
+					 .owner = geteuid() };
 	int r;
 
 	for (int i = 0; i < POLICY_ETC_COUNT; i++)
@@ -130,17 +138,27 @@ static void check_users_apart(void)
 static void test_users(void)
 {
 	each_way("users",
-		 "[{\"name\":\"a\",\"uid\":0,\"rights\":\"admin\",\"why\":\"-\"},{\"name\":\"b\",\"gid\":5,\"rights\":\"exec\",\"why\":\"-\"},"
+		 "[{\"name\":\"a\",\"uid\":0,\"rights\":\"admin\",\"why\":\"-\"},{\"name\":\"b\",\"gid\":5,\"rights\":"
+		 "\"exec\",\"why\":\"-\"},"
 		 "{\"name\":\"c\",\"any\":true,\"rights\":\"read\",\"why\":\"-\"}]",
-		 "[{\"name\":\"x\",\"uid\":0,\"rights\":\"run\",\"why\":\"-\"},{\"name\":\"y\",\"uid\":1,\"rights\":\"admin\",\"why\":\"-\"},"
-		 "{\"name\":\"z\",\"any\":true,\"rights\":\"read\",\"why\":\"-\"}]", check_users);
+		 "[{\"name\":\"x\",\"uid\":0,\"rights\":\"run\",\"why\":\"-\"},{\"name\":\"y\",\"uid\":1,\"rights\":"
+		 "\"admin\",\"why\":\"-\"},"
+		 "{\"name\":\"z\",\"any\":true,\"rights\":\"read\",\"why\":\"-\"}]",
+		 check_users);
 	/* Nobody is in both; and who would be in both is not said by one rule: no right rather than too much. */
-	each_way("users", "[{\"name\":\"a\",\"uid\":0,\"rights\":\"admin\",\"why\":\"-\"},{\"name\":\"b\",\"gid\":6,\"rights\":\"admin\",\"why\":\"-\"}]",
-		 "[{\"name\":\"x\",\"gid\":5,\"rights\":\"admin\",\"why\":\"-\"},{\"name\":\"y\",\"uid\":1,\"rights\":\"admin\",\"why\":\"-\"}]",
+	each_way("users",
+		 "[{\"name\":\"a\",\"uid\":0,\"rights\":\"admin\",\"why\":\"-\"},{\"name\":\"b\",\"gid\":6,\"rights\":"
+		 "\"admin\",\"why\":\"-\"}]",
+		 "[{\"name\":\"x\",\"gid\":5,\"rights\":\"admin\",\"why\":\"-\"},{\"name\":\"y\",\"uid\":1,\"rights\":"
+		 "\"admin\",\"why\":\"-\"}]",
 		 check_users_apart);
-	CU_ASSERT_EQUAL(both("users", NULL, "[{\"name\":\"a\",\"user\":\"bob\",\"rights\":\"admin\",\"why\":\"-\"}]"), -EINVAL);
+	CU_ASSERT_EQUAL(both("users", NULL, "[{\"name\":\"a\",\"user\":\"bob\",\"rights\":\"admin\",\"why\":\"-\"}]"),
+			-EINVAL);
 	CU_ASSERT_PTR_NOT_NULL(strstr(error, "/etc/postern/user.json: users[0]: an engine of a user's knows no names"));
-	CU_ASSERT_EQUAL(both("users", NULL, "[{\"name\":\"a\",\"user\":\"bob\",\"optional\":true,\"rights\":\"admin\",\"why\":\"-\"}]"), 0);
+	CU_ASSERT_EQUAL(
+		both("users", NULL,
+		     "[{\"name\":\"a\",\"user\":\"bob\",\"optional\":true,\"rights\":\"admin\",\"why\":\"-\"}]"),
+		0);
 	CU_ASSERT_EQUAL(policy.controller.nusers, 0);
 }
 
@@ -174,19 +192,33 @@ static void check_binds(void)
 static void test_binds(void)
 {
 #define BIND(name, path, rest) "{\"name\":\"" name "\",\"why\":\"-\",\"path\":\"" path "\"," rest "}"
-	each_way("binds",
-		 "[" BIND("a", "/home", "\"writable\":true") "," BIND("b", "/home/bob/ro", "\"writable\":false") ","
-		 BIND("c", "/srv/a", "\"writable\":true,\"submounts\":true") "," BIND("d", "/mnt", "\"writable\":true") ","
-		 BIND("e", "/tmp", "\"writable\":false,\"suid\":true,\"any_owner\":true") "]",
-		 "[" BIND("k", "/home", "\"writable\":false") "," BIND("l", "~", "\"writable\":true,\"submounts\":true") ","
-		 BIND("m", "/srv/a/b", "\"writable\":true,\"submounts\":true") "," BIND("n", "/srv/c", "\"writable\":true") ","
-		 BIND("o", "/opt", "\"writable\":true") "," BIND("p", "/tmp", "\"writable\":true,\"suid\":true,\"any_owner\":true") "]",
-		 check_binds);
+	each_way(
+		"binds",
+		"[" BIND("a", "/home", "\"writable\":true") "," BIND("b", "/home/bob/ro", "\"writable\":false") "," BIND(
+			"c", "/srv/a",
+			"\"writable\":true,\"submounts\":true") "," BIND("d", "/mnt",
+									 "\"writable\":true") "," BIND("e", "/tmp",
+												       "\"writable\":"
+												       "false,\"suid\":"
+												       "true,\"any_"
+												       "owner\":true") "]",
+		"[" BIND("k", "/home", "\"writable\":false") "," BIND("l", "~", "\"writable\":true,\"submounts\":true") "," BIND(
+			"m", "/srv/a/b",
+			"\"writable\":true,\"submounts\":true") "," BIND("n", "/srv/c",
+									 "\"writable\":true") "," BIND("o", "/opt",
+												       "\"writable\":"
+												       "true") "," BIND("p",
+															"/tmp",
+															"\"writable\":true,\"suid\":true,\"any_owner\":true") "]",
+		check_binds);
 	CU_ASSERT_EQUAL(both("binds", NULL, "[]"), 0);
 	CU_ASSERT_EQUAL(policy.lookup.npaths, 0);
 	/* Root's rule is named where it is for the path, the user's where it is closer. */
-	CU_ASSERT_EQUAL(both("binds", "[" BIND("own", "/srv", "\"writable\":true") "," BIND("deep", "/srv/x", "\"writable\":true") "]",
-			     "[" BIND("roots", "/srv", "\"writable\":true") "]"), 0);
+	CU_ASSERT_EQUAL(
+		both("binds",
+		     "[" BIND("own", "/srv", "\"writable\":true") "," BIND("deep", "/srv/x", "\"writable\":true") "]",
+		     "[" BIND("roots", "/srv", "\"writable\":true") "]"),
+		0);
 	CU_ASSERT_STRING_EQUAL(closest(&policy.lookup, "/srv")->rule, "roots");
 	CU_ASSERT_STRING_EQUAL(closest(&policy.lookup, "/srv/x")->rule, "deep");
 	CU_ASSERT_EQUAL(policy.lookup.npaths, 2);
@@ -194,7 +226,8 @@ static void test_binds(void)
 
 static void test_home(void)
 {
-	const char *rules = "[" BIND("own", "~", "\"writable\":true") "," BIND("deep", "~/work", "\"writable\":false") "]";
+	const char *rules =
+		"[" BIND("own", "~", "\"writable\":true") "," BIND("deep", "~/work", "\"writable\":false") "]";
 
 	CU_ASSERT_EQUAL(both("binds", rules, rules), 0);
 	CU_ASSERT_STRING_EQUAL(at("/home/bob/x"), "+w");
@@ -214,10 +247,16 @@ static void test_home(void)
 	CU_ASSERT_EQUAL(policy.lookup.npaths, 0);
 	/* Where another rule is already. */
 	home = "/srv/bob";
-	CU_ASSERT_EQUAL(both("binds", NULL, "[" BIND("home", "~", "\"writable\":true") "," BIND("same", "/srv/bob", "\"writable\":false") "]"), 0);
+	CU_ASSERT_EQUAL(
+		both("binds", NULL,
+		     "[" BIND("home", "~", "\"writable\":true") "," BIND("same", "/srv/bob", "\"writable\":false") "]"),
+		0);
 	CU_ASSERT_STRING_EQUAL(at("/srv/bob"), "+w");
 	home = "/home/bob";
-	CU_ASSERT_EQUAL(both("binds", NULL, "[" BIND("a", "/srv/bob", "\"writable\":true") "," BIND("b", "/srv/bob", "\"writable\":false") "]"), -EINVAL);
+	CU_ASSERT_EQUAL(both("binds", NULL,
+			     "[" BIND("a", "/srv/bob", "\"writable\":true") "," BIND("b", "/srv/bob",
+										     "\"writable\":false") "]"),
+			-EINVAL);
 	CU_ASSERT_EQUAL(both("binds", NULL, "[" BIND("a", "~bob", "\"writable\":true") "]"), -EINVAL);
 	CU_ASSERT_PTR_NOT_NULL(strstr(error, "\"~bob\" is not canonical"));
 	CU_ASSERT_EQUAL(both("binds", NULL, "[" BIND("a", "~/../eve", "\"writable\":true") "]"), -EINVAL);
@@ -237,13 +276,19 @@ static void check_devices(void)
 
 static void test_devices(void)
 {
-#define DEVICE(name, path, type, major, minor, access) "{\"name\":\"" name "\",\"why\":\"-\",\"path\":\"" path "\",\"type\":\"" type \
-	"\",\"major\":" major ",\"minor\":" minor ",\"access\":\"" access "\"}"
+#define DEVICE(name, path, type, major, minor, access)                                                                 \
+	"{\"name\":\"" name "\",\"why\":\"-\",\"path\":\"" path "\",\"type\":\"" type "\",\"major\":" major            \
+	",\"minor\":" minor ",\"access\":\"" access "\"}"
 	each_way("devices",
-		 "[" DEVICE("a", "/dev/a", "char", "10", "1", "rw") "," DEVICE("b", "/dev/b", "char", "10", "2", "r") ","
-		 DEVICE("c", "/dev/c", "char", "10", "3", "rwm") "," DEVICE("d", "/dev/d", "char", "10", "4", "rwm") "]",
-		 "[" DEVICE("k", "/dev/d", "block", "10", "4", "rwm") "," DEVICE("l", "/dev/b", "char", "10", "2", "w") ","
-		 DEVICE("m", "/dev/a", "char", "10", "1", "rm") "," DEVICE("n", "/dev/c", "char", "10", "33", "rwm") "]", check_devices);
+		 "[" DEVICE("a", "/dev/a", "char", "10", "1", "rw") "," DEVICE(
+			 "b", "/dev/b", "char", "10", "2", "r") "," DEVICE("c", "/dev/c", "char", "10", "3",
+									   "rwm") "," DEVICE("d", "/dev/d", "char",
+											     "10", "4", "rwm") "]",
+		 "[" DEVICE("k", "/dev/d", "block", "10", "4", "rwm") "," DEVICE(
+			 "l", "/dev/b", "char", "10", "2", "w") "," DEVICE("m", "/dev/a", "char", "10", "1",
+									   "rm") "," DEVICE("n", "/dev/c", "char", "10",
+											    "33", "rwm") "]",
+		 check_devices);
 }
 
 static void check_caps(void)
@@ -254,7 +299,9 @@ static void check_caps(void)
 static void test_caps(void)
 {
 	each_way("capabilities", "[{\"name\":\"a\",\"why\":\"-\",\"caps\":[\"KILL\",\"CHOWN\",\"SYS_ADMIN\"]}]",
-		 "[{\"name\":\"b\",\"why\":\"-\",\"caps\":[\"KILL\"]},{\"name\":\"c\",\"why\":\"-\",\"caps\":[\"CHOWN\",\"SYS_PTRACE\"]}]", check_caps);
+		 "[{\"name\":\"b\",\"why\":\"-\",\"caps\":[\"KILL\"]},{\"name\":\"c\",\"why\":\"-\",\"caps\":["
+		 "\"CHOWN\",\"SYS_PTRACE\"]}]",
+		 check_caps);
 }
 
 static void check_networks(void)
@@ -274,20 +321,27 @@ static void check_ports(void)
 	CU_ASSERT_EQUAL(f->nports, 2);
 	for (uint32_t i = 0; i < f->nports; i++) {
 		CU_ASSERT(f->ports[i].protocol == IPPROTO_TCP && f->ports[i].address.bits == 96 + 8);
-		CU_ASSERT((f->ports[i].first == 1024 && f->ports[i].last == 2000) || (f->ports[i].first == 80 && f->ports[i].last == 80));
+		CU_ASSERT((f->ports[i].first == 1024 && f->ports[i].last == 2000) ||
+			  (f->ports[i].first == 80 && f->ports[i].last == 80));
 	}
 }
 
 static void test_networks(void)
 {
 #define SUBNET(name, subnet) "{\"name\":\"" name "\",\"why\":\"-\",\"subnet\":\"" subnet "\"}"
-#define PORT(name, protocol, first, last, address) "{\"name\":\"" name "\",\"why\":\"-\",\"protocol\":\"" protocol "\",\"first\":" first \
-	",\"last\":" last ",\"address\":\"" address "\"}"
+#define PORT(name, protocol, first, last, address)                                                                     \
+	"{\"name\":\"" name "\",\"why\":\"-\",\"protocol\":\"" protocol "\",\"first\":" first ",\"last\":" last        \
+	",\"address\":\"" address "\"}"
 	each_way("subnets", "[" SUBNET("a", "10.0.0.0/8") "," SUBNET("b", "fc00::/7") "]",
-		 "[" SUBNET("k", "10.1.0.0/16") "," SUBNET("l", "192.168.0.0/16") "," SUBNET("m", "fe80::/64") "]", check_networks);
-	each_way("ports", "[" PORT("a", "any", "1024", "65535", "0.0.0.0/0") "," PORT("b", "tcp", "80", "443", "0.0.0.0/0") "]",
-		 "[" PORT("k", "tcp", "1000", "2000", "127.0.0.0/8") "," PORT("l", "tcp", "80", "80", "127.0.0.0/8") ","
-		 PORT("m", "udp", "100", "200", "127.0.0.0/8") "," PORT("n", "any", "2000", "3000", "fe80::/10") "]", check_ports);
+		 "[" SUBNET("k", "10.1.0.0/16") "," SUBNET("l", "192.168.0.0/16") "," SUBNET("m", "fe80::/64") "]",
+		 check_networks);
+	each_way("ports",
+		 "[" PORT("a", "any", "1024", "65535", "0.0.0.0/0") "," PORT("b", "tcp", "80", "443", "0.0.0.0/0") "]",
+		 "[" PORT("k", "tcp", "1000", "2000", "127.0.0.0/8") "," PORT(
+			 "l", "tcp", "80", "80",
+			 "127.0.0.0/8") "," PORT("m", "udp", "100", "200",
+						 "127.0.0.0/8") "," PORT("n", "any", "2000", "3000", "fe80::/10") "]",
+		 check_ports);
 }
 
 static void check_containers(void)
@@ -327,13 +381,23 @@ static void check_audit(void)
 
 static void test_numbers(void)
 {
-	each_way("containers", "{\"max\":7,\"memory_max\":\"none\",\"memory_default\":\"1 GiB\",\"pids_max\":50,\"pids_default\":50}",
-		 "{\"max\":9,\"memory_max\":\"64 MiB\",\"memory_default\":\"none\",\"pids_max\":\"none\",\"pids_default\":20}", check_containers);
-	each_way("security", "{\"seccomp_unconfined\":false,\"privileged\":false,\"unmasked_paths\":true,\"no_new_privs_required\":false}",
-		 "{\"seccomp_unconfined\":true,\"unmasked_paths\":false,\"no_new_privs_required\":true}", check_security);
-	each_way("layers", "{\"layer_bytes\":\"4 MiB\",\"layer_workers\":3}", "{\"layer_bytes\":\"1 GiB\",\"layer_workers\":2}", check_layers);
-	each_way("audit", "{\"max_bytes\":\"16 MiB\",\"reserve_bytes\":\"1 MiB\",\"kernel_log\":true,\"anchor_records\":10,\"denials_per_minute\":50}",
-		 "{\"max_bytes\":\"1 GiB\",\"reserve_bytes\":\"64 MiB\",\"kernel_log\":false,\"anchor_records\":99,\"denials_per_minute\":500}",
+	each_way("containers",
+		 "{\"max\":7,\"memory_max\":\"none\",\"memory_default\":\"1 GiB\",\"pids_max\":50,\"pids_default\":50}",
+		 "{\"max\":9,\"memory_max\":\"64 "
+		 "MiB\",\"memory_default\":\"none\",\"pids_max\":\"none\",\"pids_default\":20}",
+		 check_containers);
+	each_way("security",
+		 "{\"seccomp_unconfined\":false,\"privileged\":false,\"unmasked_paths\":true,\"no_new_privs_required\":"
+		 "false}",
+		 "{\"seccomp_unconfined\":true,\"unmasked_paths\":false,\"no_new_privs_required\":true}",
+		 check_security);
+	each_way("layers", "{\"layer_bytes\":\"4 MiB\",\"layer_workers\":3}",
+		 "{\"layer_bytes\":\"1 GiB\",\"layer_workers\":2}", check_layers);
+	each_way("audit",
+		 "{\"max_bytes\":\"16 MiB\",\"reserve_bytes\":\"1 "
+		 "MiB\",\"kernel_log\":true,\"anchor_records\":10,\"denials_per_minute\":50}",
+		 "{\"max_bytes\":\"1 GiB\",\"reserve_bytes\":\"64 "
+		 "MiB\",\"kernel_log\":false,\"anchor_records\":99,\"denials_per_minute\":500}",
 		 check_audit);
 }
 
@@ -353,8 +417,12 @@ static void test_too_many(void)
 	size_t a = 0, b = 0;
 
 	for (int i = 0; i < POLICY_PATHS_MAX; i++) {
-		a += (size_t)snprintf(own + a, sizeof(own) - a, "%s{\"name\":\"n%d\",\"why\":\"-\",\"path\":\"/srv/%d\",\"writable\":true}", i ? "," : "[", i, i);
-		b += (size_t)snprintf(roots + b, sizeof(roots) - b, "%s{\"name\":\"n%d\",\"why\":\"-\",\"path\":\"/srv/%d/x\",\"writable\":true}", i ? "," : "[", i, i);
+		a += (size_t)snprintf(own + a, sizeof(own) - a,
+				      "%s{\"name\":\"n%d\",\"why\":\"-\",\"path\":\"/srv/%d\",\"writable\":true}",
+				      i ? "," : "[", i, i);
+		b += (size_t)snprintf(roots + b, sizeof(roots) - b,
+				      "%s{\"name\":\"n%d\",\"why\":\"-\",\"path\":\"/srv/%d/x\",\"writable\":true}",
+				      i ? "," : "[", i, i);
 	}
 	strcat(own, "]");
 	strcat(roots, "]");
@@ -363,14 +431,19 @@ static void test_too_many(void)
 	strcpy(strrchr(own, '{'), "{\"name\":\"all\",\"why\":\"-\",\"path\":\"/srv\",\"writable\":true}]");
 	strcpy(strrchr(roots, '{'), "{\"name\":\"all\",\"why\":\"-\",\"path\":\"/srv\",\"writable\":true}]");
 	CU_ASSERT_EQUAL(both("binds", own, roots), -EINVAL);
-	CU_ASSERT_PTR_NOT_NULL(strstr(error, "/etc/postern/user.json: binds: with the policy that it narrows there are more than 64"));
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(error, "/etc/postern/user.json: binds: with the policy that it narrows there are more than 64"));
 }
 
 /* Who it may belong to, in a namespace in which 0 is the user. */
 static void test_owner(void)
 {
-	struct policy_input input = { .name = "policy.json", .file = file_of(NULL, NULL), .root = geteuid() + 1, .owner = geteuid() };
-	struct policy_input narrower = { .name = "user.json", .file = file_of(NULL, NULL), .root = geteuid() + 1, .owner = geteuid() + 1 };
+	struct policy_input input = {
+		.name = "policy.json", .file = file_of(NULL, NULL), .root = geteuid() + 1, .owner = geteuid()
+	};
+	struct policy_input narrower = {
+		.name = "user.json", .file = file_of(NULL, NULL), .root = geteuid() + 1, .owner = geteuid() + 1
+	};
 
 	for (int i = 0; i < POLICY_ETC_COUNT; i++)
 		input.etc[i] = narrower.etc[i] = -ENOENT;
@@ -391,9 +464,17 @@ int main(void)
 		const char *name;
 		void (*run)(void);
 	} tests[] = {
-		{ "a policy narrowed by the same", test_same }, { "users", test_users }, { "binds", test_binds }, { "home", test_home },
-		{ "devices", test_devices }, { "capabilities", test_caps }, { "networks", test_networks }, { "numbers", test_numbers },
-		{ "errors", test_errors }, { "too many", test_too_many }, { "owner", test_owner },
+		{ "a policy narrowed by the same", test_same },
+		{ "users", test_users },
+		{ "binds", test_binds },
+		{ "home", test_home },
+		{ "devices", test_devices },
+		{ "capabilities", test_caps },
+		{ "networks", test_networks },
+		{ "numbers", test_numbers },
+		{ "errors", test_errors },
+		{ "too many", test_too_many },
+		{ "owner", test_owner },
 	};
 	CU_pSuite s;
 	unsigned failed;
