@@ -337,17 +337,18 @@ static int compile_file(struct policy_ctx *c)
 
 int policy_compile(const struct policy_input *input, struct policy *policy, char *error, size_t error_size)
 {
-	_cleanup_free_ struct policy *p = malloc(sizeof(*p)), *roots = malloc(sizeof(*roots));
+	_cleanup_free_ struct policy *both = calloc(2, sizeof(*both));
+	struct policy *p = both;
 	struct policy_ctx c = { .input = input, .out = p, .file = input->name, .error = error, .error_size = error_size };
 	int r;
 
-	if (!p || !roots)
+	if (!both)
 		return -ENOMEM;
-	*p = *roots = *policy;
+	both[0] = both[1] = *policy;
 	r = compile_file(&c);
 	if (r == 0 && input->narrower) {
 		const struct policy_input *n = input->narrower;
-		struct policy_ctx by = { .input = n, .out = roots, .file = n->name, .error = error, .error_size = error_size };
+		struct policy_ctx by = { .input = n, .out = &both[1], .file = n->name, .error = error, .error_size = error_size };
 
 		r = compile_file(&by);
 		if (r == 0)

@@ -37,7 +37,7 @@ static int narrow_users(struct policy_ctx *by, struct policy *p)
 {
 	const struct policy_common *roots = &by->out->controller;
 	struct policy_common *own = &p->controller;
-	struct policy_user out[POLICY_USERS_MAX], u;
+	struct policy_user out[POLICY_USERS_MAX] = { 0 }, u;
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < roots->nusers; i++)
