@@ -33,7 +33,8 @@ static int check_size(const cJSON *descriptor, const struct tar_entry *entry, st
 		return err_set(err, 400, "invalid archive: malformed descriptor");
 	if (entry && size >= 0 && (uint64_t)size != entry->size)
 		return err_set(err, 400, "invalid archive: %.80s has %llu bytes, not the %lld that its descriptor says",
-			       json_text(descriptor, "digest", "", NULL), (unsigned long long)entry->size, (long long)size);
+			       json_text(descriptor, "digest", "", NULL), (unsigned long long)entry->size,
+			       (long long)size);
 	return 0;
 }
 
@@ -328,7 +329,8 @@ static int add_digest(struct plan_image *p, const char *tag, const uint8_t diges
 }
 
 /* One layer of a manifest: where it lies, its size and digest. */
-static int set_blob(struct plan_image *p, unsigned i, const struct tar_index *t, const cJSON *descriptor, struct err *err)
+static int set_blob(struct plan_image *p, unsigned i, const struct tar_index *t, const cJSON *descriptor,
+		    struct err *err)
 {
 	uint8_t digest[ID_BYTES];
 	char name[96];

@@ -1,5 +1,5 @@
-/* platform.c - "linux/arm64/v8" and {"os":...,"architecture":...}: which machine an image is for. Hostile input: texts of
- * clients, configs of images. image-spec config.md and image-index.md, "platform". */
+/* platform.c - "linux/arm64/v8" and {"os":...,"architecture":...}: which machine an image is for. Hostile input:
+ * texts of clients, configs of images. image-spec config.md and image-index.md, "platform". */
 #include <string.h>
 
 #include "../../helpers/base/text.h"
@@ -81,5 +81,6 @@ bool platform_matches(const struct platform *p, const cJSON *config)
 		   *arch = json_text(config, "architecture", image_native_arch, NULL);
 
 	return os && arch && variant && strcmp(*os ? os : "linux", p->os) == 0 &&
-	       strcmp(*arch ? arch : image_native_arch, p->arch) == 0 && (!p->variant[0] || strcmp(variant, p->variant) == 0);
+	       strcmp(*arch ? arch : image_native_arch, p->arch) == 0 &&
+	       (!p->variant[0] || strcmp(variant, p->variant) == 0);
 }

@@ -1,7 +1,9 @@
-/* reference.c - names of images, as distribution/reference has them: [host[:port]/]path[:tag][@digest]. Hostile input.
+/* reference.c - names of images, as distribution/reference has them: [host[:port]/]path[:tag][@digest]. Hostile
+ * input.
  *
- * Names are kept as they were given. One that leaves the host out also finds the only image that differs by that alone,
- * since other engines write their archives with full names. "repository@sha256:..." names the image of that manifest. */
+ * Names are kept as they were given. One that leaves the host out also finds the only image that differs by that
+ * alone, since other engines write their archives with full names. "repository@sha256:..." names the image of that
+ * manifest. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -212,20 +212,23 @@ static int remove_by_name(struct removal *r, const char *tag)
 static int remove_by_id(struct removal *r)
 {
 	cJSON *refs = refs_of(r);
-	bool single = is_single(refs);
+	unsigned which = CONFLICT_RUNNING;
 
+	if (!r->force)
+		which |= CONFLICT_STOPPED | (is_single(refs) ? 0 : CONFLICT_NAMES);
 	cJSON_Delete(refs);
-	if (check_conflicts(r, CONFLICT_RUNNING | (r->force ? 0 : CONFLICT_STOPPED | (single ? 0 : CONFLICT_NAMES))) < 0)
+	if (check_conflicts(r, which) < 0)
 		return -1;
 	return remove_whole(r);
 }
 
 cJSON *remove_image(struct engine *e, const struct call_ctx *ctx, const char *text, bool force, struct err *err)
 {
-	struct removal r = { .e = e, .ctx = ctx, .text = text, .force = force, .done = cJSON_CreateArray(), .err = err };
+	struct removal r = { .e = e, .ctx = ctx, .text = text, .force = force, .err = err };
 	char tag[IMAGE_REF_MAX];
 	int result;
 
+	r.done = cJSON_CreateArray();
 	images_lock(e);
 	result = image_resolve(e, text, r.id, tag, err);
 	if (result == 0)

@@ -1,9 +1,9 @@
-/* save.c - an archive of images, as Docker writes it now: an OCI layout (blobs/, index.json, oci-layout) that is also a
- * docker-archive (manifest.json, repositories), so that every loader finds what it knows. The same images give the same
- * bytes: blobs in the order of their digests, times 0.
+/* save.c - an archive of images, as Docker writes it now: an OCI layout (blobs/, index.json, oci-layout) that is
+ * also a docker-archive (manifest.json, repositories), so that every loader finds what it knows. The same images
+ * give the same bytes: blobs in the order of their digests, times 0.
  *
- * Layers come from postern-layer through a pipe, uncompressed, with the digests that the image's id stands for; anything
- * else ends the answer in the middle. Configs are hostile and sent as they were loaded. */
+ * Layers come from postern-layer through a pipe, uncompressed, with the digests that the image's id stands for;
+ * anything else ends the answer in the middle. Configs are hostile and sent as they were loaded. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,7 +201,8 @@ static int add_image(struct save *s, const struct image_row *row, cJSON *tags)
 	layers = cJSON_AddArrayToObject(oci, "layers");
 	snprintf(name, sizeof(name), "blobs/sha256/%s", row->id);
 	cJSON_AddStringToObject(item, "Config", name);
-	cJSON_AddItemToObject(item, "RepoTags", cJSON_GetArraySize(tags) ? cJSON_Duplicate(tags, 1) : cJSON_CreateNull());
+	cJSON_AddItemToObject(item, "RepoTags",
+			      cJSON_GetArraySize(tags) ? cJSON_Duplicate(tags, 1) : cJSON_CreateNull());
 	names = cJSON_AddArrayToObject(item, "Layers");
 	sources = cJSON_AddObjectToObject(item, "LayerSources");
 	e = store_chain(row, &n, chains, s->err);
@@ -278,10 +279,10 @@ static int add_images(struct save *s, const cJSON *wanted, const cJSON *by_id, c
 		else if (e == 0) {
 			config = cJSON_Parse(row.config);
 			if (platform && !platform_matches(platform, config))
-				e = err_set(s->err, 404,
-					    "image with reference %.200s was found but does not match the specified "
-					    "platform: wanted %s/%s", tags->child ? tags->child->valuestring : id->string,
-					    platform->os, platform->arch);
+				e = err_set(s->err, 404, "image with reference %.200s was found but does not match the "
+					    "specified platform: wanted %s/%s",
+					    tags->child ? tags->child->valuestring : id->string, platform->os,
+					    platform->arch);
 			else
 				e = add_image(s, &row, tags);
 			cJSON_Delete(config);

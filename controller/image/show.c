@@ -181,8 +181,8 @@ static int64_t shared_size(const struct list *l, const struct image_row *row)
 	return s.size;
 }
 
-static cJSON *summary(const struct list *l, const struct image_row *row, const cJSON *labels, cJSON *tags, cJSON *digests,
-		      int64_t created)
+static cJSON *summary(const struct list *l, const struct image_row *row, const cJSON *labels, cJSON *tags,
+		      cJSON *digests, int64_t created)
 {
 	cJSON *o = cJSON_CreateObject();
 

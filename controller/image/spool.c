@@ -180,7 +180,8 @@ static int copy_filtered(struct body *b, int (*support)(struct archive *))
 
 	if (a && support(a) == ARCHIVE_OK && archive_read_support_format_raw(a) == ARCHIVE_OK &&
 	    archive_read_open(a, b, NULL, read_callback, NULL) == ARCHIVE_OK)
-		r = archive_filter_code(a, 0) == ARCHIVE_FILTER_NONE ? ARCHIVE_FATAL : archive_read_next_header(a, &entry);
+		r = archive_filter_code(a, 0) == ARCHIVE_FILTER_NONE ? ARCHIVE_FATAL :
+								       archive_read_next_header(a, &entry);
 	while (r == ARCHIVE_OK && e == 0) {
 		const void *data;
 		int64_t offset;

@@ -139,7 +139,8 @@ static int add_link(struct tree *t, unsigned layer, ino_t inode, const char *pat
 	return t->links[t->nlinks++].path ? 0 : fail(t, -ENOMEM, "memory");
 }
 
-/* Capabilities (the kernel gives them in the form without a root id, since that is ours) and user.* but overlay's own. */
+/* Capabilities (the kernel gives them in the form without a root id, since that is ours) and user.* but overlay's
+ * own. */
 static int send_xattrs(struct tree *t, int fd)
 {
 	char list[XATTR_MAX], value[XATTR_MAX];

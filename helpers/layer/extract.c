@@ -1,9 +1,9 @@
 /* extract.c - see extract.h.
  *
  * Hostile input: everything in an entry. Invariants:
- * - the kernel follows no symbolic link: parents are opened with openat2(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS), or walked
- *   by resolve.c, which stays inside; the last component is made with O_EXCL, O_NOFOLLOW or a call that does not follow.
- *   Nobody else writes there meanwhile.
+ * - the kernel follows no symbolic link: parents are opened with openat2(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS), or
+ *   walked by resolve.c, which stays inside; the last component is made with O_EXCL, O_NOFOLLOW or a call that does not
+ *   follow. Nobody else writes there meanwhile.
  * - a hard link's target is a file of this layer, found the same way; never a device.
  * - the only device node is 0/0, made from ".wh." names (image-spec layer.md, "Whiteouts"; overlayfs.rst).
  * - ids are 0..65535; set-id bits stay, they mean something inside the container's ids only. */
@@ -154,7 +154,8 @@ static int set_xattrs(struct extract *x, int fd, const struct tar_entry *entry)
 	return 0;
 }
 
-/* Owner first: chown takes set-id bits and capabilities away. What is right already (most is) costs a look, no change. */
+/* Owner first: chown takes set-id bits and capabilities away. What is right already (most is) costs a look, no
+ * change. */
 static int set_metadata(struct extract *x, int fd, const struct tar_entry *entry)
 {
 	struct stat st;

@@ -29,7 +29,8 @@ struct extract {
 
 void extract_init(struct extract *x, int root, const struct policy_layer *policy, struct result *why);
 void extract_finish(struct extract *x);
-/* One entry and its data. 0 or -errno with stage set. split (may be NULL) learns of files whose data stands in the layer. */
+/* One entry and its data. 0 or -errno with stage set. split (may be NULL) learns of files whose data stands in the
+ * layer. */
 struct split;
 int extract_entry(struct extract *x, struct tar *t, const struct tar_entry *entry, struct split *split);
 /* After the last one: times of directories. */
@@ -46,9 +47,9 @@ int extract_set_opaque(int dir);
 int clean_path(const char *in, char out[PATH_MAX]);
 /* Opens below root; symbolic links are an error. */
 int open_beneath(int root, const char *path, uint64_t flags);
-/* The directory that a clean path names, seen from the layer's own root: its symbolic links, and those of the layers below,
- * lead where they would in a container, never out. make: what is missing is made, as it is below or 0755. The fd, and its
- * path without links, or -errno with stage set. */
+/* The directory that a clean path names, seen from the layer's own root: its symbolic links, and those of the
+ * layers below, lead where they would in a container, never out. make: what is missing is made, as it is below or
+ * 0755. The fd, and its path without links, or -errno with stage set. */
 int resolve_dir(struct extract *x, const char *path, bool make, char ret_path[PATH_MAX]);
 
 #endif

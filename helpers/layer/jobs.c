@@ -271,7 +271,8 @@ static void start_clear(struct helper *h)
 	l->trashed = false;
 	if (!j)
 		return;
-	j->work = (struct work){ .kind = WORK_CLEAR, .archive = -EBADF, .out = -EBADF, .digest = -EBADF, .policy = h->policy };
+	j->work = (struct work){ .kind = WORK_CLEAR, .archive = -EBADF, .out = -EBADF, .digest = -EBADF,
+				 .policy = h->policy };
 	j->work.dirs[0] = openat(l->trash, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	j->work.ndirs = j->work.dirs[0] >= 0;
 	j->next = l->jobs;

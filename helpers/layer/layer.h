@@ -34,7 +34,9 @@ struct result {
 int result_fail(struct result *r, int e, const char *stage);
 
 /* --- worker.c: one process for one piece of work ----------------------------------------------------------------- */
-enum work_kind { WORK_UNPACK, WORK_SIZE, WORK_USER, WORK_CLEAR, WORK_JOIN, WORK_EXPORT, WORK_DIGEST, WORK_COPY, WORK_COUNT };
+enum work_kind {
+	WORK_UNPACK, WORK_SIZE, WORK_USER, WORK_CLEAR, WORK_JOIN, WORK_EXPORT, WORK_DIGEST, WORK_COPY, WORK_COUNT,
+};
 struct work {
 	enum work_kind kind;
 	int archive; /* UNPACK; JOIN: the split. -EBADF: none */

@@ -56,6 +56,12 @@ static int open_dir_at(int dir, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+static struct work work_of(const struct request *r, enum work_kind kind)
+{
+	return (struct work){ .kind = kind, .archive = -EBADF, .out = -EBADF, .digest = -EBADF, .req = r->req,
+			      .policy = r->helper->policy };
+}
+
 static int add_layer(struct work *w, int area, const uint8_t id[ID_BYTES], const char *below)
 {
 	_cleanup_close_ int dir = -EBADF;
@@ -109,7 +115,7 @@ static int run_unpack(struct request *r)
 {
 	struct req_layer_unpack *req = (struct req_layer_unpack *)r->req;
 	struct layer *l = r->helper->ctx;
-	struct work w = { .kind = WORK_UNPACK, .archive = -EBADF, .out = -EBADF, .digest = -EBADF, .req = req, .policy = r->helper->policy };
+	struct work w = work_of(r, WORK_UNPACK);
 	char name[ID_HEX + 1];
 	uint64_t length = 0;
 	int e, fd;
@@ -140,7 +146,7 @@ static int run_join(struct request *r)
 {
 	struct req_layer_join *req = (struct req_layer_join *)r->req;
 	struct layer *l = r->helper->ctx;
-	struct work w = { .kind = WORK_JOIN, .archive = -EBADF, .out = -EBADF, .digest = -EBADF, .req = req, .policy = r->helper->policy };
+	struct work w = work_of(r, WORK_JOIN);
 	char name[ID_HEX + 1];
 	int e = add_layer(&w, l->areas[LAYER_IMAGE], req->layer, ".");
 
@@ -160,7 +166,7 @@ static int run_export(struct request *r)
 {
 	struct req_layer_export *req = (struct req_layer_export *)r->req;
 	struct layer *l = r->helper->ctx;
-	struct work w = { .kind = WORK_EXPORT, .archive = -EBADF, .out = -EBADF, .digest = -EBADF, .policy = r->helper->policy };
+	struct work w = work_of(r, WORK_EXPORT);
 	int e = add_layer(&w, l->areas[LAYER_CONTAINER], req->container, "upper");
 
 	if (e == 0)
@@ -238,7 +244,7 @@ static int run_size(struct request *r)
 {
 	const struct req_layer_size *req = r->req;
 	struct layer *l = r->helper->ctx;
-	struct work w = { .kind = WORK_SIZE, .archive = -EBADF, .out = -EBADF, .digest = -EBADF, .policy = r->helper->policy };
+	struct work w = work_of(r, WORK_SIZE);
 	_cleanup_close_ int dir = -EBADF;
 	int e = check_name(r, req->what, req->name), fd;
 
@@ -269,8 +275,7 @@ static int run_copy(struct request *r)
 {
 	const struct req_layer_copy *req = r->req;
 	struct layer *l = r->helper->ctx;
-	struct work w = { .kind = WORK_COPY, .archive = -EBADF, .out = -EBADF, .digest = -EBADF, .req = req,
-			  .policy = r->helper->policy };
+	struct work w = work_of(r, WORK_COPY);
 	_cleanup_close_ int dir = open_dir_at(l->areas[LAYER_VOLUME], req->volume), data = -EBADF;
 	int e = dir < 0 ? dir : 0;
 
@@ -295,7 +300,7 @@ static int run_user(struct request *r)
 	static const uint8_t none[ID_BYTES];
 	const struct req_layer_user *req = r->req;
 	struct layer *l = r->helper->ctx;
-	struct work w = { .kind = WORK_USER, .archive = -EBADF, .out = -EBADF, .digest = -EBADF, .req = req, .policy = r->helper->policy };
+	struct work w = work_of(r, WORK_USER);
 	int e = 0;
 
 	/* On behalf of a container its own files are the topmost layer: users that were added in it count. */
@@ -407,7 +412,8 @@ int main(int argc, char **argv)
 		.start = start,
 		.syscalls = worker_syscalls,
 		.nsyscalls = n_worker_syscalls,
-		.controller_rights = op_bit(OP_LAYER_UNPACK) | op_bit(OP_LAYER_CREATE) | op_bit(OP_LAYER_COPY) | op_bit(OP_LAYER_REMOVE) |
+		.controller_rights = op_bit(OP_LAYER_UNPACK) | op_bit(OP_LAYER_CREATE) | op_bit(OP_LAYER_COPY) |
+				     op_bit(OP_LAYER_REMOVE) |
 				     op_bit(OP_LAYER_SIZE) | op_bit(OP_LAYER_USER) |
 				     op_bit(OP_LAYER_JOIN) | op_bit(OP_LAYER_EXPORT),
 	};

@@ -1,7 +1,7 @@
 /* split.h - what it takes to make a layer's archive again, byte for byte: all of it but the files' data.
  *
- * A split lies beside the layer (splits/HEX). After a plain header of SPLIT_HEADER bytes (magic, length of the archive) a
- * gzip stream of records: bytes of the archive, or a path below the layer whose data stands there. */
+ * A split lies beside the layer (splits/HEX). After a plain header of 16 bytes (magic, length of the
+ * archive) a gzip stream of records: bytes of the archive, or a path below the layer whose data stands there. */
 #ifndef POSTERN_LAYER_SPLIT_H
 #define POSTERN_LAYER_SPLIT_H
 

@@ -186,7 +186,8 @@ void stream_digest(int fd, const struct req_layer_unpack *req, int out)
 
 	sha256_init(&hash);
 	while (buf && left > 0) {
-		ssize_t n = pread(fd, buf, left < CHUNK ? (size_t)left : CHUNK, (off_t)(req->offset + req->length - left));
+		off_t at = (off_t)(req->offset + req->length - left);
+		ssize_t n = pread(fd, buf, left < CHUNK ? (size_t)left : CHUNK, at);
 
 		if (n <= 0)
 			break; /* no digest is no right one */

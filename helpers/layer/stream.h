@@ -8,9 +8,11 @@
 
 struct stream;
 
-/* The archive at [req->offset, + req->length) of the file (length 0: to its end); *ret also when it fails, with why set. */
+/* The archive at [req->offset, + req->length) of the file (length 0: to its end); *ret also when it fails, with
+ * why set. */
 int stream_open(const struct work *w, const struct req_layer_unpack *req, struct result *why, struct stream **ret);
-/* Is that archive long, not compressed, and with one digest only? Then another process may as well hash it meanwhile. */
+/* Is that archive long, not compressed, and with one digest only? Then another process may as well hash it
+ * meanwhile. */
 bool stream_splits(int fd, const struct req_layer_unpack *req);
 /* That process: writes the digest into `out`. */
 void stream_digest(int fd, const struct req_layer_unpack *req, int out);

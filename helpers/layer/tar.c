@@ -158,7 +158,8 @@ static void read_names(struct tar *t, const struct header *h)
 	struct tar_entry *e = &t->entry;
 
 	if (!t->said.path && !t->said.sparse_name)
-		snprintf(e->name, sizeof(e->name), "%.155s%s%.100s", prefix ? h->prefix : "", prefix ? "/" : "", h->name);
+		snprintf(e->name, sizeof(e->name), "%.155s%s%.100s", prefix ? h->prefix : "", prefix ? "/" : "",
+			 h->name);
 	if (!t->said.link)
 		snprintf(e->link, sizeof(e->link), "%.100s", h->link);
 }

@@ -1,5 +1,5 @@
-/* tar.h - entries of a tar, one after another: ustar, GNU and pax with sparse files, as Go's archive/tar reads them, since
- * that is what images are written for. Names are bytes; nothing is converted. tar(5). */
+/* tar.h - entries of a tar, one after another: ustar, GNU and pax with sparse files, as Go's archive/tar reads
+ * them, since that is what images are written for. Names are bytes; nothing is converted. tar(5). */
 #ifndef POSTERN_LAYER_TAR_H
 #define POSTERN_LAYER_TAR_H
 
@@ -48,7 +48,8 @@ int tar_open(struct stream *s, struct split *split, struct result *why, struct t
 int tar_next(struct tar *t, const struct tar_entry **ret);
 /* Next bytes of the entry's file and where they belong, in order: their number, 0 at its end, -errno with why set. */
 ssize_t tar_data(struct tar *t, const void **ret, uint64_t *ret_offset);
-/* The data of this entry is kept elsewhere: the split gets none of it. Not for a sparse file, whose holes are not kept. */
+/* The data of this entry is kept elsewhere: the split gets none of it. Not for a sparse file, whose holes are not
+ * kept. */
 void tar_apart(struct tar *t);
 /* Reads what follows the archive's end. 0 or -errno with why set. */
 int tar_rest(struct tar *t);

@@ -57,8 +57,8 @@ struct tar {
 int tar_fail(struct tar *t, int e, const char *stage);
 /* n bytes as a name: to[PATH_MAX]. */
 int tar_copy_name(struct tar *t, char to[PATH_MAX], const char *from, size_t n);
-/* Just n bytes, to be copied, or to be passed over when to is NULL: 1. 0: the archive ends before the first, which is an
- * error unless it may. */
+/* Just n bytes, to be copied, or to be passed over when to is NULL: 1. 0: the archive ends before the first, which
+ * is an error unless it may. */
 int tar_take(struct tar *t, void *to, uint64_t n, bool may_end);
 
 /* --- tar_pax.c ---------------------------------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
-/* tar_out.c - see tar_out.h. tar(5); Go, archive/tar/writer.go. Names and attributes come from images and containers. */
+/* tar_out.c - see tar_out.h. tar(5); Go, archive/tar/writer.go. Names and attributes come from images and
+ * containers. */
 #include "tar_out.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* tar_pax.c - the parts of a tar's headers: numbers, maps of sparse files, pax records. tar(5); POSIX, pax. Hostile input:
- * all of it (tar.c). */
+/* tar_pax.c - the parts of a tar's headers: numbers, maps of sparse files, pax records. tar(5); POSIX, pax.
+ * Hostile input: all of it (tar.c). */
 #include "tar_internal.h"
 
 #include <errno.h>

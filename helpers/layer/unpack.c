@@ -34,7 +34,8 @@ static int extract_all(struct tar *t, struct extract *x, struct split *split)
 	return e < 0 ? e : tar_rest(t);
 }
 
-/* Entries of the same name: data that the archive had is nowhere in the layer. The split holds all of the archive then. */
+/* Entries of the same name: data that the archive had is nowhere in the layer. The split holds all of the archive
+ * then. */
 static int split_whole(const struct work *w, const struct req_layer_unpack *req, struct result *ret)
 {
 	struct work again = *w;

@@ -173,8 +173,8 @@ static int confine(const struct work *w, int pipe, pid_t parent)
 	return e < 0 ? e : sandbox_seccomp(kinds[w->kind].calls, kinds[w->kind].ncalls);
 }
 
-/* A process beside this one, with even less, hashes the archive: half of the time of unpacking one that is not compressed.
- * It ends with this one, and without a digest of its own that one fails. */
+/* A process beside this one, with even less, hashes the archive: half of the time of unpacking one that is not
+ * compressed. It ends with this one, and without a digest of its own that one fails. */
 static int start_digest(const struct work *w, int *ret)
 {
 	struct work digest = { .kind = WORK_DIGEST, .archive = w->archive, .out = -EBADF, .digest = -EBADF };
