@@ -39,7 +39,8 @@ BINS := $(addprefix $(B)/bin/postern-,$(HELPERS)) \
 LIBS_policy := -lcjson -lm
 LIBS_spawn := -lcjson -lm
 LIBS_veth := -lnl-3
-LIBS_netns := -lnl-3
+LIBS_netns := -lnl-3 -lnftables
+LIBS_resolver := -lldns
 LIBS_firewall := -lnl-3 -lnftables -lnftnl -lmnl
 LIBS_device := -lbpf -lelf -lz
 # Of libarchive only what is used: its shared library brings ICU and libxml2, 3 MB in every program.
@@ -105,7 +106,7 @@ unit: $(UNIT)
 
 # --- what is installed by name when it is missing ---------------------------------------------------------------
 DEPS_BUILD := gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libuv1-dev libhttp-parser-dev libsqlite3-dev \
-	libarchive-dev libseccomp-dev libcjson-dev libnl-3-dev libnftables-dev libnftnl-dev libmnl-dev nettle-dev linux-libc-dev
+	libarchive-dev libseccomp-dev libcjson-dev libnl-3-dev libnftables-dev libnftnl-dev libmnl-dev libldns-dev nettle-dev linux-libc-dev
 DEPS_CHECK := libcunit1-dev libclang-rt-14-dev busybox-static jq curl strace procps iproute2 util-linux e2fsprogs python3-docker openssh-client \
 	podman buildah skopeo umoci zstd \
 	uidmap libcap2-bin

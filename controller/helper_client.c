@@ -71,6 +71,7 @@ struct remote {
 struct helpers {
 	struct engine *engine;
 	struct remote peers[HELPER_COUNT];
+	void (*restarted)(struct engine *e, enum helper_id id); /* or NULL */
 	uv_poll_t control_poll;
 	int control;
 	uv_timer_t timer;
@@ -92,6 +93,7 @@ struct monitor_link {
 static const bool wanted[HELPER_COUNT] = {
 	[HELPER_IDMAP] = true,	[HELPER_NETNS] = true,	[HELPER_LOOKUP] = true, [HELPER_MOUNT] = true,
 	[HELPER_CGROUP] = true, [HELPER_DEVICE] = true, [HELPER_SPAWN] = true,	[HELPER_LAYER] = true,
+	[HELPER_VETH] = true,	[HELPER_FIREWALL] = true, [HELPER_PORTS] = true, [HELPER_RESOLVER] = true,
 };
 
 static uint64_t now_ms(void)
@@ -525,6 +527,35 @@ static bool all_ready(const struct helpers *h)
 	return true;
 }
 
+struct restart {
+	struct engine *e;
+	enum helper_id id;
+};
+
+static void tell_restart(void *arg)
+{
+	struct restart *r = arg;
+
+	r->e->helpers->restarted(r->e, r->id);
+	free(r);
+}
+
+void helpers_on_restart(struct engine *e, void (*restarted)(struct engine *e, enum helper_id id))
+{
+	e->helpers->restarted = restarted;
+}
+
+static void note_restart(struct helpers *h, enum helper_id id)
+{
+	struct restart *r = h->restarted ? malloc(sizeof(*r)) : NULL;
+
+	if (!r)
+		return;
+	*r = (struct restart){ h->engine, id };
+	if (task_spawn(tell_restart, r) < 0)
+		free(r);
+}
+
 static void take_channel(struct helpers *h, const struct control_message *m, int fd)
 {
 	struct remote *p;
@@ -539,6 +570,8 @@ static void take_channel(struct helpers *h, const struct control_message *m, int
 	disconnect(p);
 	if (connect_remote(p, fd) < 0)
 		log_error("channel to %s: cannot be watched", p->name);
+	if (m->restarts)
+		note_restart(h, (enum helper_id)m->helper);
 	if (h->ready_task && all_ready(h))
 		task_wake(h->ready_task);
 }

@@ -40,6 +40,8 @@ void helper_detach(struct pending *p);
 bool helper_absent(const struct engine *e, enum helper_id id);
 /* How often a helper's channel was lost: what it held (tickets, ranges) is gone when this has changed. */
 unsigned helper_generation(struct engine *e, enum helper_id id);
+/* restarted(e, id) runs in a task of its own whenever a helper has come again. */
+void helpers_on_restart(struct engine *e, void (*restarted)(struct engine *e, enum helper_id id));
 /* Submits and waits. An act that gives something up is asked for again without the client when that has left meanwhile.
  */
 int helper_call(struct engine *e, enum op op, const void *req, void *ret_rep, const struct call_ctx *ctx,

@@ -78,6 +78,7 @@ struct container {
 	bool keep; /* a restart is under way: AutoRemove waits */
 	bool archiving, archive_again; /* full parts of its log are being compressed; more of them since */
 	bool gone; /* removed; only references are left */
+	unsigned resolver_generation; /* of the resolver that has its sockets, + 1; 0: none */
 	unsigned exits; /* runs that have ended since the controller started */
 	unsigned restarts;
 	TAILQ_HEAD(attacher_head, attacher) attachers;

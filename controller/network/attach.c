@@ -215,6 +215,8 @@ int net_finish(struct net_plan *p, struct err *err)
 	for (unsigned i = 0; i < p->n; i++)
 		if (wait_rest(&p->steps[i], r ? NULL : err) < 0)
 			r = -1;
+	if (r == 0)
+		resolver_update(p->c, p->userns, p->netns, &p->ctx);
 	return r;
 }
 
@@ -255,6 +257,7 @@ static void abandon(struct net_plan *p, struct step *s)
 		good = false;
 	wait_rest(s, &ignored);
 	/* A port that was another's must stay the other's: what failed as a whole has changed nothing. */
+	resolver_unname(p->e, s->ep);
 	unpin(p->e, s->ep, s->published && ignored.status == 0);
 	if (good)
 		detach(p->e, s->ep);
@@ -274,6 +277,7 @@ void net_release(struct container *c)
 {
 	struct endpoint *ep = NULL;
 
+	resolver_forget(c);
 	while ((ep = endpoint_next(c->e, c->row.id, ep))) {
 		if (!ep->there)
 			continue;
@@ -406,7 +410,9 @@ static int disconnect_running(struct container *c, struct endpoint *ep, const st
 		return -1;
 	unpin(c->e, ep, /* ports= */ true);
 	detach(c->e, ep);
+	resolver_unname(c->e, ep);
 	endpoint_release(c->e, ep);
+	resolver_refresh(c);
 	if (gateway) {
 		TAILQ_REMOVE(&c->e->networks->endpoints, ep, next);
 		r = move_gateway(c, NULL, ns.userns, ns.netns, ctx, err);

@@ -22,6 +22,17 @@ cJSON *endpoint_names(struct engine *e, const struct endpoint *ep);
 void endpoint_linklocal(const struct endpoint *ep, struct req_netns_configure *req);
 
 void net_repeat(struct engine *e, struct endpoint *ep);
+
+/* --- resolver.c: what postern-resolver is told --- */
+/* A container's names in its networks, and its own sockets when it is in a network of a user's and has none yet. A failure is logged: a
+ * container without names is better than none. */
+void resolver_update(struct container *c, int userns, int netns, const struct call_ctx *ctx);
+/* The same for one that runs, whose networks have changed. */
+void resolver_refresh(struct container *c);
+void resolver_unname(struct engine *e, const struct endpoint *ep);
+void resolver_forget(struct container *c);
+/* After a start of the controller or of the resolver: everything again. */
+void resolver_repeat(struct engine *e);
 /* The container of "name:alias": a reference. */
 struct container *link_target(struct engine *e, const char *link, char alias[256], struct err *err);
 

@@ -54,11 +54,24 @@ static void forget_ports(struct engine *e)
 	free(gone);
 }
 
+/* The resolver has forgotten all, and bridges may have gone with whoever ended veth. */
+static void helper_restarted(struct engine *e, enum helper_id id)
+{
+	struct network *n;
+
+	if (id == HELPER_RESOLVER)
+		resolver_repeat(e);
+	if (id == HELPER_VETH || id == HELPER_FIREWALL)
+		TAILQ_FOREACH(n, &e->networks->all, next)
+			n->up = false;
+}
+
 void networks_recover(struct engine *e)
 {
 	struct endpoint *ep, *next;
 	struct network *n;
 
+	helpers_on_restart(e, helper_restarted);
 	if (networks_absent(e))
 		return;
 	TAILQ_FOREACH_SAFE_(ep, &e->networks->endpoints, next, next) {
@@ -82,4 +95,5 @@ void networks_recover(struct engine *e)
 		if (ep->there)
 			net_repeat(e, ep);
 	forget_ports(e);
+	resolver_repeat(e);
 }

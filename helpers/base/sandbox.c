@@ -187,7 +187,9 @@ static uint64_t fs_rights_of(int abi)
 
 enum { SCOPE_ABSTRACT = 1, SCOPE_SIGNAL = 2 };
 
-static int landlock(const struct sandbox_dir *dirs, size_t n, uint64_t scoped, int *ret_abi)
+enum { NET_TCP = 3 /* bind and connect */ };
+
+static int landlock(const struct sandbox_dir *dirs, size_t n, uint64_t net, uint64_t scoped, int *ret_abi)
 {
 	_cleanup_close_ int fd = -EBADF;
 	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -200,7 +202,7 @@ static int landlock(const struct sandbox_dir *dirs, size_t n, uint64_t scoped, i
 		return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
 	attr.fs = fs_rights_of(abi);
 	if (abi >= 4) {
-		attr.net = 3; /* bind and connect TCP */
+		attr.net = net;
 		size = offsetof(struct ruleset, scoped);
 	}
 	if (abi >= 6) {
@@ -225,12 +227,17 @@ static int landlock(const struct sandbox_dir *dirs, size_t n, uint64_t scoped, i
 /* Abstract Unix sockets and signals stay among our own children. */
 int sandbox_landlock(const struct sandbox_dir *dirs, size_t n, int *ret_abi)
 {
-	return landlock(dirs, n, SCOPE_ABSTRACT | SCOPE_SIGNAL, ret_abi);
+	return landlock(dirs, n, NET_TCP, SCOPE_ABSTRACT | SCOPE_SIGNAL, ret_abi);
+}
+
+int sandbox_landlock_tcp(const struct sandbox_dir *dirs, size_t n)
+{
+	return landlock(dirs, n, 0, SCOPE_ABSTRACT | SCOPE_SIGNAL, NULL);
 }
 
 int sandbox_landlock_parent(int *ret_abi)
 {
-	return landlock(NULL, 0, SCOPE_ABSTRACT, ret_abi);
+	return landlock(NULL, 0, NET_TCP, SCOPE_ABSTRACT, ret_abi);
 }
 
 static int caps_set(uint64_t mask, uint64_t inheritable)

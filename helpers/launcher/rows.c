@@ -36,6 +36,7 @@ const struct row rows[] = {
 	{ HELPER_NETNS, 0, USERNS_RANGE, MNTNS_HOST, .owner_euid = true, .no_new_privs = true, .seccomp = true,
 	  .landlock = true, .fds = { GIVEN(range_ns) } },
 	{ HELPER_FIREWALL, CAP_BIT(CAP_NET_ADMIN), USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true, .landlock = true },
+	{ HELPER_RESOLVER, 0, USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true, .landlock = true },
 	{ HELPER_PORTS, 0, USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true, .landlock = true },
 	{ HELPER_VETH, CAP_BIT(CAP_NET_ADMIN), USERNS_HOST, MNTNS_HOST, .no_new_privs = true, .seccomp = true, .landlock = true,
 	  .fds = { GIVEN(range_ns) } },

@@ -192,7 +192,7 @@ static int netns_start(struct helper *h)
 	dirs[1] = (struct sandbox_dir){ openat(c->proc, "sys/net", O_PATH | O_DIRECTORY | O_CLOEXEC), LANDLOCK_ACCESS_FS_WRITE_FILE };
 	if (dirs[1].fd < 0)
 		return -errno;
-	e = sandbox_landlock(dirs, ARRAY_SIZE(dirs), NULL);
+	e = sandbox_landlock_tcp(dirs, ARRAY_SIZE(dirs));
 	close_fd(dirs[1].fd);
 	return e;
 }
@@ -201,12 +201,13 @@ static const int syscalls[] = {
 	SYS_clone3, SYS_pipe2, SYS_socket, SYS_openat, SYS_waitid, SYS_close_range, SYS_prctl, SYS_getppid, SYS_setns,
 	SYS_unshare,
 	/* inside.c */
-	SYS_clone, SYS_wait4, SYS_bind, SYS_setsockopt,
+	SYS_clone, SYS_wait4, SYS_bind, SYS_listen, SYS_setsockopt, SYS_pselect6,
 };
 
 static const struct handler handlers[] = {
 	{ OP_NETNS_CREATE, run_create },
 	{ OP_NETNS_CONFIGURE, run_configure },
+	{ OP_NETNS_RESOLVER, run_resolver },
 };
 
 int main(int argc, char **argv)
@@ -220,7 +221,7 @@ int main(int argc, char **argv)
 		.start = netns_start,
 		.syscalls = syscalls,
 		.nsyscalls = ARRAY_SIZE(syscalls),
-		.controller_rights = op_bit(OP_NETNS_CREATE) | op_bit(OP_NETNS_CONFIGURE),
+		.controller_rights = op_bit(OP_NETNS_CREATE) | op_bit(OP_NETNS_CONFIGURE) | op_bit(OP_NETNS_RESOLVER),
 	};
 
 	return helper_run(&def, argc, argv);

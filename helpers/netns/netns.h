@@ -18,5 +18,7 @@ int inside(struct request *r, int userns, int netns, int (*act)(void *data), voi
 
 /* --- configure.c --- */
 int run_configure(struct request *r);
+/* --- resolver.c --- */
+int run_resolver(struct request *r);
 
 #endif

@@ -76,7 +76,7 @@ static int run_bind(struct request *r)
 
 static int start(struct helper *h)
 {
-	return sandbox_landlock(NULL, 0, NULL);
+	return sandbox_landlock_tcp(NULL, 0);
 }
 
 int main(int argc, char **argv)

@@ -243,7 +243,7 @@ enum { HOST_CGROUP = 1, HOST_IPC = 2, HOST_NETWORK = 4, HOST_PID = 8, HOST_UTS =
 #define OPS_SPAWN(OP)                                                                                            \
 	OP(spawn, SPAWN, create, CREATE, ACQUIRE, RUN, "makes a container's first process, which waits before exec") \
 	OP(spawn, SPAWN, start, START, ACQUIRE, RUN, "lets the first process exec; a failure names its stage")   \
-	OP(spawn, SPAWN, namespaces, NAMESPACES, QUERY, RUN,                                                     \
+	OP(spawn, SPAWN, namespaces, NAMESPACES, QUERY, NONE,                                                    \
 	   "namespaces of a container's first process, for another of this engine's to join")                    \
 	OP(spawn, SPAWN, signal, SIGNAL, RELEASE, NONE, "signals the first process")                             \
 	OP(spawn, SPAWN, make, MAKE, ACQUIRE, RUN, "makes missing directories below one of the container's own user") \
@@ -433,6 +433,7 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 	OPS_IDMAP(OP)    \
 	OPS_NETNS(OP)    \
 	OPS_NETNS_NET(OP) \
+	OPS_NETNS_RESOLVER(OP) \
 	OPS_VETH(OP)     \
 	OPS_FIREWALL(OP) \
 	OPS_LOOKUP(OP)   \
