@@ -78,4 +78,14 @@ for u in ptesta ptestb; do
 	[ $u = ptesta ] && want="newgidmap newuidmap " || want=
 	is "$u: runs no set-id program but: ${want:-none}" "$want" printf %s "$ran"
 done
+
+worse() { (echo 200 >/proc/self/oom_score_adj; as ptesta "$@" 2>/dev/null); } # for good, as systemd does to services of users
+if worse sh -c 'echo 0 >/proc/self/oom_score_adj'; then
+	skip "an engine with a worse out-of-memory score than 0" "root has no CAP_SYS_RESOURCE here: anyone may lower it again"
+else
+	is "an engine with a worse out-of-memory score than 0: its containers have that" 200 worse "$bin/postern" run --rm busybox cat /proc/self/oom_score_adj
+	is "and may have a still worse one" 300 worse "$bin/postern" run --rm --oom-score-adj 300 busybox cat /proc/self/oom_score_adj
+	fails "but no better" 125 worse "$bin/postern" run --rm --oom-score-adj 100 busybox true
+	as ptesta "$bin/postern" system stop
+fi
 finish
