@@ -23,7 +23,7 @@ is "--entrypoint" "x y" run --entrypoint echo busybox x y
 is "pid 1" 1 run busybox sh -c 'echo $$'
 is "--init: another pid 1" "no" run --init busybox sh -c '[ $$ = 1 ] && echo yes || echo no'
 is "--label" yes bash -c 'docker create --name lab --label a=yes busybox >/dev/null; docker inspect -f "{{.Config.Labels.a}}" lab; docker rm lab >/dev/null'
-is "network: loopback only" lo run busybox sh -c 'ls /sys/class/net | tr -d "\n"'
+is "network none: loopback only" lo run --network none busybox sh -c 'ls /sys/class/net | tr -d "\n"'
 ok "and it is up" run busybox ping -c 1 -W 1 127.0.0.1
 is "--network none" lo run --network none busybox sh -c 'ls /sys/class/net | tr -d "\n"'
 like "--network host is refused" "network|host" run --network host busybox true
