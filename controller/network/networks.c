@@ -232,7 +232,7 @@ static void own_subnet6(const struct network *n, char ret[ADDRESS_TEXT])
 }
 
 /* The kernel's word on a bridge: its rules as well. */
-int network_ready(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
+static int make_bridge(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
 {
 	struct req_veth_bridge bridge = { .mtu = n->mtu };
 	struct req_firewall_network rules = { .flags = n->flags };
@@ -275,7 +275,7 @@ static int choose_subnet(struct engine *e, struct network *n, const struct call_
 		r = meets_another(e, subnet, bits) ? -EADDRINUSE : read_subnet(n, entry, &why);
 		cJSON_Delete(entry);
 		if (r == 0)
-			r = network_ready(e, n, ctx, &why);
+			r = make_bridge(e, n, ctx, &why);
 		if (r == 0) {
 			put_subnet(n, text);
 			return 0;
@@ -286,6 +286,43 @@ static int choose_subnet(struct engine *e, struct network *n, const struct call_
 			return err_set(err, why.status ? why.status : 500, "%s", why.message);
 	}
 	return err_set(err, 500, "all predefined address pools have been fully subnetted");
+}
+
+/* The default network is not tied to its subnet before a container is in it: where the host has another use for that (Docker's own bridge),
+ * it takes the next one. */
+static int move_default(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
+{
+	cJSON *ipam = (cJSON *)json_get(n->config, "IPAM");
+	_cleanup_free_ char *text = NULL;
+
+	pool_finish(&n->v4);
+	memset(&n->v4, 0, sizeof(n->v4));
+	cJSON_ReplaceItemInObject(ipam, "Config", cJSON_CreateArray());
+	if (choose_subnet(e, n, ctx, err) < 0)
+		return -1;
+	put_gateways(n);
+	text = cJSON_PrintUnformatted(n->config);
+	if (!text || state_network_update(e->state, n->id, text) < 0)
+		return err_set(err, 500, "database: the default network cannot be stored");
+	return 0;
+}
+
+int network_ready(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
+{
+	const struct endpoint *ep;
+	struct err why = { 0 };
+	int r = make_bridge(e, n, ctx, &why);
+
+	TAILQ_FOREACH(ep, &e->networks->endpoints, next)
+		if (ep->network == n && ep->there)
+			break;
+	if (r == -EADDRINUSE && network_predefined(n) && !ep)
+		return move_default(e, n, ctx, err);
+	if (r == -EADDRINUSE)
+		return err_set(err, 500, "network %s: its subnet meets a route of this host (ip route)", n->name);
+	if (r < 0 && err)
+		*err = why;
+	return r;
 }
 
 /* --- making --- */
@@ -416,7 +453,7 @@ static int settle(struct engine *e, struct network *n, const struct call_ctx *ct
 	}
 	if ((n->v4.bits && meets_another(e, n->v4.subnet, n->v4.bits)) || (n->v6.bits && meets_another(e, n->v6.subnet, n->v6.bits)))
 		return err_set(err, 403, "invalid pool request: Pool overlaps with other one on this address space");
-	r = n->v4.bits ? network_ready(e, n, ctx, err) : choose_subnet(e, n, ctx, err);
+	r = n->v4.bits ? make_bridge(e, n, ctx, err) : choose_subnet(e, n, ctx, err);
 	if (r == -EADDRINUSE)
 		snprintf(err->message, sizeof(err->message), "invalid pool request: the subnet meets a route of this host (ip route); choose another");
 	if (r == 0)

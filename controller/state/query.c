@@ -46,6 +46,7 @@ static const char *const queries[] = {
 	[QUERY_VOLUME_NEXT] =
 		"SELECT seq, name, labels, created_ns, anonymous, options FROM volume WHERE seq>?1 ORDER BY seq LIMIT 1",
 	[QUERY_NETWORK_INSERT] = "INSERT INTO network (id, name, config, created_ns) VALUES (?1,?2,?3,?4)",
+	[QUERY_NETWORK_UPDATE] = "UPDATE network SET config=?2 WHERE id=?1",
 	[QUERY_NETWORK_DELETE] = "DELETE FROM network WHERE id=?1",
 	[QUERY_NETWORK_NEXT] = "SELECT seq, id, name, config, created_ns FROM network WHERE seq>?1 ORDER BY seq LIMIT 1",
 	[QUERY_ENDPOINT_PUT] = "INSERT INTO endpoint (network, container, data) VALUES (?1,?2,?3)"

@@ -32,6 +32,11 @@ int state_network_insert(struct state *s, const struct network_row *row)
 	return query_run(s, QUERY_NETWORK_INSERT, PARAMS(T(row->id), T(row->name), T(row->config), I(row->created_ns)));
 }
 
+int state_network_update(struct state *s, const char *id, const char *config)
+{
+	return query_change(s, QUERY_NETWORK_UPDATE, PARAMS(T(id), T(config)));
+}
+
 int state_network_delete(struct state *s, const char *id)
 {
 	return query_change(s, QUERY_NETWORK_DELETE, PARAMS(T(id)));

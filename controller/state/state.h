@@ -102,6 +102,7 @@ struct network_row {
 };
 void network_row_finish(struct network_row *row);
 int state_network_insert(struct state *s, const struct network_row *row);
+int state_network_update(struct state *s, const char *id, const char *config);
 int state_network_delete(struct state *s, const char *id); /* endpoints with it */
 int state_network_each(struct state *s, int (*f)(void *data, struct network_row *row), void *data);
 
