@@ -61,8 +61,10 @@ async function main() {
 	check('inspect', seen.State.Running && seen.Name === '/ode' && seen.Config.Env.includes('A=b') && seen.State.Pid > 0, seen.State);
 	check('list by label', (await docker.listContainers({ filters: { label: ['made=dockerode'] } })).map((x) => x.Id).join() === c.id);
 	check('top', (await c.top()).Processes.length === 2 || (await c.top()).Processes.length === 1);
-	const logs = await c.logs({ stdout: true, stderr: true });
-	check('logs', logs.toString().includes('got hello'), logs.toString());
+	let logs = ''; // an attached client may hear it before the log has it
+	for (let i = 0; i < 100 && !logs.includes('got hello'); i++)
+		logs = (await c.logs({ stdout: true, stderr: true })).toString();
+	check('logs', logs.includes('got hello'), logs);
 	const follow = await c.logs({ follow: true, stdout: true });
 	const followed = collect(follow);
 	await fails('start again is 304', 304, '', () => c.start());
