@@ -115,19 +115,23 @@ static void submit_rest(struct net_plan *p, struct step *s)
 }
 
 /* The helper's errno says that the port is another's: then in Docker's words. */
-static int port_error(const struct step *s, int r, struct err *err)
+static int port_error(const struct engine *e, const struct step *s, int r, struct err *err)
 {
 	const struct port *p = s->ep->ports;
 	char host[ADDRESS_TEXT];
 
-	if (r != -EEXIST)
+	if (r != -EEXIST && r != -EPERM)
 		return r;
 	err->status = 0;
+	if (r == -EPERM)
+		return err_set(err, 403, "the policy of this engine (section \"ports\" of %s) does not give all of the published ports, the first of "
+					 "them %s:%u, to containers: whoever keeps it may add a rule",
+			       e->policy_path ? e->policy_path : "the policy", address_format(p->host, 0, host), p->host_port);
 	return err_set(err, 500, "driver failed programming external connectivity on endpoint %.12s (%s): Bind for %s:%u failed: port is already allocated",
 		       s->ep->container, s->ep->id, address_format(p->host, 0, host), p->host_port);
 }
 
-static int wait_rest(struct step *s, struct err *err)
+static int wait_rest(const struct engine *e, struct step *s, struct err *err)
 {
 	int r = 0, one;
 
@@ -137,7 +141,7 @@ static int wait_rest(struct step *s, struct err *err)
 		r = one;
 	for (unsigned i = 0; i < PUBLISH_CALLS; i++)
 		if (s->publish[i] && (one = helper_wait(TAKE_PTR(s->publish[i]), NULL, r ? NULL : err, NULL)) < 0 && r == 0)
-			r = port_error(s, one, err);
+			r = port_error(e, s, one, err);
 	return r < 0 ? -1 : 0;
 }
 
@@ -213,7 +217,7 @@ int net_finish(struct net_plan *p, struct err *err)
 		submit_rest(p, &p->steps[i]);
 	}
 	for (unsigned i = 0; i < p->n; i++)
-		if (wait_rest(&p->steps[i], r ? NULL : err) < 0)
+		if (wait_rest(p->e, &p->steps[i], r ? NULL : err) < 0)
 			r = -1;
 	if (r == 0)
 		resolver_update(p->c, p->userns, p->netns, &p->ctx);
@@ -255,7 +259,7 @@ static void abandon(struct net_plan *p, struct step *s)
 
 	if (s->attach && take_attach(p, s, &ignored) < 0)
 		good = false;
-	wait_rest(s, &ignored);
+	wait_rest(p->e, s, &ignored);
 	/* A port that was another's must stay the other's: what failed as a whole has changed nothing. */
 	resolver_unname(p->e, s->ep);
 	unpin(p->e, s->ep, s->published && ignored.status == 0);
