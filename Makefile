@@ -22,7 +22,7 @@ CPPFLAGS += -D_GNU_SOURCE
 CFLAGS += -std=gnu17 -g -fPIE -ffunction-sections -fdata-sections $(WARN) $(CFLAGS_$(MODE)) $(WERROR)
 LDFLAGS += -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed -pie $(LDFLAGS_$(MODE))
 
-SRC_POSTERN := $(wildcard helpers/base/*.c helpers/protocol/*.c helpers/shared/*.c)
+SRC_POSTERN := $(wildcard helpers/base/*.c helpers/protocol/*.c helpers/net/*.c helpers/shared/*.c)
 HELPERS := $(filter-out base protocol,$(patsubst helpers/%/,%,$(dir $(wildcard helpers/*/main.c))))
 SRC_CONTROLLER := $(wildcard controller/*.c) $(foreach d,api state spec container image network volume resolver,$(wildcard controller/$(d)/*.c))
 SRC_CLI := $(wildcard controller/cli/*.c)
@@ -92,7 +92,7 @@ $(B)/gen/device.skel.h: $(B)/gen/device.bpf.o
 	bpftool gen skeleton $< name device_bpf > $@
 $(call obj,$(wildcard helpers/device/*.c)): CPPFLAGS += -I$(B)/gen
 $(call obj,$(wildcard helpers/device/*.c)): $(if $(wildcard bpf/device.bpf.c),$(B)/gen/device.skel.h)
-$(call obj,helpers/base/link.c helpers/base/netlink.c $(wildcard helpers/veth/*.c helpers/netns/*.c helpers/firewall/*.c)): CPPFLAGS += -I/usr/include/libnl3
+$(call obj,$(wildcard helpers/net/*.c helpers/veth/*.c helpers/netns/*.c helpers/firewall/*.c)): CPPFLAGS += -I/usr/include/libnl3
 $(B)/obj/helpers/launcher/policy.o: CPPFLAGS += -DBUILD_ID='"$(BUILD_ID)"'
 
 # Unit tests: one program per tests/unit/test_*.c, over the libraries. They also write archives: libarchive whole.

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "../base/cleanup.h"
-#include "../base/link.h"
+#include "../net/link.h"
 #include "../base/sandbox.h"
 #include "../base/text.h"
 #include "../protocol/server.h"

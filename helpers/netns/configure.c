@@ -9,7 +9,7 @@
 
 #include "../base/cleanup.h"
 #include "../base/fd.h"
-#include "../base/netlink.h"
+#include "../net/netlink.h"
 #include "../base/text.h"
 #include "netns.h"
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../base/link.h"
+#include "../net/link.h"
 
 /* An address of version 4 (as ::ffff:a.b.c.d, bits 96 and more) or 6, in network byte order. */
 struct prefix {

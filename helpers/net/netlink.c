@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <netlink/netlink.h>
 
-#include "cleanup.h"
+#include "../base/cleanup.h"
 
 static int on_error(struct sockaddr_nl *from, struct nlmsgerr *err, void *data)
 {

@@ -1,8 +1,8 @@
 /* netlink.h - asking the kernel over a netlink socket, with errno for an answer. libnl-3; rtnetlink(7).
  *
  * For programs that link libnl-3. Names, numbers and addresses are the caller's to check. */
-#ifndef POSTERN_BASE_NETLINK_H
-#define POSTERN_BASE_NETLINK_H
+#ifndef POSTERN_NET_NETLINK_H
+#define POSTERN_NET_NETLINK_H
 
 #include <netlink/attr.h>
 #include <netlink/msg.h>

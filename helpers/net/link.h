@@ -1,6 +1,6 @@
 /* link.h - network interfaces as rtnetlink(7) tells of them, for programs that link libnl-3. */
-#ifndef POSTERN_BASE_LINK_H
-#define POSTERN_BASE_LINK_H
+#ifndef POSTERN_NET_LINK_H
+#define POSTERN_NET_LINK_H
 
 #include <stdint.h>
 
