@@ -109,18 +109,6 @@ struct policy_firewall {
 	struct policy_port ports[POLICY_PORTS_MAX];
 };
 
-struct policy_resolver {
-	struct policy_common common;
-};
-
-struct policy_forward {
-	struct policy_common common;
-};
-
-struct policy_ports {
-	struct policy_common common;
-};
-
 struct policy_path {
 	char path[256]; /* canonical; the rule covers it and all below */
 	uint32_t writable, suid, submounts;
@@ -143,19 +131,11 @@ struct policy_mount {
 	uint32_t max_tickets;
 };
 
-struct policy_seal {
-	struct policy_common common;
-};
-
 struct policy_cgroup {
 	struct policy_common common;
 	uint32_t max_containers;
 	uint64_t memory_max, pids_max; /* the most that a container may ask; UINT64_MAX: no bound */
 	uint64_t memory_default, pids_default; /* when none is asked; UINT64_MAX: none is set */
-};
-
-struct policy_device_part {
-	struct policy_common common;
 };
 
 struct policy_spawn {
@@ -190,15 +170,11 @@ struct policy {
 	struct policy_firewall firewall;
 	struct policy_lookup lookup;
 	struct policy_mount mount;
-	struct policy_seal seal;
 	struct policy_cgroup cgroup;
-	struct policy_device_part device;
 	struct policy_spawn spawn;
 	struct policy_layer layer;
 	struct policy_audit audit;
-	struct policy_resolver resolver;
-	struct policy_forward forward;
-	struct policy_ports ports;
+	struct policy_common seal, device, resolver, forward, ports; /* nothing of their own */
 };
 
 /* What the launcher and the compiler share, in a memfd (FD_POLICY of the compiler). In: what the engine knows and the file does

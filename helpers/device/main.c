@@ -328,7 +328,7 @@ int main(int argc, char **argv)
 		.id = HELPER_DEVICE,
 		.handlers = handlers,
 		.nhandlers = ARRAY_SIZE(handlers),
-		.policy_size = sizeof(struct policy_device_part),
+		.policy_size = sizeof(struct policy_common),
 		.ctx_size = sizeof(struct ctx),
 		.start = start,
 		.syscalls = syscalls,

@@ -87,7 +87,7 @@ int main(int argc, char **argv)
 		.id = HELPER_PORTS,
 		.handlers = handlers,
 		.nhandlers = ARRAY_SIZE(handlers),
-		.policy_size = sizeof(struct policy_ports),
+		.policy_size = sizeof(struct policy_common),
 		.ctx_size = 1,
 		.start = start,
 		.syscalls = syscalls,

@@ -256,7 +256,7 @@ int main(int argc, char **argv)
 		.id = HELPER_RESOLVER,
 		.handlers = handlers,
 		.nhandlers = ARRAY_SIZE(handlers),
-		.policy_size = sizeof(struct policy_resolver),
+		.policy_size = sizeof(struct policy_common),
 		.ctx_size = 1,
 		.start = start,
 		.syscalls = syscalls,

@@ -151,7 +151,7 @@ int main(int argc, char **argv)
 		.id = HELPER_SEAL,
 		.handlers = handlers,
 		.nhandlers = ARRAY_SIZE(handlers),
-		.policy_size = sizeof(struct policy_seal),
+		.policy_size = sizeof(struct policy_common),
 		.ctx_size = sizeof(struct ctx),
 		.start = seal_start,
 		.syscalls = syscalls,

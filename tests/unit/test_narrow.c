@@ -271,7 +271,7 @@ static void check_devices(void)
 	CU_ASSERT_EQUAL(policy.controller.ndevices, 1);
 	CU_ASSERT_STRING_EQUAL(policy.lookup.common.devices[0].path, "/dev/a");
 	CU_ASSERT_EQUAL(policy.lookup.common.devices[0].access, DEVICE_READ);
-	CU_ASSERT_EQUAL(policy.device.common.ndevices, 1);
+	CU_ASSERT_EQUAL(policy.device.ndevices, 1);
 }
 
 static void test_devices(void)

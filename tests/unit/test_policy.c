@@ -149,7 +149,7 @@ static void test_default(void)
 	CU_ASSERT_EQUAL(policy.audit.max_bytes, UINT64_C(1) << 30);
 	CU_ASSERT_EQUAL(policy.audit.reserve_bytes, 4 << 20);
 	CU_ASSERT_EQUAL(policy.cgroup.memory_max, UINT64_MAX);
-	CU_ASSERT_EQUAL(policy.device.common.ndevices, 2);
+	CU_ASSERT_EQUAL(policy.device.ndevices, 2);
 	for (unsigned i = 0; i < HELPER_COUNT; i++) {
 		common = policy_part(&policy, i, &size);
 		if (!common)
