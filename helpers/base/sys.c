@@ -7,69 +7,49 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int answer(long r)
+int sys_answer(long r)
 {
 	return r < 0 ? -errno : (int)r;
 }
 
 pid_t sys_clone3(struct clone_args *args)
 {
-	return answer(syscall(SYS_clone3, args, sizeof(*args)));
+	return sys_answer(syscall(SYS_clone3, args, sizeof(*args)));
 }
 
 int sys_open_tree(int dir, const char *path, unsigned flags)
 {
-	return answer(syscall(SYS_open_tree, dir, path, flags));
-}
-
-int sys_move_mount(int from, const char *from_path, int to, const char *to_path, unsigned flags)
-{
-	return answer(syscall(SYS_move_mount, from, from_path, to, to_path, flags));
-}
-
-int sys_fsopen(const char *type, unsigned flags)
-{
-	return answer(syscall(SYS_fsopen, type, flags));
-}
-
-int sys_fsconfig(int fd, unsigned cmd, const char *key, const void *value, int aux)
-{
-	return answer(syscall(SYS_fsconfig, fd, cmd, key, value, aux));
-}
-
-int sys_fsmount(int fd, unsigned flags, unsigned attrs)
-{
-	return answer(syscall(SYS_fsmount, fd, flags, attrs));
+	return sys_answer(syscall(SYS_open_tree, dir, path, flags));
 }
 
 int sys_mount_setattr(int fd, const char *path, unsigned flags, struct mount_attr *attr)
 {
-	return answer(syscall(SYS_mount_setattr, fd, path, flags, attr, sizeof(*attr)));
+	return sys_answer(syscall(SYS_mount_setattr, fd, path, flags, attr, sizeof(*attr)));
 }
 
 int sys_openat2(int dir, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
 {
 	struct open_how how = { .flags = flags, .mode = mode, .resolve = resolve };
 
-	return answer(syscall(SYS_openat2, dir, path, &how, sizeof(how)));
+	return sys_answer(syscall(SYS_openat2, dir, path, &how, sizeof(how)));
 }
 
 int sys_pidfd_open(pid_t pid)
 {
-	return answer(syscall(SYS_pidfd_open, pid, 0));
+	return sys_answer(syscall(SYS_pidfd_open, pid, 0));
 }
 
 int sys_pidfd_send_signal(int pidfd, int signal)
 {
-	return answer(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
+	return sys_answer(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0));
 }
 
 int sys_pivot_root(const char *new_root, const char *put_old)
 {
-	return answer(syscall(SYS_pivot_root, new_root, put_old));
+	return sys_answer(syscall(SYS_pivot_root, new_root, put_old));
 }
 
 int sys_close_range(unsigned first, unsigned last, unsigned flags)
 {
-	return answer(syscall(SYS_close_range, first, last, flags));
+	return sys_answer(syscall(SYS_close_range, first, last, flags));
 }

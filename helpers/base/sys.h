@@ -11,12 +11,10 @@
 struct clone_args;
 struct mount_attr;
 
+/* What syscall(2) returned: itself, or -errno. */
+int sys_answer(long r);
 pid_t sys_clone3(struct clone_args *args);
 int sys_open_tree(int dir, const char *path, unsigned flags);
-int sys_move_mount(int from, const char *from_path, int to, const char *to_path, unsigned flags);
-int sys_fsopen(const char *type, unsigned flags);
-int sys_fsconfig(int fd, unsigned cmd, const char *key, const void *value, int aux);
-int sys_fsmount(int fd, unsigned flags, unsigned attrs);
 int sys_mount_setattr(int fd, const char *path, unsigned flags, struct mount_attr *attr);
 /* resolve: RESOLVE_*, openat2(2) */
 int sys_openat2(int dir, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);

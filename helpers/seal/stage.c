@@ -21,6 +21,7 @@
 #include "../base/cleanup.h"
 #include "../base/fd.h"
 #include "../base/sys.h"
+#include "../shared/mounts.h"
 #include "seal.h"
 
 void stage_slot(unsigned i, int is_dir, char ret[16])

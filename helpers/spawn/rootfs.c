@@ -17,6 +17,7 @@
 #include "../base/fd.h"
 #include "../base/sys.h"
 #include "../base/text.h"
+#include "../shared/mounts.h"
 #include "init.h"
 
 enum { EMPTY_BOTH = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH };

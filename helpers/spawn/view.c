@@ -15,6 +15,7 @@
 #include "../base/cleanup.h"
 #include "../base/sys.h"
 #include "../base/text.h"
+#include "../shared/mounts.h"
 #include "init.h"
 
 enum { RETRIES_MAX = 64 };

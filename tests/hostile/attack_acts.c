@@ -19,6 +19,7 @@
 #include "../../helpers/base/policy.h"
 #include "../../helpers/base/sys.h"
 #include "../../helpers/base/text.h"
+#include "../../helpers/shared/mounts.h"
 #include "hostile.h"
 
 static struct reply_header why;

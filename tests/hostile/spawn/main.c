@@ -18,6 +18,7 @@
 #include "../../../helpers/base/fd.h"
 #include "../../../helpers/base/sys.h"
 #include "../../../helpers/protocol/server.h"
+#include "../../../helpers/shared/mounts.h"
 
 static void result(bool good, const char *format, ...)
 {
