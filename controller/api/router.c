@@ -8,6 +8,7 @@
 
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/policy.h"
+#include "../../helpers/shared/op_names.h"
 #include "http_internal.h"
 
 /* What Docker has and this engine has not, by the method (NULL: all) and the first segments of the path: clients that ask for

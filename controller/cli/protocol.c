@@ -5,6 +5,7 @@
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/fd.h"
 #include "../../helpers/protocol/message.h"
+#include "../../helpers/shared/op_names.h"
 #include "cli.h"
 
 static const char *const type_words[] = {

@@ -11,6 +11,7 @@
 #include "../base/log.h"
 #include "../base/text.h"
 #include "../protocol/message.h"
+#include "../shared/op_names.h"
 #include "read.h"
 
 /* One place in the JSON value, for errors: "binds[3]". */

@@ -39,20 +39,6 @@ const struct op_desc *op_desc(unsigned op)
 	return op < OP_COUNT ? &ops[op] : NULL;
 }
 
-const char *op_class_name(enum op_class c)
-{
-	static const char *const names[] = { "acquire", "release", "query", "private" };
-
-	return (unsigned)c < ARRAY_SIZE(names) ? names[c] : "?";
-}
-
-const char *op_rights_name(enum op_rights r)
-{
-	static const char *const names[] = { "none", "read", "run", "exec", "admin" };
-
-	return (unsigned)r < ARRAY_SIZE(names) ? names[r] : "?";
-}
-
 uint64_t op_bit(unsigned op)
 {
 	unsigned first = op;

@@ -75,8 +75,6 @@ struct op_desc {
 
 /* NULL when there is no such op. */
 const struct op_desc *op_desc(unsigned op);
-const char *op_class_name(enum op_class c);
-const char *op_rights_name(enum op_rights r);
 /* The bit of an op in a rights mask: its position among its helper's ops; LIMIT is 62 and DERIVE is 63. */
 uint64_t op_bit(unsigned op);
 

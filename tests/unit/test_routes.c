@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../../controller/api/http_internal.h"
+#include "../../helpers/shared/op_names.h"
 
 enum { ROUTES_MAX = 256 };
 
