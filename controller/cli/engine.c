@@ -18,6 +18,8 @@
 #include "http_client.h"
 
 enum { START_MS = 10000, STOP_MS = 20000, STEP_MS = 10 };
+/* Of postern-user, which has said why. Busy: another command has just started it. */
+enum { EXIT_USAGE = 2, EXIT_CANNOT = 3, EXIT_BUSY = 4 };
 
 int engine_user_run(char *ret, size_t size)
 {
@@ -104,14 +106,15 @@ static int run_program(const char *const argv[])
 /* In a cgroup of its own where one can be had: limits, pause and stats need it. helpers/user/delegate.c */
 static int run_engine(const char *program, const char *log)
 {
-	/* Of postern-user, which has said why; any other is systemd-run's. */
-	enum { EXIT_CANNOT = 3, EXIT_USAGE = 2 };
 	const char *const in_scope[] = { "systemd-run", "--user", "--scope", "--quiet", "-p", "Delegate=yes", "--",
 					 program, "--daemon", "--log", log, NULL };
 	const char *const direct[] = { program, "--daemon", "--log", log, NULL };
 	int status = manager_answers() ? run_program(in_scope) : 127;
 
-	return status == 0 || status == EXIT_CANNOT || status == EXIT_USAGE ? status : run_program(direct);
+	/* Any other is systemd-run's. */
+	if (status != 0 && status != EXIT_USAGE && status != EXIT_CANNOT && status != EXIT_BUSY)
+		status = run_program(direct);
+	return status == EXIT_BUSY ? 0 : status;
 }
 
 int engine_start(const char *socket)
@@ -221,7 +224,7 @@ static const char unit_text[] =
 	"KillMode=process\n"
 	"Delegate=yes\n"
 	"Restart=on-failure\n"
-	"RestartPreventExitStatus=2 3\n"
+	"RestartPreventExitStatus=2 3 4\n"
 	"\n"
 	"[Install]\n"
 	"WantedBy=default.target\n";

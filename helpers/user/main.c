@@ -33,7 +33,7 @@ static const char usage[] =
 	"  --purge           end what runs and remove data and status for good; do not start\n";
 
 enum { ARGS_MAX = 24, PROGRAM_MAX = 64 << 20 };
-enum { EXIT_USAGE = 2, EXIT_CANNOT = 3 /* an engine cannot be here; it said why */ };
+enum { EXIT_USAGE = 2, EXIT_CANNOT = 3 /* an engine cannot be here; it said why */, EXIT_BUSY = 4 /* one is */ };
 
 static int parse(int argc, char **argv, struct config *c)
 {
@@ -190,6 +190,7 @@ static int run(struct config *c)
 int main(int argc, char **argv)
 {
 	static struct config c;
+	int r;
 
 	log_init("postern-user", LOG_LEVEL_INFO);
 	if (geteuid() == 0) {
@@ -202,5 +203,6 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
-	return run(&c) < 0 ? EXIT_CANNOT : 0;
+	r = run(&c);
+	return r == -EBUSY ? EXIT_BUSY : r < 0 ? EXIT_CANNOT : 0;
 }

@@ -14,8 +14,9 @@ usermod -v 311000000-311065535 -w 311000000-311065535 $u
 exec 8>&-
 install -d -m 700 -o $u -g $u "$home" "$home/run"; mkdir "$fs"
 "$top/tests/images/busybox" "$image"
-as() { setpriv --reuid 1562 --regid "$(id -g $u)" --clear-groups env -i PATH="$PATH" HOME="$home" XDG_RUNTIME_DIR="$home/run" "$@"; }
+as() { setpriv --reuid 1562 --regid "$(id -g $u)" --clear-groups env -i PATH="$PATH" HOME="$home" XDG_RUNTIME_DIR="$home/run" "$@" 7>&-; }
 end() {
+	as "$bin/postern" system stop 2>/dev/null
 	as "$bin/postern-user" --purge 2>/dev/null
 	for i in 1 2; do as "$bin/postern-user" --purge --data "$home/data$i" --run "$home/run$i" 2>/dev/null; done
 	umount "$fs" 2>/dev/null
@@ -167,6 +168,12 @@ chmod 755 "$base/bin/systemd-run"; install -d -o $u "$home/run/systemd"
 until_true 100 test -S "$home/run/systemd/private"; chmod 777 "$home/run/systemd/private"
 ok "on demand with a user manager" as env PATH="$base/bin:$PATH" "$bin/postern" images
 like "it was asked for a cgroup to divide" "--user --scope --quiet -p Delegate=yes -- .*/postern-user --daemon" cat "$home/scope"
+as "$bin/postern" system stop
+for i in 1 2 3; do as env PATH="$base/bin:$PATH" "$bin/postern" images >"$base/at-once$i" 2>&1 & at_once[i]=$!; done
+for i in 1 2 3; do
+	wait "${at_once[i]}"
+	is "three commands at once: number $i finds an engine" 0 echo $?
+done
 as "$bin/postern" system stop
 printf '#!/bin/sh\nexit 1\n' >"$base/bin/systemd-run"
 ok "and without when that fails" as env PATH="$base/bin:$PATH" "$bin/postern" images

@@ -19,7 +19,7 @@ trap end EXIT
 as() { # USER COMMAND...: as a fresh user's login would have it, without a runtime directory for b
 	local u=$1; shift
 	local runtime=(); [ $u = ptestb ] || runtime=(XDG_RUNTIME_DIR="$home/$u/run")
-	unshare --net setpriv --reuid $u --regid "$(id -g $u)" --clear-groups env -i PATH="$PATH" HOME="$home/$u" "${runtime[@]}" "$@"
+	unshare --net setpriv --reuid $u --regid "$(id -g $u)" --clear-groups env -i PATH="$PATH" HOME="$home/$u" "${runtime[@]}" "$@" 7>&-
 }
 exec 8>/run/postern-tests/passwd; flock 8
 useradd -r -M -U -u 1560 ptesta 2>/dev/null; usermod -v 310000000-310065535 -w 310000000-310065535 ptesta
