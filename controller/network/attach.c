@@ -1,8 +1,8 @@
 /* attach.c - the way of a container into its networks and out of them.
  *
- * A start: addresses and ports are taken and the veth pairs asked for first, since nothing else of the start needs to be waited for;
- * once a pair is there, its row is written, then what depends on it goes out at once: pinned addresses, addresses inside, ports. After
- * the end of a run the pair goes with the container's network namespace. */
+ * A start: addresses and ports are taken and the veth pairs asked for first, since nothing else of the start needs to
+ * be waited for; once a pair is there, its row is written, then what depends on it goes out at once: pinned addresses,
+ * addresses inside, ports. After the end of a run the pair goes with the container's network namespace. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +73,8 @@ static void endpoint_request(const struct endpoint *ep, struct req_firewall_endp
 	}
 }
 
-static void configure_request(const struct endpoint *ep, bool gateway, int userns, int netns, struct req_netns_configure *req)
+static void configure_request(const struct endpoint *ep, bool gateway, int userns, int netns,
+			      struct req_netns_configure *req)
 {
 	const struct network *n = ep->network;
 
@@ -124,10 +125,14 @@ static int port_error(const struct engine *e, const struct step *s, int r, struc
 		return r;
 	err->status = 0;
 	if (r == -EPERM)
-		return err_set(err, 403, "the policy of this engine (section \"ports\" of %s) does not give all of the published ports, the first of "
-					 "them %s:%u, to containers: whoever keeps it may add a rule",
-			       e->policy_path ? e->policy_path : "the policy", address_format(p->host, 0, host), p->host_port);
-	return err_set(err, 500, "driver failed programming external connectivity on endpoint %.12s (%s): Bind for %s:%u failed: port is already allocated",
+		return err_set(err, 403,
+			       "the policy of this engine (section \"ports\" of %s) does not give all of the published "
+			       "ports, the first of them %s:%u, to containers: whoever keeps it may add a rule",
+			       e->policy_path ? e->policy_path : "the policy", address_format(p->host, 0, host),
+			       p->host_port);
+	return err_set(err, 500,
+		       "driver failed programming external connectivity on endpoint %.12s (%s): Bind for %s:%u failed: "
+		       "port is already allocated",
 		       s->ep->container, s->ep->id, address_format(p->host, 0, host), p->host_port);
 }
 
@@ -140,7 +145,8 @@ static int wait_rest(const struct engine *e, struct step *s, struct err *err)
 	if (s->configure && (one = helper_wait(TAKE_PTR(s->configure), NULL, r ? NULL : err, NULL)) < 0 && r == 0)
 		r = one;
 	for (unsigned i = 0; i < PUBLISH_CALLS; i++)
-		if (s->publish[i] && (one = helper_wait(TAKE_PTR(s->publish[i]), NULL, r ? NULL : err, NULL)) < 0 && r == 0)
+		if (s->publish[i] && (one = helper_wait(TAKE_PTR(s->publish[i]), NULL, r ? NULL : err, NULL)) < 0 &&
+		    r == 0)
 			r = port_error(e, s, one, err);
 	return r < 0 ? -1 : 0;
 }
@@ -170,7 +176,8 @@ static int begin_one(struct net_plan *p, struct endpoint *ep, struct err *err)
 	return 0;
 }
 
-static struct net_plan *plan_new(struct container *c, int userns, int netns, const struct call_ctx *ctx, struct err *err)
+static struct net_plan *plan_new(struct container *c, int userns, int netns, const struct call_ctx *ctx,
+				 struct err *err)
 {
 	struct net_plan *p = calloc(1, sizeof(*p));
 
@@ -187,8 +194,8 @@ static struct net_plan *plan_new(struct container *c, int userns, int netns, con
 	return p;
 }
 
-int net_begin(struct container *c, const cJSON *merged, int userns, int netns, const struct call_ctx *ctx, struct net_plan **ret,
-	      struct err *err)
+int net_begin(struct container *c, const cJSON *merged, int userns, int netns, const struct call_ctx *ctx,
+	      struct net_plan **ret, struct err *err)
 {
 	struct endpoint *ep = endpoint_next(c->e, c->row.id, NULL);
 	struct net_plan *p;
@@ -315,7 +322,8 @@ void net_repeat(struct engine *e, struct endpoint *ep)
 }
 
 /* --- a running container --- */
-static int running_namespaces(struct container *c, const struct call_ctx *ctx, struct rep_spawn_namespaces *ns, struct err *err)
+static int running_namespaces(struct container *c, const struct call_ctx *ctx, struct rep_spawn_namespaces *ns,
+			      struct err *err)
 {
 	struct req_spawn_namespaces req;
 
@@ -326,11 +334,14 @@ static int running_namespaces(struct container *c, const struct call_ctx *ctx, s
 	if (ns->netns >= 0)
 		return 0;
 	message_close_fds(&op_desc(OP_SPAWN_NAMESPACES)->rep, ns);
-	return err_set(err, 400, "container sharing network namespace with another container or host cannot be connected to any other network");
+	return err_set(err, 400,
+		       "container sharing network namespace with another container or host cannot be connected to any "
+		       "other network");
 }
 
 /* The default route follows the choice of the gateway: takes it from `old`, gives it to the chosen one. */
-static int move_gateway(struct container *c, struct endpoint *old, int userns, int netns, const struct call_ctx *ctx, struct err *err)
+static int move_gateway(struct container *c, struct endpoint *old, int userns, int netns, const struct call_ctx *ctx,
+			struct err *err)
 {
 	struct endpoint *now = choose_gateway(c->e, c->row.id);
 	struct req_netns_configure req;
@@ -373,21 +384,28 @@ static int connect_running(struct container *c, struct endpoint *ep, const struc
 	return r;
 }
 
-int net_connect(struct container *c, struct network *n, const cJSON *settings, const struct call_ctx *ctx, struct err *err)
+int net_connect(struct container *c, struct network *n, const cJSON *settings, const struct call_ctx *ctx,
+		struct err *err)
 {
 	cJSON *merged = container_config(c);
 	const char *mode = json_text(json_get(merged, "HostConfig"), "NetworkMode", "", NULL);
-	bool other = spec_share(json_get(merged, "HostConfig"), "NetworkMode", NULL) != SHARE_OWN, none = strcmp(mode, "none") == 0;
+	bool other = spec_share(json_get(merged, "HostConfig"), "NetworkMode", NULL) != SHARE_OWN,
+	     none = strcmp(mode, "none") == 0;
 	struct endpoint *ep;
 	int r;
 
 	cJSON_Delete(merged);
 	if (strcmp(n->name, "host") == 0)
-		return err_set(err, 400, "container cannot be disconnected from host network or connected to host network");
+		return err_set(err, 400,
+			       "container cannot be disconnected from host network or connected to host network");
 	if (other)
-		return err_set(err, 400, "container sharing network namespace with another container or host cannot be connected to any other network");
+		return err_set(err, 400,
+			       "container sharing network namespace with another container or host cannot be connected "
+			       "to any other network");
 	if (none || !n->bridged)
-		return err_set(err, 400, "container cannot be connected to multiple networks with one of the networks in private (none) mode");
+		return err_set(err, 400,
+			       "container cannot be connected to multiple networks with one of the networks in private "
+			       "(none) mode");
 	if (endpoint_find(c->e, n, c->row.id))
 		return err_set(err, 403, "endpoint with name %s already exists in network %s", c->row.name, n->name);
 	n->users++;
@@ -432,9 +450,11 @@ int net_disconnect(struct container *c, struct network *n, bool force, const str
 	int r = 0;
 
 	if (strcmp(n->name, "host") == 0)
-		return err_set(err, 400, "container cannot be disconnected from host network or connected to host network");
+		return err_set(err, 400,
+			       "container cannot be disconnected from host network or connected to host network");
 	if (!ep)
-		return err_set(err, force ? 404 : 403, "container %s is not connected to network %s", c->row.id, n->name);
+		return err_set(err, force ? 404 : 403, "container %s is not connected to network %s", c->row.id,
+			       n->name);
 	n->users++;
 	if (ep->there && container_is_running(c))
 		r = disconnect_running(c, ep, ctx, force ? NULL : err);

@@ -32,7 +32,8 @@ int mac_parse(const char *text, uint64_t *ret)
 void mac_format(uint64_t mac, char ret[18])
 {
 	snprintf(ret, 18, "%02x:%02x:%02x:%02x:%02x:%02x", (unsigned)(mac >> 40 & 0xff), (unsigned)(mac >> 32 & 0xff),
-		 (unsigned)(mac >> 24 & 0xff), (unsigned)(mac >> 16 & 0xff), (unsigned)(mac >> 8 & 0xff), (unsigned)(mac & 0xff));
+		 (unsigned)(mac >> 24 & 0xff), (unsigned)(mac >> 16 & 0xff), (unsigned)(mac >> 8 & 0xff),
+		 (unsigned)(mac & 0xff));
 }
 
 /* --- the list --- */
@@ -168,7 +169,8 @@ static int load_row(void *data, struct endpoint_row *row)
 
 int endpoints_load(struct engine *e, struct err *err)
 {
-	return state_endpoint_each(e->state, load_row, e) < 0 ? err_set(err, 500, "database: endpoints cannot be read") : 0;
+	return state_endpoint_each(e->state, load_row, e) < 0 ? err_set(err, 500, "database: endpoints cannot be read")
+							      : 0;
 }
 
 /* --- making one --- */
@@ -184,7 +186,8 @@ static int check_settings(const struct network *n, const cJSON *settings, struct
 	if (err->status)
 		return -1;
 	if (network_predefined(n) && cJSON_GetArraySize(aliases) > 0)
-		return err_set(err, 400, "network-scoped alias is supported only for containers in user defined networks");
+		return err_set(err, 400,
+			       "network-scoped alias is supported only for containers in user defined networks");
 	if (network_predefined(n) && (ip4[0] || ip6[0]))
 		return err_set(err, 400, "user specified IP address is supported on user defined networks only");
 	if (ip4[0] && (address_parse(ip4, address, &bits) < 0 || !address_is_v4(address) || bits != 128))
@@ -198,14 +201,15 @@ static int check_settings(const struct network *n, const cJSON *settings, struct
 			return err_set(err, 400, "invalid alias \"%.64s\": only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
 				       cJSON_IsString(a) ? a->valuestring : "");
 	cJSON_ArrayForEach(a, json_get(ipam, "LinkLocalIPs"))
-		if (!cJSON_IsString(a) || address_parse(a->valuestring, address, &bits) < 0 || !address_is_v4(address) ||
-		    address_v4(address) >> 16 != (169u << 8 | 254u))
+		if (!cJSON_IsString(a) || address_parse(a->valuestring, address, &bits) < 0 ||
+		    !address_is_v4(address) || address_v4(address) >> 16 != (169u << 8 | 254u))
 			return err_set(err, 400, "invalid link-local IP address: %.64s: must be within 169.254.0.0/16",
 				       cJSON_IsString(a) ? a->valuestring : "");
 	return 0;
 }
 
-int endpoint_add(struct engine *e, struct network *n, const char *container, const cJSON *settings, struct endpoint **ret, struct err *err)
+int endpoint_add(struct engine *e, struct network *n, const char *container, const cJSON *settings,
+		 struct endpoint **ret, struct err *err)
 {
 	struct endpoint *ep;
 	uint8_t raw[ID_BYTES];
@@ -298,16 +302,21 @@ static int take_address(struct pool *p, const char *wanted, uint8_t ret[16], str
 
 	memset(ret, 0, 16);
 	if (!p->bits)
-		return wanted[0] ? err_set(err, 400, "invalid endpoint settings:\nno configured subnet contains IP address %.64s", wanted) : 0;
+		return wanted[0] ? err_set(err, 400,
+					   "invalid endpoint settings:\nno configured subnet contains IP address %.64s",
+					   wanted)
+				 : 0;
 	if (wanted[0])
 		address_parse(wanted, address, &bits);
 	r = pool_take(p, wanted[0] ? address : NULL, ret);
 	if (r == -EADDRINUSE)
 		return err_set(err, 403, "Address already in use");
 	if (r == -ERANGE)
-		return err_set(err, 400, "invalid endpoint settings:\nno configured subnet contains IP address %.64s", wanted);
+		return err_set(err, 400, "invalid endpoint settings:\nno configured subnet contains IP address %.64s",
+			       wanted);
 	if (r < 0)
-		return err_set(err, 500, "no available IPv%c addresses on this network's address pools", address_is_v4(p->subnet) ? '4' : '6');
+		return err_set(err, 500, "no available IPv%c addresses on this network's address pools",
+			       address_is_v4(p->subnet) ? '4' : '6');
 	return 0;
 }
 
@@ -381,7 +390,8 @@ void endpoint_linklocal(const struct endpoint *ep, struct req_netns_configure *r
 		uint8_t address[16];
 		uint32_t bits;
 
-		if (req->linklocal4.n < ADDRESSES_MAX && cJSON_IsString(a) && address_parse(a->valuestring, address, &bits) == 0)
+		if (req->linklocal4.n < ADDRESSES_MAX && cJSON_IsString(a) &&
+		    address_parse(a->valuestring, address, &bits) == 0)
 			req->linklocal4.v[req->linklocal4.n++] = address_v4(address);
 	}
 }
@@ -393,7 +403,8 @@ static void put_copy(cJSON *to, const cJSON *from, const char *name)
 	cJSON_AddItemToObject(to, name, v ? cJSON_Duplicate(v, true) : cJSON_CreateNull());
 }
 
-static void put_address(cJSON *o, const char *gateway, const char *address, const char *bits, const struct pool *p, const uint8_t a[16], bool there)
+static void put_address(cJSON *o, const char *gateway, const char *address, const char *bits, const struct pool *p,
+			const uint8_t a[16], bool there)
 {
 	char text[ADDRESS_TEXT];
 	bool has = there && !address_is_zero(a);

@@ -9,7 +9,8 @@
 	for ((var) = TAILQ_FIRST(head); (var) && ((tmp) = TAILQ_NEXT(var, field), 1); (var) = (tmp))
 
 /* Takes config, also when it fails. */
-int network_build(struct engine *e, const char *id, const char *name, int64_t created_ns, cJSON *config, struct network **ret, struct err *err);
+int network_build(struct engine *e, const char *id, const char *name, int64_t created_ns, cJSON *config,
+		  struct network **ret, struct err *err);
 int endpoints_load(struct engine *e, struct err *err);
 /* Out of the list, without touching its row. */
 void endpoint_forget(struct engine *e, struct endpoint *ep);
@@ -24,8 +25,8 @@ void endpoint_linklocal(const struct endpoint *ep, struct req_netns_configure *r
 void net_repeat(struct engine *e, struct endpoint *ep);
 
 /* --- resolver.c: what postern-resolver is told --- */
-/* A container's names in its networks, and its own sockets when it is in a network of a user's and has none yet. A failure is logged: a
- * container without names is better than none. */
+/* A container's names in its networks, and its own sockets when it is in a network of a user's and has none yet. A
+ * failure is logged: a container without names is better than none. */
 void resolver_update(struct container *c, int userns, int netns, const struct call_ctx *ctx);
 /* The same for one that runs, whose networks have changed. */
 void resolver_refresh(struct container *c);

@@ -119,7 +119,9 @@ static uint64_t offset_of(const struct pool *p, const uint8_t a[16])
 {
 	uint64_t offset = address_lo(a) - address_lo(p->range);
 
-	return address_hi(a) == address_hi(p->range) && offset < IPAM_SPAN && offset < size_of(p->range_bits) ? offset : UINT64_MAX;
+	return address_hi(a) == address_hi(p->range) && offset < IPAM_SPAN && offset < size_of(p->range_bits)
+		       ? offset
+		       : UINT64_MAX;
 }
 
 static bool is_used(const struct pool *p, uint64_t offset)

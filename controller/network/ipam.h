@@ -1,7 +1,7 @@
 /* ipam.h - addresses of one subnet: the first free one, but not one that was given back a moment ago.
  *
- * Addresses are 16 bytes in network byte order, version 4 as ::ffff:a.b.c.d (96 more bits). The first 65,534 of a range are given out
- * unasked; any of the subnet may be asked for. */
+ * Addresses are 16 bytes in network byte order, version 4 as ::ffff:a.b.c.d (96 more bits). The first 65,534 of a range
+ * are given out unasked; any of the subnet may be asked for. */
 #ifndef POSTERN_NETWORK_IPAM_H
 #define POSTERN_NETWORK_IPAM_H
 
@@ -38,8 +38,8 @@ void address_mask(uint8_t a[16], uint32_t bits);
 /* Do two prefixes meet? */
 bool prefixes_meet(const uint8_t a[16], uint32_t a_bits, const uint8_t b[16], uint32_t b_bits);
 
-/* subnet and bits are set; range and gateway where given, else zeros. The network's and broadcast addresses and the gateway are taken. 0,
- * -EINVAL when range or gateway lie outside, -ENOMEM. */
+/* subnet and bits are set; range and gateway where given, else zeros. The network's and broadcast addresses and the
+ * gateway are taken. 0, -EINVAL when range or gateway lie outside, -ENOMEM. */
 int pool_init(struct pool *p);
 void pool_finish(struct pool *p);
 /* wanted NULL: the first free. -EADDRINUSE, -ERANGE (not in the subnet), -ENOSPC. */

@@ -85,7 +85,8 @@ static int link_lines(FILE *f, struct container *c, const cJSON *host, struct er
 		if (!target)
 			return -1;
 		if (!ep || !ep->there) {
-			err_set(err, 409, "Cannot link to a non running container: /%s AS /%s/%s", target->row.name, c->row.name, alias);
+			err_set(err, 409, "Cannot link to a non running container: /%s AS /%s/%s", target->row.name,
+				c->row.name, alias);
 			container_put(target);
 			return -1;
 		}
@@ -111,7 +112,8 @@ char *net_hosts(struct container *c, const cJSON *merged, struct err *err)
 	cJSON_ArrayForEach(extra, json_get(host, "ExtraHosts")) {
 		const char *colon = strchr(extra->valuestring, ':');
 
-		if (colon && strcmp(colon + 1, "host-gateway") == 0 && net_host_gateway(c->e, c->row.id, gateway, sizeof(gateway)) == 0)
+		if (colon && strcmp(colon + 1, "host-gateway") == 0 &&
+		    net_host_gateway(c->e, c->row.id, gateway, sizeof(gateway)) == 0)
 			fprintf(f, "%s\t%.*s\n", gateway, (int)(colon - extra->valuestring), extra->valuestring);
 	}
 	r = link_lines(f, c, host, err);
@@ -134,7 +136,8 @@ static bool is_loopback(const char *server)
 	       (address_is_v4(a) ? address_v4(a) >> 24 == 127 : address_hi(a) == 0 && address_lo(a) == 1);
 }
 
-/* The host's own servers, without those that only the host reaches; search and options as they are. Docker's choice when none is left. */
+/* The host's own servers, without those that only the host reaches; search and options as they are. Docker's choice
+ * when none is left. */
 static void from_host(FILE *f, bool v6, bool servers, bool search, bool options)
 {
 	_cleanup_close_ int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -179,7 +182,8 @@ static void list_line(FILE *f, const char *word, const cJSON *list)
 char *net_resolv(struct container *c, const cJSON *merged, struct err *err)
 {
 	const cJSON *host = json_get(merged, "HostConfig"), *dns = json_get(host, "Dns"), *v;
-	bool search = cJSON_GetArraySize(json_get(host, "DnsSearch")) == 0, options = cJSON_GetArraySize(json_get(host, "DnsOptions")) == 0;
+	bool search = cJSON_GetArraySize(json_get(host, "DnsSearch")) == 0,
+	     options = cJSON_GetArraySize(json_get(host, "DnsOptions")) == 0;
 	const struct endpoint *ep = first_there(c->e, c->row.id);
 	char *text = NULL;
 	size_t size;

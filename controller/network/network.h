@@ -1,8 +1,9 @@
 /* network.h - networks, and the endpoints that containers have in them.
  *
- * A network is a row of the database; one of driver bridge is also a bridge (veth BRIDGE) and elements of the firewall's. An endpoint
- * is a row as well: what the user asked of it, and while its container runs what it was given, written down before it is made. A row and
- * the kernel differ by one step at most; networks_recover compares them. Addresses are 16 bytes, version 4 as ::ffff:a.b.c.d. */
+ * A network is a row of the database; one of driver bridge is also a bridge (veth BRIDGE) and elements of the
+ * firewall's. An endpoint is a row as well: what the user asked of it, and while its container runs what it was given,
+ * written down before it is made. A row and the kernel differ by one step at most; networks_recover compares them.
+ * Addresses are 16 bytes, version 4 as ::ffff:a.b.c.d. */
 #ifndef POSTERN_NETWORK_H
 #define POSTERN_NETWORK_H
 
@@ -68,12 +69,14 @@ struct networks {
 
 /* --- all networks (networks.c) --- */
 int networks_create(struct engine *e, struct err *err); /* reads the rows; makes bridge, host and none */
-/* Once the helpers are ready: what the firewall has and no row stands for goes; what rows of running containers stand for is made. */
+/* Once the helpers are ready: what the firewall has and no row stands for goes; what rows of running containers stand
+ * for is made. */
 void networks_recover(struct engine *e);
 /* By name, id or unambiguous prefix of one. NULL with err: 404, 400. */
 struct network *network_find(struct engine *e, const char *ref, struct err *err);
 /* As POST /networks/create. *ret is borrowed. warning: text or "". */
-int network_create(struct engine *e, const cJSON *body, const struct call_ctx *ctx, struct network **ret, struct err *err);
+int network_create(struct engine *e, const cJSON *body, const struct call_ctx *ctx, struct network **ret,
+		   struct err *err);
 /* 403 while it has endpoints of running containers. */
 int network_remove(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err);
 bool network_predefined(const struct network *n);
@@ -94,9 +97,11 @@ struct endpoint *endpoint_find(struct engine *e, const struct network *n, const 
 /* The next endpoint of a container, after `last` (NULL: the first), in the order in which they were made. */
 struct endpoint *endpoint_next(struct engine *e, const char *container, struct endpoint *last);
 /* Adds the row. settings is copied; NULL: none. */
-int endpoint_add(struct engine *e, struct network *n, const char *container, const cJSON *settings, struct endpoint **ret, struct err *err);
+int endpoint_add(struct engine *e, struct network *n, const char *container, const cJSON *settings,
+		 struct endpoint **ret, struct err *err);
 void endpoint_delete(struct engine *e, struct endpoint *ep);
-/* Those that a new container asks for: the rows. Networks that are not there are an error at the start, as with Docker. */
+/* Those that a new container asks for: the rows. Networks that are not there are an error at the start, as with
+ * Docker. */
 int endpoints_of_create(struct engine *e, const char *container, const cJSON *merged, struct err *err);
 /* Takes its addresses, MAC and name inside. The row is the caller's to write, before anything is made of it. */
 int endpoint_allocate(struct engine *e, struct endpoint *ep, struct err *err);
@@ -110,15 +115,16 @@ cJSON *endpoint_json(struct engine *e, const struct endpoint *ep);
 /* What a start makes of it: the calls go out together with the others of a start. */
 struct net_plan;
 /* Takes addresses and ports, sends the first calls. *ret NULL: nothing to do. merged: the container's configuration. */
-int net_begin(struct container *c, const cJSON *merged, int userns, int netns, const struct call_ctx *ctx, struct net_plan **ret,
-	      struct err *err);
+int net_begin(struct container *c, const cJSON *merged, int userns, int netns, const struct call_ctx *ctx,
+	      struct net_plan **ret, struct err *err);
 /* Waits until interfaces have their addresses and ports lead in. */
 int net_finish(struct net_plan *p, struct err *err);
 /* Frees the plan; failed: takes back what was made. */
 void net_end(struct net_plan *p, bool failed);
 /* After the end of a run: ports, addresses and names go back. */
 void net_release(struct container *c);
-int net_connect(struct container *c, struct network *n, const cJSON *settings, const struct call_ctx *ctx, struct err *err);
+int net_connect(struct container *c, struct network *n, const cJSON *settings, const struct call_ctx *ctx,
+		struct err *err);
 int net_disconnect(struct container *c, struct network *n, bool force, const struct call_ctx *ctx, struct err *err);
 
 /* --- ports (ports.c) --- */

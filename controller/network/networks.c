@@ -61,8 +61,10 @@ static int option_bool(const struct network *n, const char *name, bool fallback,
 
 static int read_options(struct engine *e, struct network *n, struct err *err)
 {
-	const char *name = option(n, "com.docker.network.bridge.name", NULL), *mtu = option(n, "com.docker.network.driver.mtu", "0");
-	const char *host = option(n, "com.docker.network.bridge.host_binding_ipv4", "0.0.0.0"), *prefix = e->policy->bridge_prefix;
+	const char *name = option(n, "com.docker.network.bridge.name", NULL),
+		   *mtu = option(n, "com.docker.network.driver.mtu", "0");
+	const char *host = option(n, "com.docker.network.bridge.host_binding_ipv4", "0.0.0.0"),
+		   *prefix = e->policy->bridge_prefix;
 	bool masquerade;
 	uint64_t number;
 	uint32_t bits;
@@ -74,13 +76,16 @@ static int read_options(struct engine *e, struct network *n, struct err *err)
 		return err_set(err, 400, "invalid value for com.docker.network.driver.mtu: \"%.64s\"", mtu);
 	n->mtu = (uint32_t)number;
 	if (address_parse(host, n->host, &bits) < 0 || bits != 128)
-		return err_set(err, 400, "invalid value for com.docker.network.bridge.host_binding_ipv4: \"%.64s\"", host);
+		return err_set(err, 400, "invalid value for com.docker.network.bridge.host_binding_ipv4: \"%.64s\"",
+			       host);
 	if (name && (!name_valid(name, strlen(name)) || strlen(name) > IFNAME_MAX))
-		return err_set(err, 400, "invalid bridge name \"%.64s\": at most %d letters, digits, '_', '.' and '-'", name, IFNAME_MAX);
+		return err_set(err, 400, "invalid bridge name \"%.64s\": at most %d letters, digits, '_', '.' and '-'",
+			       name, IFNAME_MAX);
 	if (name)
 		snprintf(n->bridge, sizeof(n->bridge), "%s", name);
 	else if (strcmp(n->name, "bridge") != 0)
-		snprintf(n->bridge, sizeof(n->bridge), "%s-%.*s", prefix, (int)(IFNAME_MAX - strlen(prefix) - 1), n->id);
+		snprintf(n->bridge, sizeof(n->bridge), "%s-%.*s", prefix, (int)(IFNAME_MAX - strlen(prefix) - 1),
+			 n->id);
 	else if (e->policy->ids_base == IDS_DEFAULT_BASE || e->policy->ids_shared)
 		snprintf(n->bridge, sizeof(n->bridge), "%s0", prefix);
 	else
@@ -101,12 +106,16 @@ static bool meets_another(struct engine *e, const uint8_t subnet[16], uint32_t b
 	return false;
 }
 
-static int within(const struct pool *p, const char *what, const char *text, uint8_t ret[16], uint32_t *ret_bits, struct err *err)
+static int within(const struct pool *p, const char *what, const char *text, uint8_t ret[16], uint32_t *ret_bits,
+		  struct err *err)
 {
 	if (address_parse(text, ret, ret_bits) < 0)
-		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: it should be an address", what, text);
+		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: it should be an address", what,
+			       text);
 	if (*ret_bits < p->bits || !bits_equal(ret, p->subnet, p->bits))
-		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: parent subnet doesn't contain this address", what, text);
+		return err_set(err, 400,
+			       "invalid network config:\ninvalid %s %.64s: parent subnet doesn't contain this address",
+			       what, text);
 	return 0;
 }
 
@@ -141,14 +150,18 @@ static int read_subnet(struct network *n, const cJSON *config, struct err *err)
 	if (err->status)
 		return -1;
 	if (!strchr(subnet, '/') || address_parse(subnet, address, &bits) < 0)
-		return err_set(err, 400, "invalid network config:\ninvalid subnet %.64s: it should be in CIDR notation", subnet);
+		return err_set(err, 400, "invalid network config:\ninvalid subnet %.64s: it should be in CIDR notation",
+			       subnet);
 	memcpy(masked, address, sizeof(masked));
 	address_mask(masked, bits);
 	if (memcmp(masked, address, sizeof(masked)) != 0)
-		return err_set(err, 400, "invalid network config:\ninvalid subnet %.64s: it should be %s", subnet, address_format(masked, bits, text));
+		return err_set(err, 400, "invalid network config:\ninvalid subnet %.64s: it should be %s", subnet,
+			       address_format(masked, bits, text));
 	p = address_is_v4(address) ? &n->v4 : &n->v6;
 	if (p->bits)
-		return err_set(err, 400, "bridge driver: only one subnet of each IP version can be given (%.64s is another)", subnet);
+		return err_set(err, 400,
+			       "bridge driver: only one subnet of each IP version can be given (%.64s is another)",
+			       subnet);
 	memcpy(p->subnet, address, sizeof(p->subnet));
 	p->bits = bits;
 	if (range[0] && within(p, "ip-range", range, p->range, &p->range_bits, err) < 0)
@@ -156,14 +169,17 @@ static int read_subnet(struct network *n, const cJSON *config, struct err *err)
 	if (gateway[0] && within(p, "gateway", gateway, p->gateway, &bits, err) < 0)
 		return -1;
 	if (pool_init(p) < 0)
-		return err_set(err, 400, "invalid network config:\nip-range %.64s and gateway %.64s do not lie within %.64s", range, gateway, subnet);
+		return err_set(err, 400,
+			       "invalid network config:\nip-range %.64s and gateway %.64s do not lie within %.64s",
+			       range, gateway, subnet);
 	return read_auxiliary(p, config, err);
 }
 
 /* Appends an entry to IPAM.Config. */
 static void put_subnet(struct network *n, const char *subnet)
 {
-	cJSON *ipam = (cJSON *)json_get(n->config, "IPAM"), *list = (cJSON *)json_get(ipam, "Config"), *entry = cJSON_CreateObject();
+	cJSON *ipam = (cJSON *)json_get(n->config, "IPAM"), *list = (cJSON *)json_get(ipam, "Config"),
+	      *entry = cJSON_CreateObject();
 
 	if (!list)
 		list = cJSON_AddArrayToObject(ipam, "Config");
@@ -187,7 +203,8 @@ static void put_gateways(struct network *n)
 	}
 }
 
-int network_build(struct engine *e, const char *id, const char *name, int64_t created_ns, cJSON *config, struct network **ret, struct err *err)
+int network_build(struct engine *e, const char *id, const char *name, int64_t created_ns, cJSON *config,
+		  struct network **ret, struct err *err)
 {
 	struct network *n = calloc(1, sizeof(*n));
 	const cJSON *entry;
@@ -215,7 +232,8 @@ int network_build(struct engine *e, const char *id, const char *name, int64_t cr
 	return 0;
 }
 
-/* --- Docker's default pools: 172.17 to 172.31, then 192.168 in sixteenths; and a subnet of the engine's own for version 6 --- */
+/* --- Docker's default pools: 172.17 to 172.31, then 192.168 in sixteenths; and a subnet of the engine's own for
+ * version 6 --- */
 enum { POOLS_172 = 15, POOLS = POOLS_172 + 16 };
 
 static void default_subnet(unsigned i, char ret[ADDRESS_TEXT])
@@ -288,8 +306,8 @@ static int choose_subnet(struct engine *e, struct network *n, const struct call_
 	return err_set(err, 500, "all predefined address pools have been fully subnetted");
 }
 
-/* The default network is not tied to its subnet before a container is in it: where the host has another use for that (Docker's own bridge),
- * it takes the next one. */
+/* The default network is not tied to its subnet before a container is in it: where the host has another use for that
+ * (Docker's own bridge), it takes the next one. */
 static int move_default(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
 {
 	cJSON *ipam = (cJSON *)json_get(n->config, "IPAM");
@@ -380,7 +398,8 @@ static int check_create(struct engine *e, const cJSON *body, const char *name, c
 	static const char *const elsewhere[] = { "overlay", "macvlan", "ipvlan" };
 
 	if (!name[0] || !name_valid(name, strlen(name)) || strlen(name) > NAME_MAX_LEN)
-		return err_set(err, 400, "invalid network name \"%.128s\": only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
+		return err_set(err, 400, "invalid network name \"%.128s\": only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+			       name);
 	for (size_t i = 0; i < ARRAY_SIZE(predefined); i++)
 		if (strcmp(name, predefined[i]) == 0 || strcmp(name, "default") == 0)
 			return err_set(err, 403, "operation is not permitted on predefined %s network", name);
@@ -390,7 +409,9 @@ static int check_create(struct engine *e, const cJSON *body, const char *name, c
 		return err_set(err, 403, "only one instance of \"%s\" network is allowed", driver);
 	for (size_t i = 0; i < ARRAY_SIZE(elsewhere); i++)
 		if (strcmp(driver, elsewhere[i]) == 0)
-			return err_set(err, 400, "network driver \"%s\" is not available: networks of this engine are bridges", driver);
+			return err_set(err, 400,
+				       "network driver \"%s\" is not available: networks of this engine are bridges",
+				       driver);
 	if (strcmp(driver, "bridge") != 0)
 		return err_set(err, 404, "could not find plugin %.64s in v1 plugin registry: plugin not found", driver);
 	if (json_bool(body, "Ingress", false, err) || json_bool(body, "ConfigOnly", false, err))
@@ -403,7 +424,8 @@ static int check_create(struct engine *e, const cJSON *body, const char *name, c
 /* What the client said, as inspect shows it. */
 static cJSON *config_of(const cJSON *body, struct err *err)
 {
-	static const char *const objects[] = { "Options", "Labels" }, *const flags[] = { "EnableIPv6", "Internal", "Attachable" };
+	static const char *const objects[] = { "Options", "Labels" };
+	static const char *const flags[] = { "EnableIPv6", "Internal", "Attachable" };
 	cJSON *c = base_config("bridge");
 	const cJSON *ipam = json_get(body, "IPAM");
 	const char *driver = json_text(ipam, "Driver", "default", err);
@@ -422,9 +444,11 @@ static cJSON *config_of(const cJSON *body, struct err *err)
 	if (driver[0] && strcmp(driver, "default") != 0)
 		err_set(err, 404, "could not find plugin %.64s in v1 plugin registry: plugin not found", driver);
 	if (json_get(ipam, "Options"))
-		cJSON_ReplaceItemInObject((cJSON *)json_get(c, "IPAM"), "Options", cJSON_Duplicate(json_get(ipam, "Options"), true));
+		cJSON_ReplaceItemInObject((cJSON *)json_get(c, "IPAM"), "Options",
+					  cJSON_Duplicate(json_get(ipam, "Options"), true));
 	if (cJSON_IsArray(json_get(ipam, "Config")))
-		cJSON_ReplaceItemInObject((cJSON *)json_get(c, "IPAM"), "Config", cJSON_Duplicate(json_get(ipam, "Config"), true));
+		cJSON_ReplaceItemInObject((cJSON *)json_get(c, "IPAM"), "Config",
+					  cJSON_Duplicate(json_get(ipam, "Config"), true));
 	if (!err->status)
 		return c;
 	cJSON_Delete(c);
@@ -451,11 +475,13 @@ static int settle(struct engine *e, struct network *n, const struct call_ctx *ct
 			return -1;
 		put_subnet(n, text);
 	}
-	if ((n->v4.bits && meets_another(e, n->v4.subnet, n->v4.bits)) || (n->v6.bits && meets_another(e, n->v6.subnet, n->v6.bits)))
+	if ((n->v4.bits && meets_another(e, n->v4.subnet, n->v4.bits)) ||
+	    (n->v6.bits && meets_another(e, n->v6.subnet, n->v6.bits)))
 		return err_set(err, 403, "invalid pool request: Pool overlaps with other one on this address space");
 	r = n->v4.bits ? make_bridge(e, n, ctx, err) : choose_subnet(e, n, ctx, err);
 	if (r == -EADDRINUSE)
-		snprintf(err->message, sizeof(err->message), "invalid pool request: the subnet meets a route of this host (ip route); choose another");
+		snprintf(err->message, sizeof(err->message),
+			 "invalid pool request: the subnet meets a route of this host (ip route); choose another");
 	if (r == 0)
 		put_gateways(n);
 	return r;
@@ -473,7 +499,8 @@ static void take_down(struct engine *e, struct network *n)
 	n->up = false;
 }
 
-int network_create(struct engine *e, const cJSON *body, const struct call_ctx *ctx, struct network **ret, struct err *err)
+int network_create(struct engine *e, const cJSON *body, const struct call_ctx *ctx, struct network **ret,
+		   struct err *err)
 {
 	const char *name = json_text(body, "Name", "", err), *driver = json_text(body, "Driver", "bridge", err);
 	struct network *n;
@@ -507,7 +534,8 @@ int network_remove(struct engine *e, struct network *n, const struct call_ctx *c
 		return err_set(err, 403, "%s is a pre-defined network and cannot be removed", n->name);
 	TAILQ_FOREACH(ep, &e->networks->endpoints, next)
 		if (ep->network == n && ep->there)
-			return err_set(err, 403, "error while removing network: network %s id %s has active endpoints", n->name, n->id);
+			return err_set(err, 403, "error while removing network: network %s id %s has active endpoints",
+				       n->name, n->id);
 	if (n->users)
 		return err_set(err, 409, "network %s is in use by another request", n->name);
 	take_down(e, n);
@@ -560,8 +588,8 @@ static int load_row(void *data, struct network_row *row)
 	return 0;
 }
 
-/* The default one takes Docker's first subnet; its bridge is made when something first needs it, and if the host has another use for the
- * subnet by then, that start says so. */
+/* The default one takes Docker's first subnet; its bridge is made when something first needs it, and if the host has
+ * another use for the subnet by then, that start says so. */
 static int make_predefined(struct engine *e, const char *name, struct err *err)
 {
 	bool bridge = strcmp(name, "bridge") == 0;

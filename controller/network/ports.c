@@ -1,7 +1,8 @@
 /* ports.c - published ports: what is asked for, which of the host's ports serve, and how both are shown.
  *
- * A port that leads to a container is taken on the host by a bound socket as well, so that no other program gets it and one that has it
- * is noticed before anything is changed. Whether policy gives it is for the firewall's helper to say. */
+ * A port that leads to a container is taken on the host by a bound socket as well, so that no other program gets it and
+ * one that has it is noticed before anything is changed. Whether policy gives it is for the firewall's helper to
+ * say. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -78,10 +79,14 @@ static bool in_table(const char *table, uint16_t port)
 	return found;
 }
 
-/* Takes one of the ports (0: any): its number, and the socket, which is -EBADF for what only root may bind. Or -errno. */
+/* Takes one of the ports (0: any): its number, and the socket, which is -EBADF for what only root may bind. Or
+ * -errno. */
 static int reserve(struct engine *e, uint32_t protocol, const uint8_t host[16], uint16_t first, uint16_t last, int *ret)
 {
-	struct req_ports_bind req = { .protocol = protocol, .first = first, .last = last, .address_hi = address_hi(host),
+	struct req_ports_bind req = { .protocol = protocol,
+				      .first = first,
+				      .last = last,
+				      .address_hi = address_hi(host),
 				      .address_lo = address_lo(host) };
 	const char *table = protocols[protocol_at(protocol)].table;
 	struct rep_ports_bind rep;
@@ -110,8 +115,8 @@ void ports_reserve_again(struct engine *e, struct endpoint *ep)
 {
 	for (unsigned i = 0; i < ep->nports; i++)
 		if (ep->ports[i].reserved < 0)
-			reserve(e, ep->ports[i].protocol, ep->ports[i].host, ep->ports[i].host_port, ep->ports[i].host_port,
-				&ep->ports[i].reserved);
+			reserve(e, ep->ports[i].protocol, ep->ports[i].host, ep->ports[i].host_port,
+				ep->ports[i].host_port, &ep->ports[i].reserved);
 }
 
 /* --- what is asked for --- */
@@ -135,7 +140,8 @@ static int add_port(const struct wish *w, const uint8_t host[16], uint16_t host_
 		return err_set(err, 400, "more than %d published ports", PORTS_MAX);
 	}
 	ep->ports = more;
-	more[ep->nports] = (struct port){ .protocol = w->protocol, .port = w->port, .host_port = host_port, .reserved = reserved };
+	more[ep->nports] =
+		(struct port){ .protocol = w->protocol, .port = w->port, .host_port = host_port, .reserved = reserved };
 	memcpy(more[ep->nports++].host, host, 16);
 	return 0;
 }
@@ -147,8 +153,10 @@ static int refuse(const struct wish *w, int error, struct err *err)
 	bool v6 = !address_is_v4(w->host);
 
 	address_format(w->host, 0, host);
-	return err_set(err, 500, "driver failed programming external connectivity on endpoint %.12s (%s): Bind for %s%s%s:%u failed: %s",
-		       w->ep->container, w->ep->id, v6 ? "[" : "", host, v6 ? "]" : "", w->first, why);
+	return err_set(
+		err, 500,
+		"driver failed programming external connectivity on endpoint %.12s (%s): Bind for %s%s%s:%u failed: %s",
+		w->ep->container, w->ep->id, v6 ? "[" : "", host, v6 ? "]" : "", w->first, why);
 }
 
 static int take_wish(struct wish *w, struct err *err)
@@ -159,7 +167,9 @@ static int take_wish(struct wish *w, struct err *err)
 	int fd, fd6 = -EBADF, r = -EADDRINUSE;
 
 	if (address_is_zero(v4 ? w->ep->v4 : w->ep->v6))
-		return err_set(err, 400, "cannot publish a port at an address of IPv%c: the container has none of that version", v4 ? '4' : '6');
+		return err_set(err, 400,
+			       "cannot publish a port at an address of IPv%c: the container has none of that version",
+			       v4 ? '4' : '6');
 	for (uint32_t try = w->first; try <= w->last && r == -EADDRINUSE; try = r == -EADDRINUSE ? try + 1 : try) {
 		/* Both versions of an address must have the same port. */
 		r = reserve(w->e, w->protocol, w->host, (uint16_t)try, both ? (uint16_t)try : w->last, &fd);
@@ -213,7 +223,8 @@ int ports_take(struct engine *e, struct endpoint *ep, const cJSON *merged, struc
 	if (!json_bool(host, "PublishAllPorts", false, NULL))
 		return 0;
 	cJSON_ArrayForEach(list, json_get(json_get(merged, "Config"), "ExposedPorts"))
-		if (!json_get(bindings, list->string) && port_name(list->string, &w.port, &w.protocol) && take_binding(&w, NULL, err) < 0)
+		if (!json_get(bindings, list->string) && port_name(list->string, &w.port, &w.protocol) &&
+		    take_binding(&w, NULL, err) < 0)
 			return -1;
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* recover.c - after a start of the controller: the tables of the firewall against the rows of endpoints.
  *
- * A row is written before anything is made of it, so what the tables have and no row of a running container stands for is the rest of
- * a step that was cut off. */
+ * A row is written before anything is made of it, so what the tables have and no row of a running container stands for
+ * is the rest of a step that was cut off. */
 #include <stdlib.h>
 #include <string.h>
 

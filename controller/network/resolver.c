@@ -1,6 +1,7 @@
 /* resolver.c - telling postern-resolver who is called what and on which sockets who asks.
  *
- * It forgets everything when it ends, so a container's sockets are made anew for each (netns RESOLVER does that as often as it is asked). */
+ * It forgets everything when it ends, so a container's sockets are made anew for each (netns RESOLVER does that as
+ * often as it is asked). */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,7 +134,8 @@ static void set_links(struct container *c, char *to, size_t size)
 		}
 }
 
-static int make_sockets(struct container *c, int userns, int netns, const struct call_ctx *ctx, struct rep_netns_resolver *ret, struct err *err)
+static int make_sockets(struct container *c, int userns, int netns, const struct call_ctx *ctx,
+			struct rep_netns_resolver *ret, struct err *err)
 {
 	struct req_netns_resolver req = { .userns = userns, .netns = netns };
 

@@ -33,8 +33,10 @@ static void add_container(struct engine *e, const struct endpoint *ep, cJSON *to
 	cJSON_AddStringToObject(o, "EndpointID", ep->id);
 	mac_format(ep->mac, text);
 	cJSON_AddStringToObject(o, "MacAddress", text);
-	cJSON_AddStringToObject(o, "IPv4Address", address_is_zero(ep->v4) ? "" : address_format(ep->v4, ep->network->v4.bits, text));
-	cJSON_AddStringToObject(o, "IPv6Address", address_is_zero(ep->v6) ? "" : address_format(ep->v6, ep->network->v6.bits, text));
+	cJSON_AddStringToObject(o, "IPv4Address",
+				address_is_zero(ep->v4) ? "" : address_format(ep->v4, ep->network->v4.bits, text));
+	cJSON_AddStringToObject(o, "IPv6Address",
+				address_is_zero(ep->v6) ? "" : address_format(ep->v6, ep->network->v6.bits, text));
 	cJSON_AddItemToObject(to, ep->container, o);
 }
 
@@ -116,7 +118,8 @@ static bool contains(const cJSON *filters, const char *key, const char *value)
 static bool matches(struct engine *e, const struct network *n, const cJSON *filters, int dangling)
 {
 	return contains(filters, "name", n->name) && contains(filters, "id", n->id) &&
-	       filters_match(filters, "driver", json_text(n->config, "Driver", "", NULL)) && filters_match(filters, "scope", "local") &&
+	       filters_match(filters, "driver", json_text(n->config, "Driver", "", NULL)) &&
+	       filters_match(filters, "scope", "local") &&
 	       filters_match(filters, "type", network_predefined(n) ? "builtin" : "custom") &&
 	       filters_match_labels(filters, "label", json_get(n->config, "Labels")) &&
 	       (dangling < 0 || (!network_predefined(n) && !in_use(e, n)) == dangling);

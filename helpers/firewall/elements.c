@@ -48,7 +48,8 @@ static struct nftnl_set *set_of(const struct nft *n, const char *name)
 {
 	struct nftnl_set *s = nftnl_set_alloc();
 
-	if (s && (nftnl_set_set_str(s, NFTNL_SET_TABLE, n->table) < 0 || nftnl_set_set_str(s, NFTNL_SET_NAME, name) < 0)) {
+	if (s &&
+	    (nftnl_set_set_str(s, NFTNL_SET_TABLE, n->table) < 0 || nftnl_set_set_str(s, NFTNL_SET_NAME, name) < 0)) {
 		nftnl_set_free(s);
 		return NULL;
 	}
@@ -147,7 +148,8 @@ static int one_element(struct nftnl_set_elem *elem, void *data)
 	w->e.key_size = w->e.data_size = 0;
 	if (part)
 		element_key(&w->e, part, size);
-	part = nftnl_set_elem_is_set(elem, NFTNL_SET_ELEM_DATA) ? nftnl_set_elem_get(elem, NFTNL_SET_ELEM_DATA, &size) : NULL;
+	part = nftnl_set_elem_is_set(elem, NFTNL_SET_ELEM_DATA) ? nftnl_set_elem_get(elem, NFTNL_SET_ELEM_DATA, &size)
+								: NULL;
 	if (part)
 		element_data(&w->e, part, size);
 	if (w->result == 0)
@@ -166,7 +168,8 @@ static int one_message(const struct nlmsghdr *h, void *data)
 	return MNL_CB_OK;
 }
 
-int elements_each(struct nft *n, uint16_t family, const char *set, int (*each)(const struct element *e, void *data), void *data)
+int elements_each(struct nft *n, uint16_t family, const char *set, int (*each)(const struct element *e, void *data),
+		  void *data)
 {
 	struct walk w = { .e = { .family = family, .set = set }, .each = each, .data = data };
 	struct nftnl_set *s = set_of(n, set);

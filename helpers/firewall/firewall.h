@@ -16,7 +16,8 @@ struct nft {
 };
 
 /* --- table.c --- */
-/* Makes both tables, or gives those that are there the rules of this build; elements stay. 0 or -errno, said in the log. */
+/* Makes both tables, or gives those that are there the rules of this build; elements stay. 0 or -errno, said in the
+ * log. */
 int table_make(const struct policy_firewall *policy, const char *table);
 int table_delete(const char *table);
 
@@ -39,6 +40,7 @@ int elements_add(struct nft *n, const struct element *e, unsigned count);
 /* Those that are there. */
 int elements_remove(struct nft *n, const struct element *e, unsigned count);
 /* Calls each() with every element of a set, until it answers other than 0. */
-int elements_each(struct nft *n, uint16_t family, const char *set, int (*each)(const struct element *e, void *data), void *data);
+int elements_each(struct nft *n, uint16_t family, const char *set, int (*each)(const struct element *e, void *data),
+		  void *data);
 
 #endif

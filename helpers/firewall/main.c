@@ -1,7 +1,8 @@
 /* postern-firewall - elements of the engine's two nftables tables: networks, endpoints, published ports.
  *
- * What the controller can say is bounded by what is there: a bridge or veth must be a link of the engine's group, a container's address
- * must be routed to a bridge of the engine's, a port and its host address must be policy's to give. It opens no file. */
+ * What the controller can say is bounded by what is there: a bridge or veth must be a link of the engine's group, a
+ * container's address must be routed to a bridge of the engine's, a port and its host address must be policy's to give.
+ * It opens no file. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter.h>
@@ -96,7 +97,10 @@ static int address_allowed(struct request *r, const uint8_t address[16])
 static const struct {
 	const char *set;
 	uint32_t flag; /* of NETWORK; 0: always */
-} network_sets[] = { { "bridges", 0 }, { "same", 0 }, { "masquerade4", NET_MASQUERADE4 }, { "masquerade6", NET_MASQUERADE6 },
+} network_sets[] = { { "bridges", 0 },
+		     { "same", 0 },
+		     { "masquerade4", NET_MASQUERADE4 },
+		     { "masquerade6", NET_MASQUERADE6 },
 		     { "internal", NET_INTERNAL } };
 
 static unsigned network_elements(const char *bridge, uint32_t flags, struct element *ret)
@@ -156,7 +160,8 @@ static int run_unnetwork(struct request *r)
 /* ENDPOINT and UNENDPOINT have the same fields. */
 _Static_assert(sizeof(struct req_firewall_endpoint) == sizeof(struct req_firewall_unendpoint), "endpoint");
 
-static void own_element(struct element *e, const char *set, const struct req_firewall_endpoint *req, const void *address, size_t size)
+static void own_element(struct element *e, const char *set, const struct req_firewall_endpoint *req,
+			const void *address, size_t size)
 {
 	uint8_t mac[6];
 
@@ -266,11 +271,13 @@ enum { SET_ONE = 1, SET_V6 = 2 };
 
 static bool port_read(const uint64_t v[PORT_NUMBERS], struct port *ret)
 {
-	*ret = (struct port){ .protocol = (uint32_t)(v[0] >> 32), .host_port = v[0] >> 16 & 0xffff, .port = v[0] & 0xffff };
+	*ret = (struct port){ .protocol = (uint32_t)(v[0] >> 32),
+			      .host_port = v[0] >> 16 & 0xffff,
+			      .port = v[0] & 0xffff };
 	address_bytes(v[1], v[2], ret->host);
 	address_bytes(v[3], v[4], ret->address);
-	return (ret->protocol == IPPROTO_TCP || ret->protocol == IPPROTO_UDP || ret->protocol == IPPROTO_SCTP) && ret->host_port &&
-	       ret->port && is_v4(ret->host) == is_v4(ret->address);
+	return (ret->protocol == IPPROTO_TCP || ret->protocol == IPPROTO_UDP || ret->protocol == IPPROTO_SCTP) &&
+	       ret->host_port && ret->port && is_v4(ret->host) == is_v4(ret->address);
 }
 
 static bool is_any(const uint8_t address[16])
@@ -305,7 +312,8 @@ static int port_allowed(struct request *r, const struct port *p)
 	for (uint32_t i = 0; i < policy->nports && i < POLICY_PORTS_MAX; i++) {
 		const struct policy_port *rule = &policy->ports[i];
 
-		if ((rule->protocol && rule->protocol != p->protocol) || p->host_port < rule->first || p->host_port > rule->last)
+		if ((rule->protocol && rule->protocol != p->protocol) || p->host_port < rule->first ||
+		    p->host_port > rule->last)
 			continue;
 		if (is_any(p->host) ? rule->address.bits != all || is_v4(rule->address.address) != is_v4(p->host) :
 				      !policy_subnet_holds(&rule->address, p->host, 128))
@@ -322,7 +330,8 @@ static int route_out(const struct nlmsghdr *h, void *data)
 	struct nlattr *attr[RTA_MAX + 1];
 	const struct rtmsg *header = nlmsg_data(h);
 
-	if (h->nlmsg_type != RTM_NEWROUTE || nlmsg_parse((struct nlmsghdr *)h, sizeof(*header), attr, RTA_MAX, NULL) < 0)
+	if (h->nlmsg_type != RTM_NEWROUTE ||
+	    nlmsg_parse((struct nlmsghdr *)h, sizeof(*header), attr, RTA_MAX, NULL) < 0)
 		return -EIO;
 	if (header->rtm_type == RTN_UNICAST && attr[RTA_OIF] && !attr[RTA_GATEWAY])
 		*(int *)data = (int)nla_get_u32(attr[RTA_OIF]);
@@ -362,7 +371,8 @@ static int run_publish(struct request *r)
 	for (unsigned i = 0; i < n && e == 0; i++) {
 		struct port p;
 
-		e = port_read(req->ports.v + PORT_NUMBERS * i, &p) ? port_allowed(r, &p) : request_fail(r, -EINVAL, "ports");
+		e = port_read(req->ports.v + PORT_NUMBERS * i, &p) ? port_allowed(r, &p)
+								   : request_fail(r, -EINVAL, "ports");
 		if (e == 0)
 			e = behind_bridge(r, p.address);
 		port_element(&p, &all[i]);
@@ -513,9 +523,10 @@ static int start(struct helper *h)
 }
 
 static const struct handler handlers[] = {
-	{ OP_FIREWALL_NETWORK, run_network },	  { OP_FIREWALL_UNNETWORK, run_unnetwork }, { OP_FIREWALL_ENDPOINT, run_endpoint },
-	{ OP_FIREWALL_UNENDPOINT, run_unendpoint }, { OP_FIREWALL_PUBLISH, run_publish },   { OP_FIREWALL_UNPUBLISH, run_unpublish },
-	{ OP_FIREWALL_LIST, run_list },		  { OP_FIREWALL_ENDPOINTS, run_endpoints },
+	{ OP_FIREWALL_NETWORK, run_network },	{ OP_FIREWALL_UNNETWORK, run_unnetwork },
+	{ OP_FIREWALL_ENDPOINT, run_endpoint }, { OP_FIREWALL_UNENDPOINT, run_unendpoint },
+	{ OP_FIREWALL_PUBLISH, run_publish },	{ OP_FIREWALL_UNPUBLISH, run_unpublish },
+	{ OP_FIREWALL_LIST, run_list },		{ OP_FIREWALL_ENDPOINTS, run_endpoints },
 };
 
 int main(int argc, char **argv)

@@ -77,7 +77,8 @@ static const char rules[] =
 	"		iifname != @ends accept\n"
 	"		ether type ip iifname . ether saddr . ip saddr @own4 accept\n"
 	"		ether type arp iifname . arp saddr ether . arp saddr ip @own4 accept\n"
-	"		ether type ip6 icmpv6 type nd-neighbor-advert iifname . ether saddr . @th,64,128 != @told6 drop\n"
+	"		ether type ip6 icmpv6 type nd-neighbor-advert iifname . ether saddr . @th,64,128 != @told6 "
+	"drop\n"
 	"		ether type ip6 iifname . ether saddr . ip6 saddr @own6 accept\n"
 	/* Before it has an address: is somebody using it? */
 	"		ether type ip6 ip6 saddr :: meta l4proto icmpv6 accept\n"
@@ -119,7 +120,8 @@ int table_make(const struct policy_firewall *policy, const char *table)
 int table_delete(const char *table)
 {
 	char text[256];
-	int r = text_format(text, sizeof(text), "add table inet %s\ndelete table inet %s\nadd table bridge %s\ndelete table bridge %s\n",
+	int r = text_format(text, sizeof(text),
+			    "add table inet %s\ndelete table inet %s\nadd table bridge %s\ndelete table bridge %s\n",
 			    table, table, table, table);
 
 	return r < 0 ? r : run(text);

@@ -23,7 +23,8 @@ int link_read(const struct nlmsghdr *h, struct link *ret)
 		ret->group = nla_get_u32(attr[IFLA_GROUP]);
 	if (attr[IFLA_MASTER])
 		ret->master = (int)nla_get_u32(attr[IFLA_MASTER]);
-	if (attr[IFLA_LINKINFO] && nla_parse_nested(info, IFLA_INFO_MAX, attr[IFLA_LINKINFO], NULL) == 0 && info[IFLA_INFO_KIND])
+	if (attr[IFLA_LINKINFO] && nla_parse_nested(info, IFLA_INFO_MAX, attr[IFLA_LINKINFO], NULL) == 0 &&
+	    info[IFLA_INFO_KIND])
 		nla_strlcpy(ret->kind, info[IFLA_INFO_KIND], sizeof(ret->kind));
 	return 0;
 }

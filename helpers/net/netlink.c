@@ -69,7 +69,8 @@ int netlink_ask(struct netlink *n, struct nl_msg *msg)
 	return netlink_each(n, msg, NULL, NULL);
 }
 
-int netlink_each(struct netlink *n, struct nl_msg *msg, int (*each)(const struct nlmsghdr *answer, void *data), void *data)
+int netlink_each(struct netlink *n, struct nl_msg *msg, int (*each)(const struct nlmsghdr *answer, void *data),
+		 void *data)
 {
 	int r;
 
@@ -81,7 +82,8 @@ int netlink_each(struct netlink *n, struct nl_msg *msg, int (*each)(const struct
 	n->done = false;
 	r = nl_send_auto(n->sock, msg);
 	nlmsg_free(msg);
-	/* The answer to a dump says where it ends, every other is followed by the acknowledgement that was asked for. */
+	/* The answer to a dump says where it ends, every other is followed by the acknowledgement that was asked for.
+	 */
 	while (r >= 0 && !n->done)
 		r = nl_recvmsgs_default(n->sock);
 	return n->error ? n->error : r < 0 ? -EIO : 0;

@@ -14,7 +14,8 @@ struct netlink {
 	struct nl_sock *sock;
 	int error; /* of the last answer */
 	bool done; /* with it */
-	int (*each)(const struct nlmsghdr *answer, void *data); /* of the running question; not 0: note that as its error */
+	int (*each)(const struct nlmsghdr *answer,
+		    void *data); /* of the running question; not 0: note that as its error */
 	void *data;
 };
 
@@ -27,6 +28,7 @@ struct nl_msg *netlink_message(int type, int flags, const void *header, size_t s
 /* Sends it and waits for the kernel's acknowledgement; frees it (NULL: -ENOMEM). 0 or the kernel's -errno. */
 int netlink_ask(struct netlink *n, struct nl_msg *msg);
 /* The same; each() sees every message of the answer. */
-int netlink_each(struct netlink *n, struct nl_msg *msg, int (*each)(const struct nlmsghdr *answer, void *data), void *data);
+int netlink_each(struct netlink *n, struct nl_msg *msg, int (*each)(const struct nlmsghdr *answer, void *data),
+		 void *data);
 
 #endif

@@ -1,4 +1,5 @@
-/* configure.c - an interface inside a container: its addresses, routes, and whether it listens to router advertisements.
+/* configure.c - an interface inside a container: its addresses, routes, and whether it listens to router
+ * advertisements.
  *
  * It happens as root of the container's own namespaces, so nothing that a request says can reach beyond them. */
 #include <errno.h>
@@ -56,8 +57,11 @@ static int address_size(const struct address *a)
 
 static int add_address(struct configure *c, const struct address *a, uint32_t bits, unsigned scope)
 {
-	struct ifaddrmsg header = { .ifa_family = (uint8_t)a->family, .ifa_prefixlen = (uint8_t)bits, .ifa_index = (unsigned)c->index,
-				    .ifa_scope = (uint8_t)scope, .ifa_flags = a->family == AF_INET6 ? IFA_F_NODAD : 0 };
+	struct ifaddrmsg header = { .ifa_family = (uint8_t)a->family,
+				    .ifa_prefixlen = (uint8_t)bits,
+				    .ifa_index = (unsigned)c->index,
+				    .ifa_scope = (uint8_t)scope,
+				    .ifa_flags = a->family == AF_INET6 ? IFA_F_NODAD : 0 };
 	struct nl_msg *msg = netlink_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &header, sizeof(header));
 
 	if (!msg)
@@ -110,7 +114,9 @@ static int forget_gateways(struct configure *c)
 
 static int link_up(struct configure *c)
 {
-	struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = c->index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
+	struct ifinfomsg header = {
+		.ifi_family = AF_UNSPEC, .ifi_index = c->index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP
+	};
 
 	return netlink_ask(&c->rt, netlink_message(RTM_SETLINK, 0, &header, sizeof(header)));
 }
@@ -126,7 +132,8 @@ static int sysctl_ipv6(struct configure *c, const char *what, const char *value)
 	return r == -ENOENT ? 0 : r;
 }
 
-/* Before it is up: nobody on the bridge may tell it routes. Without an address of version 6 it has none, as with Docker. */
+/* Before it is up: nobody on the bridge may tell it routes. Without an address of version 6 it has none, as with
+ * Docker. */
 static int set_ipv6(struct configure *c)
 {
 	int r = sysctl_ipv6(c, "accept_ra", "0");

@@ -1,7 +1,8 @@
 /* inside.c - acting within a container's namespaces, in a process that ends with the act.
  *
- * Our effective uid owns the user namespace, so entering it gives every capability over it and what it owns (user_namespaces(7)). The
- * process shares memory and fds with us, who wait (as after vfork(2)): what it finds or opens needs no passing on. */
+ * Our effective uid owns the user namespace, so entering it gives every capability over it and what it owns
+ * (user_namespaces(7)). The process shares memory and fds with us, who wait (as after vfork(2)): what it finds or opens
+ * needs no passing on. */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -25,7 +26,8 @@ static int act_main(void *data)
 {
 	struct act *a = data;
 
-	if (setns(a->userns, CLONE_NEWUSER) < 0 || (a->netns < 0 ? unshare(CLONE_NEWNET) : setns(a->netns, CLONE_NEWNET)) < 0)
+	if (setns(a->userns, CLONE_NEWUSER) < 0 ||
+	    (a->netns < 0 ? unshare(CLONE_NEWNET) : setns(a->netns, CLONE_NEWNET)) < 0)
 		a->result = -errno;
 	else
 		a->result = a->act(a->data);

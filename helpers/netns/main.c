@@ -1,16 +1,19 @@
 /* postern-netns - a user namespace and a network namespace in it, made for a container.
  *
- * It runs in the range namespace with no capability; its effective uid is IDS_OWNER, which so becomes the owner of every
- * user namespace made here. Whoever is that uid in the range namespace may enter them: spawn, and idmap while it maps.
+ * It runs in the range namespace with no capability; its effective uid is IDS_OWNER, which so becomes the owner of
+ * every user namespace made here. Whoever is that uid in the range namespace may enter them: spawn, and idmap while it
+ * maps.
  *
- * CREATE clones a process straight into both namespaces. That process gives up every fd but its lifeline, brings loopback
- * up, and only then becomes dumpable, so that idmap may write its maps through the /proc/PID directory. It waits until
- * nobody holds the lifeline any more (or we die) and ends; the namespaces live on in the fds. clone(2), ioctl_ns(2).
+ * CREATE clones a process straight into both namespaces. That process gives up every fd but its lifeline, brings
+ * loopback up, and only then becomes dumpable, so that idmap may write its maps through the /proc/PID directory. It
+ * waits until nobody holds the lifeline any more (or we die) and ends; the namespaces live on in the fds. clone(2),
+ * ioctl_ns(2).
  *
- * With a user namespace of a container's it makes only a network in there (inside.c), and no process waits: one that could be looked
- * into would show what of the host it sees to who is root there already.
+ * With a user namespace of a container's it makes only a network in there (inside.c), and no process waits: one that
+ * could be looked into would show what of the host it sees to who is root there already.
  *
- * CONFIGURE goes into such namespaces again (inside.c), proven to be ours. Nothing else in a request reaches beyond them. */
+ * CONFIGURE goes into such namespaces again (inside.c), proven to be ours. Nothing else in a request reaches beyond
+ * them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
@@ -64,8 +67,8 @@ static _Noreturn void child_main(int lifeline, int ready, pid_t parent)
 	char byte = 0;
 	ssize_t n;
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || keep_two(lifeline, ready) < 0 || loopback_up() < 0 ||
-	    prctl(PR_SET_DUMPABLE, 1) < 0 || write(ready, &byte, 1) != 1)
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || keep_two(lifeline, ready) < 0 ||
+	    loopback_up() < 0 || prctl(PR_SET_DUMPABLE, 1) < 0 || write(ready, &byte, 1) != 1)
 		_exit(1);
 	close(ready);
 	do
@@ -189,7 +192,8 @@ static int netns_start(struct helper *h)
 	if (c->proc < 0)
 		return -errno;
 	dirs[0] = (struct sandbox_dir){ c->proc, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR };
-	dirs[1] = (struct sandbox_dir){ openat(c->proc, "sys/net", O_PATH | O_DIRECTORY | O_CLOEXEC), LANDLOCK_ACCESS_FS_WRITE_FILE };
+	dirs[1] = (struct sandbox_dir){ openat(c->proc, "sys/net", O_PATH | O_DIRECTORY | O_CLOEXEC),
+					LANDLOCK_ACCESS_FS_WRITE_FILE };
 	if (dirs[1].fd < 0)
 		return -errno;
 	e = sandbox_landlock_tcp(dirs, ARRAY_SIZE(dirs));

@@ -12,8 +12,9 @@ struct ctx {
 };
 
 /* --- inside.c --- */
-/* Runs act(data) as root of those namespaces, which must be a container's of ours: proven here; netns -EBADF: of a new one. What act opens is open here
- * afterwards. 0, what act returned, or -errno; a failure before it has the stage "userns" or "netns". */
+/* Runs act(data) as root of those namespaces, which must be a container's of ours: proven here; netns -EBADF: of a new
+ * one. What act opens is open here afterwards. 0, what act returned, or -errno; a failure before it has the stage
+ * "userns" or "netns". */
 int inside(struct request *r, int userns, int netns, int (*act)(void *data), void *data);
 
 /* --- configure.c --- */

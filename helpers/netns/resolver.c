@@ -1,7 +1,8 @@
 /* resolver.c - sockets for name questions inside a container: at 127.0.0.11, to which its port 53 leads.
  *
- * They are at ports of their own, so that a container may run a name server itself; nftables rules in its own network namespace
- * bring what goes to 127.0.0.11:53 there, as Docker's do. Whoever is root inside may change that, for itself. */
+ * They are at ports of their own, so that a container may run a name server itself; nftables rules in its own network
+ * namespace bring what goes to 127.0.0.11:53 there, as Docker's do. Whoever is root inside may change that, for
+ * itself. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

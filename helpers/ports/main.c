@@ -1,6 +1,7 @@
 /* postern-ports - sockets bound at ports of the host. README.md.
  *
- * Input: protocol, address and range, all the controller's word; what may be published at all is the firewall's policy. */
+ * Input: protocol, address and range, all the controller's word; what may be published at all is the firewall's
+ * policy. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -55,7 +56,8 @@ static int bind_one(const struct req_ports_bind *req, uint16_t port, int *ret)
 	if (getsockname(fd, (struct sockaddr *)&a, &n) < 0)
 		return -errno;
 	*ret = TAKE_FD(fd);
-	return ntohs(a.ss_family == AF_INET ? ((struct sockaddr_in *)&a)->sin_port : ((struct sockaddr_in6 *)&a)->sin6_port);
+	return ntohs(a.ss_family == AF_INET ? ((struct sockaddr_in *)&a)->sin_port
+					    : ((struct sockaddr_in6 *)&a)->sin6_port);
 }
 
 static int run_bind(struct request *r)

@@ -1,10 +1,10 @@
 /* ops_net.h - the part of the op table that is about networks: see ops.h, which includes this.
  *
- * Addresses are numbers in host byte order: version 4 in one, version 6 in two (hi: the first 8 bytes). A prefix of 0 bits
- * with address 0 means none. MAC addresses are the low 48 bits.
+ * Addresses are numbers in host byte order: version 4 in one, version 6 in two (hi: the first 8 bytes). A prefix of 0
+ * bits with address 0 means none. MAC addresses are the low 48 bits.
  *
- * No op takes a client's rights: after a restart the controller makes again what running containers had, on nobody's behalf. What may be
- * is policy's subnets, names, ports and numbers. */
+ * No op takes a client's rights: after a restart the controller makes again what running containers had, on nobody's
+ * behalf. What may be is policy's subnets, names, ports and numbers. */
 #ifndef POSTERN_PROTOCOL_OPS_NET_H
 #define POSTERN_PROTOCOL_OPS_NET_H
 
@@ -51,7 +51,8 @@ enum { NET_MASQUERADE4 = 1, NET_MASQUERADE6 = 2, NET_INTERNAL = 4, NET_FLAGS = 7
 	OP(firewall, FIREWALL, endpoint, ENDPOINT, ACQUIRE, NONE,                                                \
 	   "lets one veth send with its own MAC and addresses only")                                             \
 	OP(firewall, FIREWALL, unendpoint, UNENDPOINT, RELEASE, NONE, "forgets an endpoint")                     \
-	OP(firewall, FIREWALL, publish, PUBLISH, ACQUIRE, NONE, "forwards ports of the host to a container's, all or none") \
+	OP(firewall, FIREWALL, publish, PUBLISH, ACQUIRE, NONE,                                                  \
+	   "forwards ports of the host to a container's, all or none") \
 	OP(firewall, FIREWALL, unpublish, UNPUBLISH, RELEASE, NONE, "stops forwarding ports")                    \
 	OP(firewall, FIREWALL, list, LIST, QUERY, NONE, "ports that are forwarded")                              \
 	OP(firewall, FIREWALL, endpoints, ENDPOINTS, QUERY, NONE, "veths that have their addresses pinned")
@@ -70,8 +71,9 @@ enum { NET_MASQUERADE4 = 1, NET_MASQUERADE6 = 2, NET_INTERNAL = 4, NET_FLAGS = 7
 #define REP_firewall_endpoint(F, S)
 #define REQ_firewall_unendpoint(F, S) ENDPOINT_FIELDS(F, S) /* as told before */
 #define REP_firewall_unendpoint(F, S)
-/* A port is five numbers: protocol << 32 | host port << 16 | container port; host address hi, lo; container address hi, lo.
- * Version 4 addresses as ::ffff:a.b.c.d; host address :: and ::ffff:0.0.0.0 are every address of the host of that version. */
+/* A port is five numbers: protocol << 32 | host port << 16 | container port; host address hi, lo; container address hi,
+ * lo. Version 4 addresses as ::ffff:a.b.c.d; host address :: and ::ffff:0.0.0.0 are every address of the host of that
+ * version. */
 enum { PORT_NUMBERS = 5 };
 #define REQ_firewall_publish(F, S) F(S, U64S, ports, PORT_NUMBERS, PORT_NUMBERS *PORTS_PER_CALL)
 #define REP_firewall_publish(F, S)
@@ -93,7 +95,7 @@ enum { PORT_NUMBERS = 5 };
 	F(S, NAME, name, 1, IFNAME_MAX)                                                                          \
 	ADDRESS4(F, S, address4)                                                                                 \
 	ADDRESS6(F, S, address6)                                                                                 \
-	F(S, U32S, linklocal4, 0, ADDRESSES_MAX) /* further addresses, as Docker's --link-local-ip */                        \
+	F(S, U32S, linklocal4, 0, ADDRESSES_MAX) /* further addresses, as Docker's --link-local-ip */            \
 	F(S, U32, gateway4, 0, UINT32_MAX) /* of the default route; 0: none through this interface */            \
 	F(S, U64, gateway6_hi, 0, UINT64_MAX)                                                                    \
 	F(S, U64, gateway6_lo, 0, UINT64_MAX)                                                                    \

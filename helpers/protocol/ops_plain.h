@@ -1,5 +1,6 @@
-/* ops_plain.h - the part of the op table that only programs without privilege serve and only the controller and they themselves
- * ask: see ops.h, which includes this. Nothing that runs with a capability over what is the host's encodes or decodes any of it. */
+/* ops_plain.h - the part of the op table that only programs without privilege serve, and that only the controller and
+ * they themselves ask: see ops.h, which includes this. Nothing that runs with a capability over what is the host's
+ * encodes or decodes any of it. */
 #ifndef POSTERN_PROTOCOL_OPS_PLAIN_H
 #define POSTERN_PROTOCOL_OPS_PLAIN_H
 
@@ -86,9 +87,12 @@ enum {
 	OP(monitor, MONITOR, state, STATE, PRIVATE, NONE, "is it running, how did it end")                       \
 	OP(monitor, MONITOR, start, START, PRIVATE, NONE, "from spawn: exec")                                    \
 	OP(monitor, MONITOR, adopt, ADOPT, PRIVATE, NONE, "from a new spawn: pidfd and further channels")        \
-	OP(monitor, MONITOR, exited, EXITED, PRIVATE, NONE, "to every channel, with request id 0: the process ended") \
-	OP(monitor, MONITOR, rotated, ROTATED, PRIVATE, NONE, "to controllers, with request id 0: the log's generation that begins") \
-	OP(monitor, MONITOR, archived, ARCHIVED, PRIVATE, NONE, "a full generation of the log is kept elsewhere: drop its data")
+	OP(monitor, MONITOR, exited, EXITED, PRIVATE, NONE,                                                     \
+	   "to every channel, with request id 0: the process ended") \
+	OP(monitor, MONITOR, rotated, ROTATED, PRIVATE, NONE,                                                   \
+	   "to controllers, with request id 0: the log's generation that begins") \
+	OP(monitor, MONITOR, archived, ARCHIVED, PRIVATE, NONE,                                                 \
+	   "a full generation of the log is kept elsewhere: drop its data")
 #define REQ_monitor_rotated(F, S) F(S, U64, generation, 1, UINT64_MAX)
 #define REP_monitor_rotated(F, S)
 #define REQ_monitor_archived(F, S) F(S, U64, generation, 1, UINT64_MAX)
@@ -106,7 +110,8 @@ enum {
 #define REP_monitor_state(F, S) F(S, U32, pid, 0, UINT32_MAX) F(S, U32, started, 0, 1) EXIT_FIELDS(F, S)
 #define REQ_monitor_start(F, S)
 #define REP_monitor_start(F, S)
-#define REQ_monitor_adopt(F, S) F(S, FD, channel, FDK_CHANNEL, OPTIONAL) /* served as a controller's channel from now on */
+/* channel: served as a controller's from now on */
+#define REQ_monitor_adopt(F, S) F(S, FD, channel, FDK_CHANNEL, OPTIONAL)
 #define REP_monitor_adopt(F, S) F(S, U32, pid, 0, UINT32_MAX) F(S, FD, pidfd, FDK_PIDFD, REQUIRED)
 #define REQ_monitor_exited(F, S) EXIT_FIELDS(F, S)
 #define REP_monitor_exited(F, S)
@@ -115,7 +120,8 @@ enum {
 enum { LAYER_PLAIN = 0, LAYER_GZIP = 1 };
 enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 #define OPS_LAYER(OP)                                                                                            \
-	OP(layer, LAYER, unpack, UNPACK, ACQUIRE, RUN, "unpacks a layer archive; fails unless its diff id is the given one") \
+	OP(layer, LAYER, unpack, UNPACK, ACQUIRE, RUN,                                                         \
+	   "unpacks a layer archive; fails unless its diff id is the given one") \
 	OP(layer, LAYER, create, CREATE, ACQUIRE, RUN, "makes the directories of a container or a volume")       \
 	OP(layer, LAYER, copy, COPY, ACQUIRE, RUN, "fills an empty volume from a directory of an image")         \
 	OP(layer, LAYER, remove, REMOVE, RELEASE, NONE, "removes a layer, a container's directories or a volume") \
@@ -177,7 +183,8 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 #define OPS_RESOLVER(OP)                                                                                         \
 	OP(resolver, RESOLVER, serve, SERVE, PRIVATE, NONE, "answers on a container's sockets for its networks") \
 	OP(resolver, RESOLVER, unserve, UNSERVE, PRIVATE, NONE, "closes them")                                   \
-	OP(resolver, RESOLVER, names, NAMES, PRIVATE, NONE, "the names of one endpoint in one network, replacing earlier ones") \
+	OP(resolver, RESOLVER, names, NAMES, PRIVATE, NONE,                                                       \
+	   "the names of one endpoint in one network, replacing earlier ones") \
 	OP(resolver, RESOLVER, unname, UNNAME, PRIVATE, NONE, "forgets an endpoint")                             \
 	OP(resolver, RESOLVER, counts, COUNTS, PRIVATE, NONE, "questions answered, forwarded and refused")
 #define REQ_resolver_serve(F, S)                                                                                 \
@@ -195,7 +202,7 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 	F(S, ID, network, 0, 0)                                                                                  \
 	F(S, ID, container, 0, 0)                                                                                \
 	F(S, TEXT, network_name, 1, 256)                                                                         \
-	F(S, TEXT, names, 0, 4096) /* name, aliases, short id, separated by blanks; the first is for reverse answers */ \
+	F(S, TEXT, names, 0, 4096) /* name, aliases, short id, with blanks between; the first for reverse answers */ \
 	F(S, U32S, addresses4, 0, 8)                                                                             \
 	F(S, U64S, addresses6, 0, 16)
 #define REP_resolver_names(F, S)
@@ -205,7 +212,7 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 #define REP_resolver_counts(F, S)                                                                                \
 	F(S, U64, answered, 0, UINT64_MAX) F(S, U64, forwarded, 0, UINT64_MAX) F(S, U64, refused, 0, UINT64_MAX)
 
-/* --- forward: without any privilege, in the engine's network namespace; passes bytes where the kernel cannot -------- */
+/* --- forward: without any privilege, in the engine's network namespace; passes bytes where the kernel cannot ------ */
 #define OPS_FORWARD(OP)                                                                                          \
 	OP(forward, FORWARD, serve, SERVE, PRIVATE, NONE, "passes what comes to a socket on to an address")       \
 	OP(forward, FORWARD, unserve, UNSERVE, PRIVATE, NONE, "closes it and its connections")
@@ -220,7 +227,8 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 #define REP_forward_unserve(F, S)
 
 /* --- ports: without any privilege, in the host's network namespace ------------------------------------------- */
-#define OPS_PORTS(OP) OP(ports, PORTS, bind, BIND, ACQUIRE, NONE, "a socket at the first free one of some ports of the host's")
+#define OPS_PORTS(OP)                                                                                            \
+	OP(ports, PORTS, bind, BIND, ACQUIRE, NONE, "a socket at the first free one of some ports of the host's")
 #define REQ_ports_bind(F, S)                                                                                     \
 	F(S, U32, protocol, 0, 255)                                                                              \
 	F(S, U32, first, 0, 65535) /* 0: any */                                                                  \

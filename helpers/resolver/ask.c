@@ -11,7 +11,8 @@ void asker_reply(const struct asker *a, const uint8_t *text, size_t n)
 	if (a->connection)
 		tcp_reply(a->connection, text, n);
 	else if (a->client)
-		sendto(a->client->udp, text, n, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&a->from, a->from_len);
+		sendto(a->client->udp, text, n, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&a->from,
+		       a->from_len);
 }
 
 /* Too large for a datagram: the asker comes again by TCP. */

@@ -1,6 +1,7 @@
 /* postern-resolver - answers name questions of containers in networks of users'. README.md.
  *
- * No capability, no file; its sockets for questions are made inside the containers by postern-netns and passed to it. */
+ * No capability, no file; its sockets for questions are made inside the containers by postern-netns and passed to
+ * it. */
 #include "resolver.h"
 
 #include <arpa/inet.h>
@@ -227,7 +228,8 @@ static void tick(struct helper *h, int fd, short revents, void *data)
 
 static int start(struct helper *h)
 {
-	const struct itimerspec every = { .it_interval.tv_nsec = TICK_MS * 1000000L, .it_value.tv_nsec = TICK_MS * 1000000L };
+	const struct itimerspec every = { .it_interval.tv_nsec = TICK_MS * 1000000L,
+					  .it_value.tv_nsec = TICK_MS * 1000000L };
 	int r;
 
 	resolver.poll = epoll_create1(EPOLL_CLOEXEC);
@@ -249,8 +251,9 @@ int main(int argc, char **argv)
 #endif
 	};
 	static const struct handler handlers[] = {
-		{ OP_RESOLVER_SERVE, run_serve }, { OP_RESOLVER_UNSERVE, run_unserve }, { OP_RESOLVER_NAMES, run_names },
-		{ OP_RESOLVER_UNNAME, run_unname }, { OP_RESOLVER_COUNTS, run_counts },
+		{ OP_RESOLVER_SERVE, run_serve },   { OP_RESOLVER_UNSERVE, run_unserve },
+		{ OP_RESOLVER_NAMES, run_names },   { OP_RESOLVER_UNNAME, run_unname },
+		{ OP_RESOLVER_COUNTS, run_counts },
 	};
 	struct helper_def def = {
 		.id = HELPER_RESOLVER,

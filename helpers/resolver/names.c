@@ -76,8 +76,8 @@ static bool is_called(const struct endpoint *ep, const char *name)
 
 	if (has_name(ep->names, name, n))
 		return true;
-	return n > network + 1 && name[n - network - 1] == '.' && strcasecmp(name + n - network, ep->network_name) == 0 &&
-	       has_name(ep->names, name, n - network - 1);
+	return n > network + 1 && name[n - network - 1] == '.' &&
+	       strcasecmp(name + n - network, ep->network_name) == 0 && has_name(ep->names, name, n - network - 1);
 }
 
 /* What a link of the client's own makes of a name. */
@@ -177,7 +177,8 @@ static bool read_reverse(const char *name, uint32_t *v4, uint64_t v6[2], bool *r
 	size_t n = strlen(name);
 
 	*ret_v6 = false;
-	if (sscanf(name, "%3u.%3u.%3u.%3u.in-addr.arpa%n", &b[0], &b[1], &b[2], &b[3], &end) == 4 && end && !name[end]) {
+	if (sscanf(name, "%3u.%3u.%3u.%3u.in-addr.arpa%n", &b[0], &b[1], &b[2], &b[3], &end) == 4 && end &&
+	    !name[end]) {
 		*v4 = b[3] << 24 | b[2] << 16 | b[1] << 8 | b[0];
 		return b[0] < 256 && b[1] < 256 && b[2] < 256 && b[3] < 256;
 	}
@@ -208,7 +209,8 @@ static ldns_pkt *answer_reverse(const struct client *c, const ldns_pkt *q, const
 		char text[2 * NAME_BYTES];
 		ldns_pkt *a;
 
-		if (!is_in(c, ep) || (six ? ep->n6 < 2 || ep->v6[0] != v6[0] || ep->v6[1] != v6[1] : ep->n4 == 0 || ep->v4[0] != v4))
+		if (!is_in(c, ep) ||
+		    (six ? ep->n6 < 2 || ep->v6[0] != v6[0] || ep->v6[1] != v6[1] : ep->n4 == 0 || ep->v4[0] != v4))
 			continue;
 		snprintf(text, sizeof(text), "%.*s.%s.", (int)strcspn(ep->names, " "), ep->names, ep->network_name);
 		a = begin(q, LDNS_RCODE_NOERROR);

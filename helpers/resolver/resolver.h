@@ -1,6 +1,7 @@
 /* resolver.h - what the files of postern-resolver share.
  *
- * Questions are of containers and hostile; answers of upstream servers are no better. What is asked over the channel comes from posternd. */
+ * Questions are of containers and hostile; answers of upstream servers are no better. What is asked over the channel
+ * comes from posternd. */
 #ifndef POSTERN_RESOLVER_H
 #define POSTERN_RESOLVER_H
 
@@ -13,7 +14,8 @@
 
 struct connection;
 
-enum { NETWORKS_MAX = 32, UPSTREAMS_MAX = 4, MESSAGE_MAX = 65535, IN_FLIGHT_MAX = 1024, CONNECTIONS_MAX = 256, TRY_MS = 3000 };
+enum { NETWORKS_MAX = 32, UPSTREAMS_MAX = 4, MESSAGE_MAX = 65535 };
+enum { IN_FLIGHT_MAX = 1024, CONNECTIONS_MAX = 256, TRY_MS = 3000 };
 
 struct endpoint {
 	LIST_ENTRY(endpoint) next;

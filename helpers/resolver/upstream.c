@@ -1,7 +1,8 @@
-/* upstream.c - questions for the host's name servers: from a port of its own each, under an id of our choice, the rest as it came.
+/* upstream.c - questions for the host's name servers: from a port of its own each, under an id of our choice, the rest
+ * as it came.
  *
- * Nothing is kept of the answers: what one network was told is unknown to every other. An answer counts only if it comes from the
- * server that was asked (the socket is connected) and has id and question of what was asked. */
+ * Nothing is kept of the answers: what one network was told is unknown to every other. An answer counts only if it
+ * comes from the server that was asked (the socket is connected) and has id and question of what was asked. */
 #include "resolver.h"
 
 #include <errno.h>

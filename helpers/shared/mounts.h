@@ -1,5 +1,6 @@
-/* mounts.h - system calls of the mount API without a wrapper in Debian 12's C library, for those who attach mounts or make new
- * ones: programs without privilege in namespaces of their own. As sys.h: 0 or an fd, or -errno. mount_setattr(2), fsopen(2). */
+/* mounts.h - system calls of the mount API without a wrapper in Debian 12's C library, for those who attach mounts or
+ * make new ones: programs without privilege in namespaces of their own. As sys.h: 0 or an fd, or -errno.
+ * move_mount(2), fsopen(2). */
 #ifndef POSTERN_SHARED_MOUNTS_H
 #define POSTERN_SHARED_MOUNTS_H
 

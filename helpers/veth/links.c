@@ -103,8 +103,10 @@ static bool is_v4(const struct prefix *p)
 static struct nl_msg *address_message(int type, int flags, int index, const struct prefix *p)
 {
 	bool v4 = is_v4(p);
-	struct ifaddrmsg header = { .ifa_family = v4 ? AF_INET : AF_INET6, .ifa_index = (unsigned)index,
-				    .ifa_prefixlen = (uint8_t)(p->bits - (v4 ? 96 : 0)), .ifa_flags = v4 ? 0 : IFA_F_NODAD };
+	struct ifaddrmsg header = { .ifa_family = v4 ? AF_INET : AF_INET6,
+				    .ifa_index = (unsigned)index,
+				    .ifa_prefixlen = (uint8_t)(p->bits - (v4 ? 96 : 0)),
+				    .ifa_flags = v4 ? 0 : IFA_F_NODAD };
 	struct nl_msg *msg = netlink_message(type, flags, &header, sizeof(header));
 	const uint8_t *bytes = p->address + (v4 ? 12 : 0);
 	int size = v4 ? 4 : 16;
@@ -134,7 +136,8 @@ static int one_address(const struct nlmsghdr *h, void *data)
 	if (h->nlmsg_type != RTM_NEWADDR || nlmsg_parse((struct nlmsghdr *)h, sizeof(*header), attr, IFA_MAX, NULL) < 0)
 		return -EIO;
 	address = attr[IFA_LOCAL] ? attr[IFA_LOCAL] : attr[IFA_ADDRESS];
-	if ((int)header->ifa_index != w->index || header->ifa_scope == RT_SCOPE_LINK || !address || w->n == ARRAY_SIZE(w->found))
+	if ((int)header->ifa_index != w->index || header->ifa_scope == RT_SCOPE_LINK || !address ||
+	    w->n == ARRAY_SIZE(w->found))
 		return 0;
 	if (header->ifa_family == AF_INET) {
 		p.address[10] = p.address[11] = 0xff;
@@ -161,7 +164,8 @@ int bridge_addresses(struct netlink *n, int index, const struct prefix *v4, cons
 		r = netlink_ask(n, address_message(RTM_DELADDR, 0, index, &w.found[i]));
 	for (unsigned i = 0; i < ARRAY_SIZE(w.wanted) && r == 0; i++)
 		if (w.wanted[i]->bits)
-			r = netlink_ask(n, address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, index, w.wanted[i]));
+			r = netlink_ask(n,
+					address_message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, index, w.wanted[i]));
 	return r;
 }
 
@@ -212,7 +216,9 @@ static int port_lock(struct netlink *n, int index, bool isolated)
 
 static int port_address(struct netlink *n, int index, uint64_t mac)
 {
-	struct ndmsg header = { .ndm_family = AF_BRIDGE, .ndm_ifindex = index, .ndm_state = NUD_NOARP, .ndm_flags = NTF_MASTER };
+	struct ndmsg header = {
+		.ndm_family = AF_BRIDGE, .ndm_ifindex = index, .ndm_state = NUD_NOARP, .ndm_flags = NTF_MASTER
+	};
 	struct nl_msg *msg = netlink_message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &header, sizeof(header));
 
 	if (msg)

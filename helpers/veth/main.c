@@ -1,8 +1,9 @@
 /* postern-veth - bridges of the engine's, and veth pairs between them and containers' network namespaces.
  *
- * It is in the engine's network namespace with NET_ADMIN over it, so what a request may name is narrow: links of the engine's group
- * by name (README), subnets of policy that no route of the host's meets, and network namespaces that postern-netns made, proven by
- * their owner. The controller's word decides only which of those, and under which MAC address.
+ * It is in the engine's network namespace with NET_ADMIN over it, so what a request may name is narrow: links of the
+ * engine's group by name (README), subnets of policy that no route of the host's meets, and network namespaces that
+ * postern-netns made, proven by their owner. The controller's word decides only which of those, and under which MAC
+ * address.
  *
  * Files are those of /proc/sys/net that switch forwarding on; nothing else can be opened. */
 #include <errno.h>
@@ -128,8 +129,8 @@ static int sysctl_write(struct request *r, const char *value, const char *format
 	return e < 0 ? request_fail(r, e, "sysctl") : 0;
 }
 
-/* Packets go on from this bridge, and to 127.0.0.1's published ports on the host as well (postern-firewall drops what comes to
- * such addresses from elsewhere). Nothing is taken from router advertisements of containers. */
+/* Packets go on from this bridge, and to 127.0.0.1's published ports on the host as well (postern-firewall drops what
+ * comes to such addresses from elsewhere). Nothing is taken from router advertisements of containers. */
 static int switch_forwarding(struct request *r, const char *bridge, bool v4, bool v6)
 {
 	int e = 0;
@@ -185,7 +186,8 @@ static int run_bridge(struct request *r)
 		e = find_ours(r, req->bridge, "bridge", &link);
 	if (e == 0)
 		e = switch_forwarding(r, req->bridge, v4.bits, v6.bits);
-	if (e == 0 && ((e = bridge_addresses(&c->rt, link.index, &v4, &v6)) < 0 || (e = bridge_up(&c->rt, link.index, req->mtu)) < 0))
+	if (e == 0 && ((e = bridge_addresses(&c->rt, link.index, &v4, &v6)) < 0 ||
+		       (e = bridge_up(&c->rt, link.index, req->mtu)) < 0))
 		request_fail(r, e, "addresses");
 	if (e < 0 && made && link_find(&c->rt, req->bridge, 0, &link) == 0)
 		link_delete(&c->rt, link.index);
@@ -232,7 +234,11 @@ static int run_attach(struct request *r)
 	const struct req_veth_attach *req = r->req;
 	const struct policy_veth *policy = policy_of(r);
 	struct rep_veth_attach *rep = r->rep;
-	struct veth v = { .name = req->name, .group = group_of(r), .mtu = req->mtu, .mac = req->mac, .netns = req->netns,
+	struct veth v = { .name = req->name,
+			  .group = group_of(r),
+			  .mtu = req->mtu,
+			  .mac = req->mac,
+			  .netns = req->netns,
 			  .isolated = req->isolated };
 	struct link bridge;
 	int e = userns_prove(req->userns, FD_RANGE_NS, policy_id(&policy->common, IDS_OWNER));
@@ -306,7 +312,8 @@ int main(int argc, char **argv)
 		.start = start,
 		.syscalls = syscalls,
 		.nsyscalls = ARRAY_SIZE(syscalls),
-		.controller_rights = op_bit(OP_VETH_BRIDGE) | op_bit(OP_VETH_UNBRIDGE) | op_bit(OP_VETH_ATTACH) | op_bit(OP_VETH_DETACH),
+		.controller_rights = op_bit(OP_VETH_BRIDGE) | op_bit(OP_VETH_UNBRIDGE) | op_bit(OP_VETH_ATTACH) |
+				     op_bit(OP_VETH_DETACH),
 	};
 
 	return helper_run(&def, argc, argv);

@@ -38,10 +38,13 @@ static int compare_route(const struct nlmsghdr *h, void *data)
 	struct prefix to = { 0 };
 	int out;
 
-	if (h->nlmsg_type != RTM_NEWROUTE || nlmsg_parse((struct nlmsghdr *)h, sizeof(*header), attr, RTA_MAX, NULL) < 0)
+	if (h->nlmsg_type != RTM_NEWROUTE ||
+	    nlmsg_parse((struct nlmsghdr *)h, sizeof(*header), attr, RTA_MAX, NULL) < 0)
 		return -EIO;
-	/* Default routes lead everywhere, and so do the halves that some VPNs write; multicast addresses are of every link. */
-	if (header->rtm_dst_len < WIDE_BITS || !attr[RTA_DST] || header->rtm_type == RTN_MULTICAST || header->rtm_type == RTN_BROADCAST)
+	/* Default routes lead everywhere, and so do the halves that some VPNs write; multicast addresses are of every
+	 * link. */
+	if (header->rtm_dst_len < WIDE_BITS || !attr[RTA_DST] || header->rtm_type == RTN_MULTICAST ||
+	    header->rtm_type == RTN_BROADCAST)
 		return 0;
 	out = attr[RTA_OIF] ? (int)nla_get_u32(attr[RTA_OIF]) : 0;
 	for (unsigned i = 0; i < s->n; i++)
@@ -72,6 +75,7 @@ int routes_free(struct netlink *n, const struct prefix *p, uint32_t group)
 	s = (struct search){ .p = p, .group = group };
 	r = netlink_each(n, netlink_message(RTM_GETLINK, NLM_F_DUMP, &links, sizeof(links)), note_link, &s);
 	if (r == 0)
-		r = netlink_each(n, netlink_message(RTM_GETROUTE, NLM_F_DUMP, &routes, sizeof(routes)), compare_route, &s);
+		r = netlink_each(n, netlink_message(RTM_GETROUTE, NLM_F_DUMP, &routes, sizeof(routes)), compare_route,
+				 &s);
 	return r == 0 && s.met ? -EADDRINUSE : r;
 }

@@ -38,7 +38,8 @@ struct veth {
 int veth_make(struct netlink *n, const struct veth *v);
 
 /* --- routes.c --- */
-/* -EADDRINUSE when a route of the host's, other than a default one or one through a link of the group, meets the prefix. */
+/* -EADDRINUSE when a route of the host's, other than a default one or one through a link of the group, meets the
+ * prefix. */
 int routes_free(struct netlink *n, const struct prefix *p, uint32_t group);
 
 #endif
