@@ -1,0 +1,163 @@
+#!/bin/bash
+# Engines: system
+# Who reaches whom: containers, the host, the world; what is published and what is not.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../netlib.sh"
+
+# --- the default network, and networks of the user's ---
+serving aa
+serving ab --network bridge
+is "default network: from one to another, with its own address" "$(ip_of ab)" ask ab tcp "$(ip_of aa)" 80
+is "and by UDP" "$(ip_of ab)" ask ab udp "$(ip_of aa)" 80
+is "the host reaches it" 172.17.0.1 in_h "$peer" ask tcp "$(ip_of aa)" 80
+in_w ip route add 172.16.0.0/12 via 192.0.2.1
+fails "the world does not reach what is not published" 1 in_w "$peer" ask tcp "$(ip_of aa)" 80
+docker network create one >/dev/null; docker network create two >/dev/null
+serving n1a --network one --network-alias first
+serving n1b --network one
+serving n2a --network two
+is "two on a network of the user's, by address" "$(ip_of n1b one)" ask n1b tcp "$(ip_of n1a one)" 80
+fails "not from another network" 1 ask n2a tcp "$(ip_of n1a one)" 80
+fails "not by UDP" 1 ask n2a udp "$(ip_of n1a one)" 80
+fails "nor from the default network" 1 ask aa tcp "$(ip_of n1a one)" 80
+fails "nor to it" 1 ask n1a tcp "$(ip_of aa)" 80
+
+# --- internal, and without talk between containers ---
+docker network create --internal in >/dev/null
+serving ia --network in
+serving ib --network in
+is "internal: one another" "$(ip_of ib in)" ask ib tcp "$(ip_of ia in)" 80
+is "internal: no default route" "" in_c ia ip route show default
+world 70
+is "the world answers others" 192.0.2.1 ask aa tcp 192.0.2.2 70
+fails "internal: no way out" 1 ask ia tcp 192.0.2.2 70
+docker run --rm --network in --cap-add NET_ADMIN peer sh -c "ip route add default via $(docker network inspect -f '{{(index .IPAM.Config 0).Gateway}}' in) && peer ask tcp 192.0.2.2 70" >/dev/null 2>&1 &&
+	fail "internal: no way out with a route of its own either" || pass "internal: no way out with a route of its own either"
+fails "internal: nor to another network" 1 ask ia tcp "$(ip_of aa)" 80
+docker network create -o com.docker.network.bridge.enable_icc=false quiet >/dev/null
+serving qa --network quiet -p 8099:80
+serving qb --network quiet
+fails "icc off: not to one another" 1 ask qb tcp "$(ip_of qa quiet)" 80
+fails "icc off: nor by IPv6 link-local addresses" 1 ask qb tcp "fe80::42:$(printf '%02x%02x:%02x%02x' $(ip_of qa quiet | tr . ' '))%eth0" 80
+is "icc off: but to the world" 192.0.2.1 ask qa tcp 192.0.2.2 70
+is "icc off: what is published is reached" "$(docker network inspect -f '{{(index .IPAM.Config 0).Gateway}}' quiet)" in_h "$peer" ask tcp 127.0.0.1 8099
+docker network create -o com.docker.network.bridge.enable_ip_masquerade=false plain >/dev/null
+in_w ip route add "$(docker network inspect -f '{{(index .IPAM.Config 0).Subnet}}' plain)" via 192.0.2.1 2>/dev/null
+serving pa --network plain
+is "without masquerade: with its own address" "$(ip_of pa plain)" ask pa tcp 192.0.2.2 70
+kill $world
+
+# --- published ports ---
+serving pub -p 8080:80 -p 127.0.0.1:8081:80 -p 192.0.2.1:8082:90 -p 8083:80/udp -p 8090-8091:80-81 -p 9000-9010:90 -p 90
+is "published: from the host's loopback" 172.17.0.1 in_h "$peer" ask tcp 127.0.0.1 8080
+is "from another address of 127.0.0.0/8" 172.17.0.1 in_h "$peer" ask tcp 127.9.9.9 8080
+is "from the host's own address" 192.0.2.1 in_h "$peer" ask tcp 192.0.2.1 8080
+is "from the world, with the client's address" 192.0.2.2 in_w "$peer" ask tcp 192.0.2.1 8080
+is "UDP from the world, with the client's address" 192.0.2.2 in_w "$peer" ask udp 192.0.2.1 8083
+is "UDP from the host's loopback" 172.17.0.1 in_h "$peer" ask udp 127.0.0.1 8083
+fails "what is UDP's is not TCP's" 1 in_w "$peer" ask tcp 192.0.2.1 8083
+is "one at 127.0.0.1: from there" 172.17.0.1 in_h "$peer" ask tcp 127.0.0.1 8081
+fails "one at 127.0.0.1: not from the world" 1 in_w "$peer" ask tcp 192.0.2.1 8081
+in_w ip route add 127.0.0.1/32 via 192.0.2.1 2>/dev/null
+fails "one at 127.0.0.1: not by a route of the world's" 1 in_w "$peer" ask tcp 127.0.0.1 8081
+is "one at an address: from the world" 192.0.2.2 in_w "$peer" ask tcp 192.0.2.1 8082
+fails "one at an address: not at another" 1 in_h "$peer" ask tcp 127.0.0.1 8082
+is "a range" 192.0.2.2 in_w "$peer" ask tcp 192.0.2.1 8090
+like "one of a range" "0.0.0.0:9000" docker port pub 90/tcp
+like "a random one" "0.0.0.0:[1-9][0-9]{3,4}" docker port pub 90/tcp
+random=$(docker port pub 90/tcp | sed -n 's/^0.0.0.0://p' | grep -v '^90[01]' | head -n 1)
+is "a random one answers" 192.0.2.2 in_w "$peer" ask tcp 192.0.2.1 "$random"
+is "a published port by another network's container, by way of the host" "$(ip_of n1a one)" ask n1a tcp 192.0.2.1 8080
+ok "by a container of its own network, by way of the host" ask aa tcp 192.0.2.1 8080
+# Where bridges pass packets by the rules of IP (br_netfilter), a packet for its own sender ends at the bridge's port.
+nf=/proc/sys/net/bridge/bridge-nf-call-iptables
+[ ! -e $nf ] || in_h sh -c "echo 0 >$nf"
+is "the same without br_netfilter" 172.17.0.1 ask aa tcp 192.0.2.1 8080
+is "by itself" 172.17.0.1 ask pub tcp 192.0.2.1 8080
+fails "not by 127.0.0.1 of the host from a container" 1 ask aa tcp 127.0.0.1 8080
+docker create --name all -P --expose 80 --expose 90/udp peer peer serve 80 90 >/dev/null; docker start all >/dev/null
+until_true 60 serves all
+like "-P" "80/tcp -> 0.0.0.0:[0-9]+.90/udp -> 0.0.0.0:[0-9]+" docker port all
+is "-P: reached" 192.0.2.2 in_w "$peer" ask tcp 192.0.2.1 "$(docker port all 80 | head -n 1 | cut -d: -f2)"
+is "-P: reached by UDP" 192.0.2.2 in_w "$peer" ask udp 192.0.2.1 "$(docker port all 90/udp | head -n 1 | cut -d: -f2)"
+
+# --- conflicts, and nothing changed by them ---
+rules() { in_h nft -s list ruleset; }
+links() { in_h ip -br link | awk '{print $1}' | sort; }
+rules >"$POSTERN_BASE/rules"; links >"$POSTERN_BASE/links"
+like "a port of another container's" "driver failed programming external connectivity on endpoint .*: Bind for 0.0.0.0:8080 failed: port is already allocated" \
+	docker run --rm --name loser -p 8080:80 busybox true
+like "of every address, where one is taken" "Bind for 0.0.0.0:8082 failed: port is already allocated" docker run --rm -p 8082:80 busybox true
+in_h "$peer" hold 7777 >/dev/null 2>&1 & holder=$!
+until_true 40 bash -c "nsenter --net=/run/netns/$H ss -tln | grep -q :7777"
+like "a port of another program's" "Bind for 0.0.0.0:7777 failed: port is already allocated" docker run --rm -p 7777:80 busybox true
+serving ranged -p 7777-7779:80
+is "in a range: the next that is free" 0.0.0.0:7778 docker port ranged 80
+docker rm -f ranged >/dev/null
+kill "$(in_h ss -Htlnp 'sport = 7777' | grep -o 'pid=[0-9]*' | cut -d= -f2)"; wait "$holder" 2>/dev/null
+like "a low port that policy does not name" "port|policy" docker run --rm -p 81:80 busybox true
+fails "is refused" 125 docker run --rm -p 81:80 busybox true
+serving low -p 80:80
+is "a low port that policy names" 192.0.2.2 in_w "$peer" ask tcp 192.0.2.1 80
+docker rm -f low >/dev/null
+fails "an address that is not the host's" 125 docker run --rm -p 203.0.113.9:8088:80 busybox true
+is "rules are as before" "$(cat "$POSTERN_BASE/rules")" rules
+until_true 40 bash -c "[ \"\$(nsenter --net=/run/netns/$H ip -br link | wc -l)\" = $(wc -l <"$POSTERN_BASE/links") ]"
+is "links are as before" "$(cat "$POSTERN_BASE/links")" links
+
+# --- IPv6 ---
+docker network create --ipv6 --subnet fd00:6::/64 --subnet 10.66.0.0/24 six >/dev/null
+serving s1 --network six -p 8600:80 -p '[::1]:8601:80' -p '[2001:db8::1]:8602:90/udp'
+serving s2 --network six --ip6 fd00:6::77 --ip 10.66.0.77
+is "IPv6: one another" fd00:6::77 ask s2 tcp "$(ip6_of s1 six)" 80
+is "IPv6: --ip6 and --ip" "10.66.0.77 fd00:6::77" echo "$(ip_of s2 six) $(ip6_of s2 six)"
+world 70
+is "IPv6: to the world, as the host" 2001:db8::1 ask s1 tcp 2001:db8::2 70
+kill $world
+is "IPv6: published, from the world with the client's address" 2001:db8::2 in_w "$peer" ask tcp 2001:db8::1 8600
+is "IPv6: and by IPv4" 192.0.2.2 in_w "$peer" ask tcp 192.0.2.1 8600
+is "IPv6: UDP at an address" 2001:db8::2 in_w "$peer" ask udp 2001:db8::1 8602
+ok "IPv6: from the host's own address" in_h "$peer" ask tcp 2001:db8::1 8600
+in_w ip -6 route add fd00:6::/64 via 2001:db8::1
+fails "IPv6: the world does not reach what is not published" 1 in_w "$peer" ask tcp fd00:6::77 80
+like "docker port of both versions" "80/tcp -> 0.0.0.0:8600.(80/tcp -> \[::1\]:8601.)?80/tcp -> \[::\]:8600" docker port s1
+
+# --- a running container goes in and out ---
+docker network connect --ip 10.66.0.9 --ip6 fd00:6::9 --alias nine six n1a
+is "connected: two interfaces" 3 bash -c "nsenter -t $(docker inspect -f '{{.State.Pid}}' n1a) -n ip -br link | wc -l"
+is "connected: with the addresses asked for" "10.66.0.9 fd00:6::9" echo "$(ip_of n1a six) $(ip6_of n1a six)"
+is "connected: reaches its neighbours" 10.66.0.9 ask n1a tcp 10.66.0.77 80
+is "connected: by IPv6" fd00:6::9 ask n1a tcp fd00:6::77 80
+is "connected: keeps its way out, which is that of the first name" "$(docker network inspect -f '{{(index .IPAM.Config 0).Gateway}}' one)" \
+	bash -c "nsenter -t $(docker inspect -f '{{.State.Pid}}' n1a) -n ip route show default | cut -d' ' -f3"
+docker network disconnect one n1a
+is "disconnected: the way out moves" 10.66.0.1 bash -c "nsenter -t $(docker inspect -f '{{.State.Pid}}' n1a) -n ip route show default | cut -d' ' -f3"
+fails "disconnected: not reached any more" 1 ask n1b tcp "$(ip_of n1b one | sed 's/3$/2/')" 80
+docker network connect one n1a
+is "connected again: the way out moves back" "$(docker network inspect -f '{{(index .IPAM.Config 0).Gateway}}' one)" \
+	bash -c "nsenter -t $(docker inspect -f '{{.State.Pid}}' n1a) -n ip route show default | cut -d' ' -f3"
+is "and it reaches its neighbours" "$(ip_of n1a one)" ask n1a tcp "$(ip_of n1b one)" 80
+like "twice" "endpoint with name n1a already exists in network one" docker network connect one n1a
+docker network disconnect two n2a; docker network disconnect six n1a
+like "once too often" "is not connected to (the )?network" docker network disconnect two n2a
+like "an address that is taken" "Address already in use" docker network connect --ip 10.66.0.77 six n2a
+like "an address outside" "no configured subnet contains IP address 10.99.0.1" docker network connect --ip 10.99.0.1 six n2a
+is "a failed one leaves nothing" "{}" docker inspect -f '{{json .NetworkSettings.Networks}}' n2a
+
+# --- options of an interface ---
+serving mac --network six --mac-address 02:42:aa:bb:cc:dd --link-local-ip 169.254.7.7
+like "--mac-address and --link-local-ip" "link/ether 02:42:aa:bb:cc:dd.*169\.254\.7\.7" in_c mac ip addr show eth0
+is "a container of another's network" "$(ip_of mac six)" bash -c "docker run --rm --network container:mac peer peer ask tcp 10.66.0.77 80"
+is "--add-host host-gateway" 172.17.0.1 bash -c "docker run --rm --add-host up:host-gateway busybox grep up$ /etc/hosts | cut -f1"
+is "--sysctl net.*" 1 docker run --rm --network six --sysctl net.ipv4.ip_forward=1 busybox cat /proc/sys/net/ipv4/ip_forward
+is "none: loopback only" lo bash -c "docker run --rm --network none busybox ip -o link | awk '{print \$2}' | cut -d: -f1 | grep -v '^[a-z0-9]*@NONE$'"
+first=$(docker run --rm busybox hostname -i); second=$(docker run --rm busybox hostname -i)
+[ -n "$first" ] && [ "$first" != "$second" ] && pass "an address rests before it is given again" || fail "an address rests before it is given again" "$first $second"
+
+# --- nothing is left ---
+docker ps -aq | xargs docker rm -f >/dev/null
+docker network prune -f >/dev/null
+until_true 40 bash -c "! nsenter --net=/run/netns/$H ip -br link | grep -q '^pst.*v[0-9a-f]\{7\}@'"
+is "no veth is left" "" bash -c "nsenter --net=/run/netns/$H ip -br link | grep '^pst.*v[0-9a-f]\{7\}@'"
+is "no element is left but the default network's four" 4 bash -c "nsenter --net=/run/netns/$H nft -j list ruleset | jq '[.nftables[] | .set, .map | select(.) | .elem // [] | length] | add'"
+finish
