@@ -187,6 +187,15 @@ int volume_ls(struct cli *cli, int argc, char **argv);
 int volume_create(struct cli *cli, int argc, char **argv);
 int volume_rm(struct cli *cli, int argc, char **argv);
 int volume_prune(struct cli *cli, int argc, char **argv);
+int network_ls(struct cli *cli, int argc, char **argv);
+int network_create(struct cli *cli, int argc, char **argv);
+int network_inspect(struct cli *cli, int argc, char **argv);
+int network_rm(struct cli *cli, int argc, char **argv);
+int network_prune(struct cli *cli, int argc, char **argv);
+int network_connect(struct cli *cli, int argc, char **argv);
+int network_disconnect(struct cli *cli, int argc, char **argv);
+int network_picture(struct cli *cli, int argc, char **argv);
+int verb_port(struct cli *cli, int argc, char **argv);
 int container_prune(struct cli *cli, int argc, char **argv);
 int image_prune(struct cli *cli, int argc, char **argv);
 int verb_pause(struct cli *cli, int argc, char **argv);
@@ -208,6 +217,9 @@ struct run_options {
 	bool detach, interactive, tty, remove, quiet, sig_proxy;
 	const char *name, *pull, *detach_keys, *cidfile, *platform;
 	struct texts attach;
+	const char *ip, *ip6, *mac; /* of its first network, as are the next two */
+	struct texts aliases, linklocals;
+	cJSON *networks; /* what --network said, or NULL */
 	cJSON *body; /* what POST /containers/create takes */
 };
 /* Reads the options, image and command of run and create; body is fresh and the caller's. 0, -1, 1 as options_parse, -2

@@ -412,12 +412,19 @@ static const struct option_row run_rows[] = {
 	ROW("security-opt", 0, add_security, "HostConfig.SecurityOpt", "seccomp=FILE, no-new-privileges"),
 	SWITCH("privileged", 0, "HostConfig.Privileged", "refused by the engine"),
 	SWITCH("init", 0, "HostConfig.Init", "a small init that reaps"),
-	ROW("network", 0, put_text, "HostConfig.NetworkMode", "none, ..."),
-	ROW("net", 0, put_text, "HostConfig.NetworkMode", "the same"),
-	ROW("add-host", 0, add_text, "HostConfig.ExtraHosts", "NAME:ADDRESS"),
-	ROW("dns", 0, add_text, "HostConfig.Dns", "name server"),
+	ROW("network", 0, config_add_network, NULL, "NAME, none, host, container:NAME, or name=NAME,alias=,ip=,ip6=,..."),
+	ROW("net", 0, config_add_network, NULL, "the same"),
+	{ "network-alias", 0, OPT_LIST, OWN(aliases), NULL, NULL, "further name in its network" },
+	{ "net-alias", 0, OPT_LIST, OWN(aliases), NULL, NULL, "the same" },
+	{ "ip", 0, OPT_TEXT, OWN(ip), NULL, NULL, "its IPv4 address" },
+	{ "ip6", 0, OPT_TEXT, OWN(ip6), NULL, NULL, "its IPv6 address" },
+	{ "link-local-ip", 0, OPT_LIST, OWN(linklocals), NULL, NULL, "further link-local address" },
+	{ "mac-address", 0, OPT_TEXT, OWN(mac), NULL, NULL, "of its interface" },
+	ROW("add-host", 0, config_add_host, "HostConfig.ExtraHosts", "NAME:ADDRESS, or NAME:host-gateway"),
+	ROW("dns", 0, config_add_server, "HostConfig.Dns", "name server"),
 	ROW("dns-search", 0, add_text, "HostConfig.DnsSearch", "search domain"),
 	ROW("dns-option", 0, add_text, "HostConfig.DnsOptions", "resolver option"),
+	ROW("dns-opt", 0, add_text, "HostConfig.DnsOptions", "the same"),
 	ROW("ipc", 0, put_text, "HostConfig.IpcMode", "private, none, shareable, container:NAME"),
 	ROW("pid", 0, put_text, "HostConfig.PidMode", "process namespace: container:NAME"),
 	ROW("uts", 0, put_text, "HostConfig.UTSMode", "host names' namespace"),
@@ -429,11 +436,10 @@ static const struct option_row run_rows[] = {
 	ROW("annotation", 0, config_add_pair, "HostConfig.Annotations", "NAME=VALUE for the runtime"),
 	ROW("log-driver", 0, put_text, "HostConfig.LogConfig.Type", "json-file, local, none"),
 	ROW("log-opt", 0, config_add_pair, "HostConfig.LogConfig.Config", "max-size=10m, max-file=3, ..."),
-	ROW("publish", 'p', config_add_port, NULL, "[[ADDRESS:]PORT:]PORT[/PROTOCOL]"),
+	ROW("publish", 'p', config_add_port, NULL, "[[ADDRESS:][PORT]:]PORT[/PROTOCOL], ranges too"),
 	SWITCH("publish-all", 'P', "HostConfig.PublishAllPorts", "all ports that the image exposes"),
-	ROW("expose", 0, config_add_expose, NULL, "PORT[/PROTOCOL]"),
-	ROW("link", 0, add_text, "HostConfig.Links", "CONTAINER[:ALIAS]"),
-	ROW("mac-address", 0, put_text, "MacAddress", "of its interface"),
+	ROW("expose", 0, config_add_expose, NULL, "PORT[-PORT][/PROTOCOL]"),
+	ROW("link", 0, config_add_link, "HostConfig.Links", "CONTAINER[:ALIAS]"),
 	ROW("restart", 0, config_put_restart, NULL, "no, always, unless-stopped, on-failure[:N]"),
 	ROW("runtime", 0, put_text, "HostConfig.Runtime", "the engine has its own only"),
 	ROW("isolation", 0, put_text, "HostConfig.Isolation", "default"),
@@ -504,6 +510,10 @@ int config_parse(struct run_options *o, bool create, int argc, char **argv)
 	    strcmp(o->pull, "never") != 0)
 		r = fail(-1, "--pull is always, missing or never, not '%s'", o->pull);
 	if (r == 0)
+		r = config_finish_network(o);
+	if (r == 0)
 		finish_body(o, create, n, argv + 1);
+	cJSON_Delete(o->networks);
+	o->networks = NULL;
 	return r;
 }

@@ -194,6 +194,7 @@ cJSON *container_inspect(struct container *c, bool size, struct err *err)
 		add_sizes(c, o);
 	cJSON_AddItemToObject(o, "Mounts", container_mounts_json(c->e, merged));
 	cJSON_AddItemToObject(o, "NetworkSettings", network_settings(c, merged));
+	links_show(c, cJSON_GetObjectItemCaseSensitive(merged, "HostConfig"));
 	cJSON_AddItemToObject(o, "HostConfig", cJSON_DetachItemFromObject(merged, "HostConfig"));
 	cJSON_AddItemToObject(o, "Config", cJSON_DetachItemFromObject(merged, "Config"));
 	cJSON_Delete(merged);

@@ -390,6 +390,8 @@ static int begin_network(struct plan *p, struct err *err)
 		return 0;
 	p->hosts = net_hosts(of, merged, err);
 	p->resolv = p->hosts ? net_resolv(of, merged, err) : NULL;
+	if (p->resolv && of == p->c && links_env(p->c, p->merged, err) < 0)
+		return -1;
 	return p->resolv ? 0 : -1;
 }
 

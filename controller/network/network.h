@@ -139,6 +139,14 @@ unsigned ports_request(const struct endpoint *ep, unsigned first, struct req_fir
 cJSON *ports_json(struct engine *e, const char *container, const cJSON *merged);
 cJSON *ports_list_json(struct engine *e, const char *container, const cJSON *merged);
 
+/* --- links of the default network (links.c) --- */
+/* Of a new container: 400 in Docker's words when there is no such container. */
+int links_check(struct engine *e, const cJSON *merged, struct err *err);
+/* Variables that tell of linked containers, into merged's Config.Env, which is this start's own. Addresses are taken. */
+int links_env(struct container *c, cJSON *merged, struct err *err);
+/* HostConfig.Links as inspect shows them: "/db:/web/alias". */
+void links_show(const struct container *c, cJSON *host);
+
 /* --- files inside (names.c) --- */
 /* Lines of /etc/hosts for a container's endpoints and links. The caller frees. */
 char *net_hosts(struct container *c, const cJSON *merged, struct err *err);

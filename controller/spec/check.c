@@ -66,7 +66,6 @@ int check_config(cJSON *config, struct err *err)
 static const struct {
 	const char *field, *message;
 } refused[] = {
-	{ "Links", "links are not available in this version" },
 	{ "Cgroup", "a cgroup cannot be chosen: containers live below the cgroup of this engine" },
 	{ "StorageOpt", "--storage-opt is supported only for overlay over xfs with 'pquota' mount option" },
 };
@@ -147,6 +146,23 @@ static int check_network(cJSON *host, const cJSON *config, cJSON *warnings, stru
 	return check_ports(host, config, err);
 }
 
+/* "db", "db:alias", "/db:/web/alias" */
+static int check_links(const cJSON *host, struct err *err)
+{
+	const cJSON *e;
+
+	cJSON_ArrayForEach(e, json_get(host, "Links")) {
+		const char *name = e->valuestring + (e->valuestring[0] == '/'), *colon = strchr(name, ':');
+		const char *alias = colon ? strrchr(colon, '/') : NULL;
+
+		alias = alias ? alias + 1 : colon ? colon + 1 : name;
+		if (!name_valid(name, colon ? (size_t)(colon - name) : strlen(name)) || strlen(name) > 2 * NAME_MAX_LEN ||
+		    !name_valid(alias, strlen(alias)) || strlen(alias) > NAME_MAX_LEN)
+			return err_set(err, 400, "bad format for links: %.256s", e->valuestring);
+	}
+	return 0;
+}
+
 /* Everything that goes into /etc/hosts and /etc/resolv.conf: no line of its own may be smuggled in. */
 static int check_names(const cJSON *host, struct err *err)
 {
@@ -175,7 +191,7 @@ static int check_names(const cJSON *host, struct err *err)
 			if (strlen(e->valuestring) > 255 || strpbrk(e->valuestring, " \t") ||
 			    !text_valid(e->valuestring, strlen(e->valuestring)))
 				return err_set(err, 400, "invalid %s: \"%.64s\"", lists[i], e->valuestring);
-	return 0;
+	return check_links(host, err);
 }
 
 /* --- logs, restarts, annotations --- */

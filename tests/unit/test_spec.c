@@ -288,7 +288,10 @@ static void test_refused(void)
 		  "invalid cgroup parent \"/x\": containers live below the cgroup of this engine; give the name of a group in "
 		  "it" },
 		{ HOST("\"Runtime\":\"kata\""), "unknown or invalid runtime name: kata" },
-		{ HOST("\"Links\":[\"x:y\"]"), "links are not available in this version" },
+		{ HOST("\"Links\":[\"x:y\\n1.2.3.4 z\"]"), "bad format for links: x:y\n1.2.3.4 z" },
+		{ HOST("\"Links\":[\":y\"]"), "bad format for links: :y" },
+		{ HOST("\"Links\":[\"x:\"]"), "bad format for links: x:" },
+		{ HOST("\"Links\":[\"x:a:b\"]"), "bad format for links: x:a:b" },
 		{ HOST("\"DeviceCgroupRules\":[\"d 1:1 r\"]"), "invalid device cgroup rule format: 'd 1:1 r'" },
 		{ HOST("\"DeviceCgroupRules\":[\"c 1:1 rwmm\"]"), "invalid device cgroup rule format: 'c 1:1 rwmm'" },
 		{ HOST("\"DeviceCgroupRules\":[\"c 1:*1 r\"]"), "invalid device cgroup rule format: 'c 1:*1 r'" },
