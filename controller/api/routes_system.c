@@ -19,6 +19,7 @@
 #include "../daemon_config.h"
 #include "../helper_client.h"
 #include "../json.h"
+#include "../network/network.h"
 #include "../state/state.h"
 #include "http_internal.h"
 
@@ -246,11 +247,13 @@ static void add_storage(cJSON *o, const struct engine *e, const struct system_fa
 
 static void add_plugins(const struct engine *e, cJSON *o)
 {
-	static const char *const volume[] = { "local" }, *const network[] = { "null" }, *const log[] = { "json-file", "local" };
+	static const char *const volume[] = { "local" }, *const network[] = { "bridge", "host", "null" };
+	static const char *const log[] = { "json-file", "local" };
+	size_t absent = networks_absent(e); /* then no bridge is made */
 	cJSON *p = cJSON_AddObjectToObject(o, "Plugins");
 
 	add_texts(p, "Volume", volume, ARRAY_SIZE(volume));
-	add_texts(p, "Network", network, ARRAY_SIZE(network));
+	add_texts(p, "Network", network + absent, ARRAY_SIZE(network) - absent);
 	cJSON_AddNullToObject(p, "Authorization");
 	add_texts(p, "Log", log, ARRAY_SIZE(log));
 	cJSON_AddStringToObject(o, "LoggingDriver", daemon_config_log_driver(e->config));

@@ -79,7 +79,7 @@ static const char *network_mode(const cJSON *host)
 }
 
 /* Of host and none, and where there are no networks of ours, there is nothing to tell. */
-static cJSON *networks_json(struct container *c, const cJSON *host)
+cJSON *container_networks_json(struct container *c, const cJSON *host)
 {
 	struct endpoint *ep = NULL, nothing = { .container = "" };
 	cJSON *networks = cJSON_CreateObject();
@@ -132,7 +132,7 @@ static cJSON *network_settings(struct container *c, const cJSON *merged)
 	cJSON_AddBoolToObject(n, "HairpinMode", false);
 	cJSON_AddNullToObject(n, "SecondaryIPAddresses");
 	cJSON_AddNullToObject(n, "SecondaryIPv6Addresses");
-	cJSON_AddItemToObject(n, "Networks", networks_json(c, host));
+	cJSON_AddItemToObject(n, "Networks", container_networks_json(c, host));
 	add_default_network(c, n);
 	return n;
 }
@@ -303,7 +303,7 @@ cJSON *container_summary(struct container *c, const cJSON *merged, bool size)
 	part = cJSON_AddObjectToObject(o, "HostConfig");
 	cJSON_AddStringToObject(part, "NetworkMode", network_mode(host));
 	part = cJSON_AddObjectToObject(o, "NetworkSettings");
-	cJSON_AddItemToObject(part, "Networks", networks_json(c, host));
+	cJSON_AddItemToObject(part, "Networks", container_networks_json(c, host));
 	cJSON_AddItemToObject(o, "Mounts", container_mounts_json(c->e, merged));
 	return o;
 }

@@ -206,6 +206,8 @@ void user_cache_put(struct containers *cs, const char *image, const char *name, 
 
 /* --- views (inspect.c, list.c) --------------------------------------------------------------------------- */
 cJSON *container_inspect(struct container *c, bool size, struct err *err);
+/* NetworkSettings.Networks of a container with this HostConfig: EndpointSettings by the network's name. */
+cJSON *container_networks_json(struct container *c, const cJSON *host);
 /* One row of GET /containers/json. */
 cJSON *container_summary(struct container *c, const cJSON *merged, bool size);
 cJSON *container_list(struct engine *e, bool all, int64_t limit, bool size, const cJSON *filters, struct err *err);

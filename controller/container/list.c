@@ -5,6 +5,7 @@
 #include "../../helpers/base/text.h"
 #include "../image/image.h"
 #include "../json.h"
+#include "../network/network.h"
 #include "filters.h"
 #include "internal.h"
 
@@ -93,11 +94,25 @@ static bool matches_volume(struct engine *e, const cJSON *filters, const cJSON *
 	return found;
 }
 
-static bool matches_network(const cJSON *filters, const cJSON *merged)
+/* By the name of one that it is attached to, or by the beginning of its id, as with Docker. */
+static bool matches_network(struct container *c, const cJSON *filters, const cJSON *merged)
 {
-	const char *mode = json_text(json_get(merged, "HostConfig"), "NetworkMode", "default", NULL);
+	const cJSON *v, *n, *values = filters_get(filters, "network");
+	cJSON *networks;
+	bool found = !values;
 
-	return filters_match(filters, "network", mode && mode[0] && strcmp(mode, "default") != 0 ? mode : "bridge");
+	if (found)
+		return true;
+	networks = container_networks_json(c, json_get(merged, "HostConfig"));
+	cJSON_ArrayForEach(n, networks) {
+		const struct network *network = network_find(c->e, n->string, NULL);
+
+		cJSON_ArrayForEach(v, values)
+			found = found || strcmp(n->string, v->valuestring) == 0 ||
+				(network && strncmp(network->id, v->valuestring, strlen(v->valuestring)) == 0);
+	}
+	cJSON_Delete(networks);
+	return found;
 }
 
 /* "80", "80/udp", "8000-8010/tcp" or "8000-8010": Docker's form of a port in a filter. */
@@ -144,7 +159,7 @@ static bool matches(struct container *c, const cJSON *merged, const struct wante
 	return ancestor && matches_id(f, c) && matches_name(f, c) && matches_exited(f, c) &&
 	       filters_match(f, "status", container_status_name(c->row.status)) &&
 	       filters_match_labels(f, "label", labels) && filters_match(f, "is-task", "false") &&
-	       filters_match(f, "health", "none") && matches_network(f, merged) && matches_volume(c->e, f, merged) &&
+	       filters_match(f, "health", "none") && matches_network(c, f, merged) && matches_volume(c->e, f, merged) &&
 	       matches_ports(f, "expose", json_get(json_get(merged, "Config"), "ExposedPorts")) &&
 	       matches_ports(f, "publish", json_get(json_get(merged, "HostConfig"), "PortBindings"));
 }

@@ -68,6 +68,18 @@ is-task=false|ended made top1
 is-task=true|
 id=$(docker ps -aq --no-trunc --filter name=made | cut -c1-12)|made
 T
+docker create --name nets busybox true >/dev/null 2>&1
+is "ps --filter network=bridge, for the default one" nets names --filter network=bridge
+is "by the beginning of a network's id" "ended made top1" names --filter network="$(docker network inspect -f '{{.Id}}' none | cut -c1-10)"
+like "info: drivers of networks" '^\[(bridge )?host null\]$' docker info -f '{{.Plugins.Network}}'
+if [[ $(docker info -f '{{.Plugins.Network}}') = *bridge* ]]; then
+	docker network create more >/dev/null; docker network connect more nets
+	is "ps --filter network=, one that was connected later" "nets nets" bash -c "$(declare -f names); echo \$(names --filter network=more) \$(names --filter network=bridge)"
+	docker rm nets >/dev/null; docker network rm more >/dev/null
+else
+	docker rm nets >/dev/null
+	skip "ps --filter network=, one that was connected later" "this engine makes no networks"
+fi
 is "ps -n 2" "ended made" names -n 2
 is "ps without -a" top1 docker ps --format '{{.Names}}'
 for f in nosuch=1 status=x exited=x health=x expose=x publish=90-80; do fails "ps --filter $f is refused" 1 docker ps -a --filter "$f"; done

@@ -17,6 +17,7 @@
 
 #include "../../controller/api/http_internal.h"
 #include "../../controller/container/container.h"
+#include "../../controller/network/network.h"
 #include "../../controller/state/state.h"
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/fd.h"
@@ -46,6 +47,11 @@ void containers_count(struct engine *e, unsigned *ret_running, unsigned *ret_pau
 int state_image_each(struct state *s, int (*f)(void *data, struct image_row *row), void *data)
 {
 	return f(data, NULL) + f(data, NULL);
+}
+
+bool networks_absent(const struct engine *e)
+{
+	return false;
 }
 
 /* --- handlers ----------------------------------------------------------------------------------------------------- */
