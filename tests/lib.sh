@@ -40,4 +40,8 @@ until_true() {
 	for ((; n > 0; n--)); do "$@" >/dev/null 2>&1 && return 0; sleep 0.05; done
 	return 1
 }
+# archives friendly|hostile DIRECTORY: as tests/images/archives.py makes them; scripts run beside each other.
+archives() {
+	mkdir -p "$2" && (flock 6 && { [ "$2/made" -nt "$top/tests/images/archives.py" ] || { python3 "$top/tests/images/archives.py" "$1" "$2" && touch "$2/made"; }; }) 6>"$2/lock"
+}
 finish() { exit $failed; }

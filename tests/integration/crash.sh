@@ -5,7 +5,11 @@
 
 is_users && [ "$engine" = rootless ] && POSTERN_IDS=$((POSTERN_SUBS + 65512)) # helpers/user/ids.c
 export layer_uid=${POSTERN_UID:-2147352576}
-set_of() { ps -eo ruid,args | awk -v i="$POSTERN_IDS" -v l="$layer_uid" '(($1 >= i && $1 < i + 24) || $1 == l) && /postern/ && !/defunct/ && !/launcher/' | sort | uniq -c; }
+# layer's id is that of every engine of root's: those are told apart by their cgroup.
+set_of() {
+	ps -ww -eo ruid=,cgroup=,args= | awk -v i="$POSTERN_IDS" -v l="$layer_uid" -v u="${POSTERN_UID:-}" -v c="/$POSTERN_CGROUP/" '{mine = index($2, c); $2 = ""}
+		(($1 >= i && $1 < i + 24) || ($1 == l && (u || mine))) && /postern/ && !/defunct/ && !/launcher/' | sort | uniq -c
+}
 export -f set_of
 settled() { first_set=$(set_of); sleep 0.2; [ "$first_set" = "$(set_of)" ]; } # layer's workers of the load have gone
 until_true 40 settled

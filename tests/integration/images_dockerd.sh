@@ -4,8 +4,8 @@
 . "$(dirname "$0")/../lib.sh"
 [ -n "${POSTERN_SOCKET:-}" ] || exec "$top/tests/with-engine" bash "$0" "$@"
 peer=$top/build/debs base=$POSTERN_BASE/peer theirs="docker -H unix://$POSTERN_BASE/peer/d.sock" dockerd=
-make=$top/tests/images/archives.py archives=$top/build/images/friendly
-[ "$archives/twice.tar" -nt "$make" ] || python3 "$make" friendly "$archives" || exit 1
+archives=$top/build/images/friendly
+archives friendly "$archives" || exit 1
 mkdir "$base"
 if [ ! -x "$peer/usr/sbin/dockerd" ]; then skip "dockerd" "the package cannot be had"; finish; fi
 PATH=$peer/usr/bin:$peer/usr/sbin:$PATH unshare --net "$peer/usr/sbin/dockerd" --data-root "$base/data" --exec-root "$base/exec" \

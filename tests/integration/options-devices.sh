@@ -2,7 +2,7 @@
 # --device, --device-cgroup-rule, --gpus: by policy, and what the kernel then lets a container open.
 . "$(dirname "$0")/../lib.sh"
 node=/dev/autofs # no program of ours, harmless to open, and everybody may read it where it is
-cdi=/etc/cdi/postern-test-$$
+cdi=/etc/cdi/postern-test-$$ kind=${POSTERN_CDI_KIND:-postern.test/thing-$$} # files there are every engine's
 if [ -z "${POSTERN_SOCKET:-}" ]; then
 	policy=$(mktemp) data=$(mktemp -d /var/tmp/postern-cdi.XXXXXX)
 	made=$([ -d /etc/cdi ] || echo yes); mkdir -p /etc/cdi
@@ -12,14 +12,14 @@ if [ -z "${POSTERN_SOCKET:-}" ]; then
 	sed "s|\"devices\": \[|&\n\t\t$rule|" "$top/policy/default.json" >"$policy"
 	groups='"additionalGids": [ 44 ],'; [ "$engine" != single ] || groups=
 	cat >"$cdi.json" <<J
-{ "cdiVersion": "0.6.0", "kind": "postern.test/thing", "containerEdits": { "env": [ "COMMON=every" ] },
+{ "cdiVersion": "0.6.0", "kind": "$kind", "containerEdits": { "env": [ "COMMON=every" ] },
   "devices": [ { "name": "one", "containerEdits": { "env": [ "ONE=yes" ], $groups
     "deviceNodes": [ { "path": "/dev/thing", "hostPath": "$node", "permissions": "r" } ],
     "mounts": [ { "hostPath": "$data/file", "containerPath": "/thing", "options": [ "ro" ] } ],
     "hooks": [ { "hookName": "createContainer", "path": "/bin/touch", "args": [ "touch", "$data/hook" ] } ] } },
     { "name": "outside", "containerEdits": { "deviceNodes": [ { "path": "/dev/kmsg" } ] } } ] }
 J
-	export POSTERN_CDI=$data
+	export POSTERN_CDI=$data POSTERN_CDI_KIND=$kind
 	"$top/tests/with-engine" --policy "$policy" bash "$0" "$@"; exit $?
 fi
 run() { timeout 30 docker run --rm "$@"; }
@@ -55,14 +55,14 @@ like "--device-cgroup-rule that is none" "invalid device cgroup (rule )?format" 
 like "--gpus without any" 'could not select device driver "" with capabilities: \[\[gpu\]\]' run --gpus all busybox true
 if docker run --help | grep -q 'cdi\|CDI' || docker version --format '{{.Client.Version}}' | grep -Eq '^(2[5-9]|[3-9][0-9])'; then
 	if [ -r $node ]; then
-		is "a device by name: environment, its own and every one's" "every yes" run --device postern.test/thing=one busybox sh -c 'echo $COMMON $ONE'
-		is "its node" "a eb" run --device postern.test/thing=one busybox stat -c '%t %T' /dev/thing
-		is "its mount" content run --device postern.test/thing=one busybox cat /thing
-		fails "which is read-only" 1 run --device postern.test/thing=one busybox sh -c 'echo x >/thing'
-		[ "$engine" = single ] || like "its groups" "44" run --device postern.test/thing=one busybox id -G
+		is "a device by name: environment, its own and every one's" "every yes" run --device $kind=one busybox sh -c 'echo $COMMON $ONE'
+		is "its node" "a eb" run --device $kind=one busybox stat -c '%t %T' /dev/thing
+		is "its mount" content run --device $kind=one busybox cat /thing
+		fails "which is read-only" 1 run --device $kind=one busybox sh -c 'echo x >/thing'
+		[ "$engine" = single ] || like "its groups" "44" run --device $kind=one busybox id -G
 	fi
-	like "one that no file has" "unresolvable CDI devices postern.test/thing=two" run --device postern.test/thing=two busybox true
-	like "one that policy does not allow" "is not allowed" run --device postern.test/thing=outside busybox true
+	like "one that no file has" "unresolvable CDI devices $kind=two" run --device $kind=two busybox true
+	like "one that policy does not allow" "is not allowed" run --device $kind=outside busybox true
 	[ ! -e "$POSTERN_CDI/hook" ] && pass "its hooks are not run" || fail "its hooks are not run"
 else
 	skip "devices by name" "this client knows none"

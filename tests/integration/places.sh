@@ -5,7 +5,7 @@
 [ "${POSTERN_PLACES:-}" ] || POSTERN_PLACES=1 exec unshare --mount --propagation private bash "$0" "$@"
 . "$(dirname "$0")/../lib.sh"
 
-mkdir -p /run/postern-tests; exec 7>/run/postern-tests/places; flock -w 300 7 # its user has a fixed name
+mkdir -p /run/postern-tests; exec 7>/run/postern-tests/places; flock -w 300 7 || exit 125 # its user has a fixed name
 base=$(mktemp -d /var/tmp/postern-test.XXXXXX); chmod 755 "$base"
 u=ptestc home=$base/home fs=$base/fs image=$top/build/images/busybox.tar
 exec 8>/run/postern-tests/passwd; flock 8

@@ -4,11 +4,13 @@
 . "$(dirname "$0")/../lib.sh"
 [ -n "${POSTERN_SOCKET:-}" ] || exec "$top/tests/with-engine" bash "$0" "$@"
 
-mkdir -p /run/postern-tests; exec 7>/run/postern-tests/users; flock -w 300 7 # its users have fixed names
+# Two users, with ids that are nobody's while this engine has its slot: ptestaN with subordinate ids, ptestbN without.
+a=ptesta$POSTERN_SLOT b=ptestb$POSTERN_SLOT a_uid=$((1600 + POSTERN_SLOT)) b_uid=$((1620 + POSTERN_SLOT)) subs=$((310000000 + 65536 * POSTERN_SLOT))
 home=$(mktemp -d /var/tmp/postern-users.XXXXXX); chmod 755 "$home"
 image=$top/build/images/busybox.tar
 end() {
-	for u in ptesta ptestb; do
+	exec 8>/run/postern-tests/passwd; flock 8
+	for u in $a $b; do
 		as $u "$bin/postern" system stop 2>/dev/null
 		as $u "$bin/postern-user" --purge 2>/dev/null
 		userdel -f $u 2>/dev/null
@@ -18,52 +20,52 @@ end() {
 trap end EXIT
 as() { # USER COMMAND...: as a fresh user's login would have it, without a runtime directory for b
 	local u=$1; shift
-	local runtime=(); [ $u = ptestb ] || runtime=(XDG_RUNTIME_DIR="$home/$u/run")
-	unshare --net setpriv --reuid $u --regid "$(id -g $u)" --clear-groups env -i PATH="$PATH" HOME="$home/$u" "${runtime[@]}" "$@" 7>&-
+	local runtime=(); [ $u = $b ] || runtime=(XDG_RUNTIME_DIR="$home/$u/run")
+	unshare --net setpriv --reuid $u --regid "$(id -g $u)" --clear-groups env -i PATH="$PATH" HOME="$home/$u" "${runtime[@]}" "$@"
 }
 exec 8>/run/postern-tests/passwd; flock 8
-useradd -r -M -U -u 1560 ptesta 2>/dev/null; usermod -v 310000000-310065535 -w 310000000-310065535 ptesta
-useradd -r -M -U -u 1561 ptestb 2>/dev/null
+useradd -r -M -U -u $a_uid $a 2>/dev/null; usermod -v $subs-$((subs + 65535)) -w $subs-$((subs + 65535)) $a
+useradd -r -M -U -u $b_uid $b 2>/dev/null
 exec 8>&-
-for u in ptesta ptestb; do install -d -m 700 -o $u -g $u "$home/$u" "$home/$u/run"; done
+for u in $a $b; do install -d -m 700 -o $u -g $u "$home/$u" "$home/$u/run"; done
 
-for u in ptesta ptestb; do
-	like "$u: a command starts the engine, and says so" "starting yours.*Loaded image" bash -c "$(declare -f as); home=$home; as $u '$bin/postern' load -q -i '$image' 2>&1 | tr '\n' ' '"
-	is "$u: run" hi as $u "$bin/postern" run --rm busybox echo hi
-	is "$u: root inside is the user" "0" as $u "$bin/postern" run --rm busybox id -u
+for u in $a $b; do
+	like "${u%%[0-9]*}: a command starts the engine, and says so" "starting yours.*Loaded image" bash -c "$(declare -f as); home=$home b=$b; as $u '$bin/postern' load -q -i '$image' 2>&1 | tr '\n' ' '"
+	is "${u%%[0-9]*}: run" hi as $u "$bin/postern" run --rm busybox echo hi
+	is "${u%%[0-9]*}: root inside is the user" "0" as $u "$bin/postern" run --rm busybox id -u
 	as $u "$bin/postern" run -d --name keeps busybox sleep 1000 >/dev/null 2>&1
 	pid=$(as $u "$bin/postern" inspect -f '{{.State.Pid}}' keeps)
-	is "$u: on the host it is the user's process" "$(id -u $u)" stat -c %u "/proc/$pid"
-	is "$u: and in no group of the host but its own" "" bash -c "awk -v g=$(id -g $u) '\$1 == \"Groups:\" {for (i = 2; i <= NF; i++) if (\$i != g) print \$i}' /proc/$pid/status"
-	ok "$u: system stop" as $u "$bin/postern" system stop
-	ok "$u: its container goes on" kill -0 "$pid"
-	like "$u: and is known to the next engine" "keeps" bash -c "$(declare -f as); home=$home; as $u '$bin/postern' ps 2>&1"
-	ok "$u: the audit log verifies" as $u "$bin/postern" audit verify
+	is "${u%%[0-9]*}: on the host it is the user's process" "$(id -u $u)" stat -c %u "/proc/$pid"
+	is "${u%%[0-9]*}: and in no group of the host but its own" "" bash -c "awk -v g=$(id -g $u) '\$1 == \"Groups:\" {for (i = 2; i <= NF; i++) if (\$i != g) print \$i}' /proc/$pid/status"
+	ok "${u%%[0-9]*}: system stop" as $u "$bin/postern" system stop
+	ok "${u%%[0-9]*}: its container goes on" kill -0 "$pid"
+	like "${u%%[0-9]*}: and is known to the next engine" "keeps" bash -c "$(declare -f as); home=$home b=$b; as $u '$bin/postern' ps 2>&1"
+	ok "${u%%[0-9]*}: the audit log verifies" as $u "$bin/postern" audit verify
 done
 is "root's engine runs beside them" hi "$bin/postern" run --rm busybox echo hi
 is "and knows nothing of theirs" "" "$bin/postern" ps -q
-fails "one user cannot reach the other's engine" 1 as ptestb "$bin/postern" -H "$home/ptesta/run/postern/postern.sock" ps
-fails "nor root's store" 2 as ptesta ls "$POSTERN_DATA/store"
-is "two users' containers have no id in common but none" "" bash -c "comm -12 <(ps -eo uid= | awk '\$1 >= 310000000 && \$1 < 310065536' | sort -u) <(echo 1561)"
-like "doctor: what a user without ids lacks" "less +subordinate ids.*usermod --add-subuids" bash -c "$(declare -f as); home=$home; as ptestb '$bin/postern' doctor | tr '\n' ' '"
-like "doctor: and what one with ids has" "good +subordinate ids: 65536" as ptesta "$bin/postern" doctor
+fails "one user cannot reach the other's engine" 1 as $b "$bin/postern" -H "$home/$a/run/postern/postern.sock" ps
+fails "nor root's store" 2 as $a ls "$POSTERN_DATA/store"
+is "two users' containers have no id in common but none" "" bash -c "comm -12 <(ps -eo uid= | awk '\$1 >= $subs && \$1 < $subs + 65536' | sort -u) <(echo $b_uid)"
+like "doctor: what a user without ids lacks" "less +subordinate ids.*usermod --add-subuids" bash -c "$(declare -f as); home=$home b=$b; as $b '$bin/postern' doctor | tr '\n' ' '"
+like "doctor: and what one with ids has" "good +subordinate ids: 65536" as $a "$bin/postern" doctor
 
 # make run and make stop in a tree of the user's own, as built
-for u in ptesta ptestb; do
+for u in $a $b; do
 	as $u "$bin/postern" rm -f keeps >/dev/null 2>&1; as $u "$bin/postern" system stop
 	tree=$home/$u/tree; mkdir "$tree"
 	(cd "$top" && git ls-files -z | xargs -0 cp -a --parents -t "$tree" && cp -a --parents build/bin build/obj build/gen build/*.a "$tree")
 	chown -R $u: "$tree"
-	like "$u: make run" "hello from [0-9a-f]+, uid 0, which on the host is you, $(id -u $u).*container .*make stop" bash -c "$(declare -f as); home=$home; as $u make -C '$tree' run 2>&1 | tr '\n' ' '"
-	like "$u: make stop" "nothing is left" as $u make -C "$tree" stop
-	is "$u: nothing is" "" bash -c "ls -d '$tree/build/engine' 2>/dev/null; pgrep -u $u -f '[-]-data=$tree'"
+	like "${u%%[0-9]*}: make run" "hello from [0-9a-f]+, uid 0, which on the host is you, $(id -u $u).*container .*make stop" bash -c "$(declare -f as); home=$home b=$b; as $u make -C '$tree' run 2>&1 | tr '\n' ' '"
+	like "${u%%[0-9]*}: make stop" "nothing is left" as $u make -C "$tree" stop
+	is "${u%%[0-9]*}: nothing is" "" bash -c "ls -d '$tree/build/engine' 2>/dev/null; pgrep -u $u -f '[-]-data=$tree'"
 	rm -rf "$tree"
 done
-like "packages missing: told what root would run" "root would run: apt-get install .*no-such-package" as ptestb make -C "$top" --eval='check-missing: ; $(call install_missing,no-such-package)' check-missing
+like "packages missing: told what root would run" "root would run: apt-get install .*no-such-package" as $b make -C "$top" --eval='check-missing: ; $(call install_missing,no-such-package)' check-missing
 
 # set-id programs: strace as root keeps them set-id
-for u in ptesta ptestb; do
-	run=$home/$u/run/postern; [ $u = ptesta ] || run=/tmp/postern-1561
+for u in $a $b; do
+	run=$home/$u/run/postern; [ $u = $a ] || run=/tmp/postern-$b_uid
 	rm -f "$run/userns" # else it may go into the namespace of the one before, which takes no map
 	unshare --net strace -f -qq -u $u -e trace=execve -o "$home/trace-$u" env -i PATH="$PATH" HOME="$home/$u" "$bin/postern-user" \
 		--run "$run" >/dev/null 2>&1 &
@@ -75,17 +77,17 @@ for u in ptesta ptestb; do
 		[ -e "$f" ] || continue
 		{ [ -u "$f" ] || [ -g "$f" ] || [ -n "$(getcap "$f" 2>/dev/null)" ]; } && basename "$f"
 	done | tr '\n' ' ')
-	[ $u = ptesta ] && want="newgidmap newuidmap " || want=
-	is "$u: runs no set-id program but: ${want:-none}" "$want" printf %s "$ran"
+	[ $u = $a ] && want="newgidmap newuidmap " || want=
+	is "${u%%[0-9]*}: runs no set-id program but: ${want:-none}" "$want" printf %s "$ran"
 done
 
-worse() { (echo 200 >/proc/self/oom_score_adj; as ptesta "$@" 2>/dev/null); } # for good, as systemd does to services of users
+worse() { (echo 200 >/proc/self/oom_score_adj; as $a "$@" 2>/dev/null); } # for good, as systemd does to services of users
 if worse sh -c 'echo 0 >/proc/self/oom_score_adj'; then
 	skip "an engine with a worse out-of-memory score than 0" "root has no CAP_SYS_RESOURCE here: anyone may lower it again"
 else
 	is "an engine with a worse out-of-memory score than 0: its containers have that" 200 worse "$bin/postern" run --rm busybox cat /proc/self/oom_score_adj
 	is "and may have a still worse one" 300 worse "$bin/postern" run --rm --oom-score-adj 300 busybox cat /proc/self/oom_score_adj
 	fails "but no better" 125 worse "$bin/postern" run --rm --oom-score-adj 100 busybox true
-	as ptesta "$bin/postern" system stop
+	as $a "$bin/postern" system stop
 fi
 finish
