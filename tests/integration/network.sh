@@ -17,6 +17,12 @@ serving n1a --network one --network-alias first
 serving n1b --network one
 serving n2a --network two
 is "two on a network of the user's, by address" "$(ip_of n1b one)" ask n1b tcp "$(ip_of n1a one)" 80
+is "by name" "$(ip_of n1a one)" docker run --rm --network one peer sh -c 'peer ask tcp n1a 80 >/dev/null && nslookup -type=a n1a 127.0.0.11 | sed -n "s/^Address: //p"'
+ok "by alias" docker run --rm --network one peer peer ask tcp first 80
+ok "by short id" docker run --rm --network one peer peer ask tcp "$(docker inspect -f '{{slice .Id 0 12}}' n1a)" 80
+fails "no name of another network's" 1 docker run --rm --network two peer peer ask tcp n1a 80
+fails "no alias of another network's" 1 docker run --rm --network two peer peer ask tcp first 80
+like "backwards" "n1a\.one" docker run --rm --network one peer nslookup -type=ptr "$(ip_of n1a one | awk -F. '{print $4 "." $3 "." $2 "." $1 ".in-addr.arpa"}')" 127.0.0.11
 fails "not from another network" 1 ask n2a tcp "$(ip_of n1a one)" 80
 fails "not by UDP" 1 ask n2a udp "$(ip_of n1a one)" 80
 fails "nor from the default network" 1 ask aa tcp "$(ip_of n1a one)" 80
