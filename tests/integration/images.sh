@@ -90,7 +90,7 @@ like "dangling=maybe" "invalid filter 'dangling=\[?maybe" docker images --filter
 is "SharedSize: both have the base" yes bash -c "api '/images/json?shared-size=1' | jq -r '[.[] | select(.RepoTags | index(\"plain:1\")) | .SharedSize > 0 and .SharedSize < .Size] | if .[0] then \"yes\" else tojson end'"
 is "and -1 when it is not asked" -1 bash -c "api /images/json | jq '.[0].SharedSize'"
 is "history" "archives.py archives.py" bash -c "docker history --no-trunc --format '{{.CreatedBy}}' plain:1 | tr '\n' ' ' | sed 's/ $//'"
-is "inspect: what API 1.47 has" "Architecture Author Comment Config Created DockerVersion GraphDriver Id Metadata Os Parent RepoDigests RepoTags RootFS Size" bash -c "api /images/plain:1/json | jq -r 'keys | join(\" \")'"
+is "inspect: what API 1.47 has, and ContainerConfig" "Architecture Author Comment Config ContainerConfig Created DockerVersion GraphDriver Id Metadata Os Parent RepoDigests RepoTags RootFS Size" bash -c "api /images/plain:1/json | jq -r 'keys | join(\" \")'"
 
 # --- names -----------------------------------------------------------------------------------------------------------------
 ok "tag" docker tag plain:1 reg.example:5000/a/b:c
