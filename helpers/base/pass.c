@@ -15,6 +15,11 @@ union control {
 	struct cmsghdr head;
 };
 
+int pass_pair(int ret[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0 ? -errno : 0;
+}
+
 int pass_send(int sock, const struct iovec *iov, size_t n, const int *fds, size_t nfds, int flags)
 {
 	union control control;

@@ -24,6 +24,7 @@
 #include "../base/cleanup.h"
 #include "../base/fd.h"
 #include "../base/log.h"
+#include "../base/pass.h"
 #include "../base/sandbox.h"
 #include "../base/sys.h"
 #include "../base/text.h"
@@ -268,7 +269,7 @@ static int program_open(struct launcher *l, struct child *c, const char *name)
 static int new_channel(struct launcher *l, struct child *c, int *ret)
 {
 	enum helper_id id = c->row->id;
-	int pair[2];
+	int pair[2], r;
 
 	if (id == HELPER_AUDIT || id == HELPER_POLICY)
 		return 0;
@@ -276,8 +277,9 @@ static int new_channel(struct launcher *l, struct child *c, int *ret)
 		*ret = dup(id == HELPER_SEAL ? l->mount_seal[1] : l->control[1]);
 		return *ret < 0 ? -errno : 0;
 	}
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
+	r = pass_pair(pair);
+	if (r < 0)
+		return r;
 	close_fd(c->controller_end);
 	c->controller_end = pair[1];
 	*ret = pair[0];

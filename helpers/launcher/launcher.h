@@ -104,6 +104,9 @@ struct launcher {
 	bool stopping;
 };
 
+/* options.c: l->config and what postern-user says; -EINVAL after saying what is wrong, and the usage. */
+int options_read(int argc, char **argv, struct launcher *l);
+
 /* dirs.c: directories, audit files, socket. */
 int dirs_create(struct launcher *l);
 /* Both paths without links: what policy denies and binds is compared by name. */

@@ -35,12 +35,12 @@
 static int in_child(struct launcher *l, int (*make)(struct launcher *l, int *fds), int *ret, size_t n)
 {
 	struct iovec byte = { &(char){ 0 }, 1 };
-	int pair[2], r;
+	int pair[2], r = pass_pair(pair);
 	size_t got = 0;
 	pid_t pid;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
+	if (r < 0)
+		return r;
 	pid = fork();
 	if (pid < 0)
 		return -errno;

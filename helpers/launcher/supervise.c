@@ -50,7 +50,7 @@ static int control_create(struct launcher *l)
 {
 	close_fd(l->control[0]);
 	close_fd(l->control[1]);
-	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, l->control) < 0 ? -errno : 0;
+	return pass_pair(l->control);
 }
 
 static void note_failure(struct child *c, uint64_t now)

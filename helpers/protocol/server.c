@@ -13,6 +13,7 @@
 #include "../base/cleanup.h"
 #include "../base/clock.h"
 #include "../base/log.h"
+#include "../base/pass.h"
 #include "../base/sandbox.h"
 #include "../base/text.h"
 #include "audit.h"
@@ -136,10 +137,10 @@ static int run_derive(struct request *r)
 {
 	const struct req_base_derive *req = r->req;
 	struct rep_base_derive *rep = r->rep;
-	int pair[2], e;
+	int pair[2], e = pass_pair(pair);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return request_fail(r, -errno, "socketpair");
+	if (e < 0)
+		return request_fail(r, e, "socketpair");
 	e = channel_add(r->helper, pair[0], r->helper->channels[r->channel].rights & req->mask, false);
 	if (e < 0) {
 		close_fd(pair[0]);
