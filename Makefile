@@ -191,6 +191,8 @@ fuzzers: $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(LIB_CONTROLLER) $(LIB)
 	clang -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_CONTROLLER)
 $(B)/fuzz_layer: $(call obj,$(filter-out %/main.c %/jobs.c,$(wildcard helpers/layer/*.c)))
+$(B)/fuzz_resolver: $(call obj,helpers/resolver/ask.c helpers/resolver/names.c)
+$(B)/fuzz_resolver: LIBS_CONTROLLER += $(LIBS_resolver)
 fuzz: deps-check fuzz-build
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) tests/fuzz/run
 .PHONY: fuzz-build fuzzers

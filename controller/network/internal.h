@@ -11,6 +11,8 @@
 /* Takes config, also when it fails. */
 int network_build(struct engine *e, const char *id, const char *name, int64_t created_ns, cJSON *config,
 		  struct network **ret, struct err *err);
+/* One that no list holds any more; NULL is allowed. */
+void network_free(struct network *n);
 int endpoints_load(struct engine *e, struct err *err);
 /* Out of the list, without touching its row. */
 void endpoint_forget(struct engine *e, struct endpoint *ep);

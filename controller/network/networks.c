@@ -32,7 +32,7 @@ bool networks_absent(const struct engine *e)
 	return helper_absent(e, HELPER_VETH) || helper_absent(e, HELPER_FIREWALL);
 }
 
-static void network_free(struct network *n)
+void network_free(struct network *n)
 {
 	if (!n)
 		return;

@@ -60,12 +60,12 @@ static const struct shape {
 	size_t item;
 	bool counted, fds, text;
 } shapes[] = {
-	[FIELD_U32] = { 4 },
-	[FIELD_U64] = { 8 },
+	[FIELD_U32] = { .item = 4 },
+	[FIELD_U64] = { .item = 8 },
 	[FIELD_NAME] = { 1, .counted = true, .text = true },
 	[FIELD_PATH] = { 1, .counted = true, .text = true },
 	[FIELD_TEXT] = { 1, .counted = true, .text = true },
-	[FIELD_ID] = { ID_BYTES },
+	[FIELD_ID] = { .item = ID_BYTES },
 	[FIELD_IDS] = { ID_BYTES, .counted = true },
 	[FIELD_U32S] = { 4, .counted = true },
 	[FIELD_U64S] = { 8, .counted = true },

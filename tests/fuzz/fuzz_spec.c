@@ -12,7 +12,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct err err = { 0 }, why = { 0 };
 	cJSON *body = json_parse((const char *)data, n, &why), *warnings = cJSON_CreateArray(), *spec = NULL;
 	cJSON *merged = spec_merge(body, json_get(body, "image"), warnings, &err);
-	struct spec_input in = { merged, "0123456789abcdef", "x", 0, 0, NULL, 0, "/", &mounts, "/x", UINT64_MAX };
+	static const unsigned image_layers[BINDS_MAX];
+	struct spec_input in = { .merged = merged, .id = "0123456789abcdef", .name = "x", .home = "/", .mounts = &mounts,
+				 .image_layers = image_layers, .cgroups_path = "/x", .caps_allowed = UINT64_MAX };
 
 	if (!merged != (err.status != 0) ||
 	    (merged && (spec_mounts(merged, &mounts, &err) || spec_limits(merged, &limits, &err))))
