@@ -128,7 +128,8 @@ static void submit_rootfs(struct plan *p)
 		abort();
 	req->mapping = p->slot.ticket;
 	req->layers.n = p->image.nlayers;
-	memcpy(req->layers.id, p->image.layers, p->image.nlayers * ID_BYTES);
+	if (p->image.nlayers)
+		memcpy(req->layers.id, p->image.layers, p->image.nlayers * ID_BYTES);
 	memcpy(req->container, p->c->raw_id, ID_BYTES);
 	p->rootfs_call = helper_submit(p->e, OP_MOUNT_ROOTFS, req, &p->ctx, 0);
 	free(req);

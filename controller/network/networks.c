@@ -594,7 +594,7 @@ static int make_predefined(struct engine *e, const char *name, struct err *err)
 {
 	bool bridge = strcmp(name, "bridge") == 0;
 	cJSON *config = base_config(bridge ? "bridge" : strcmp(name, "none") == 0 ? "null" : name), *entry, *options;
-	struct network *n;
+	struct network *n = NULL;
 	char id[65];
 
 	if (bridge) {
@@ -610,7 +610,8 @@ static int make_predefined(struct engine *e, const char *name, struct err *err)
 		cJSON_AddStringToObject(options, "com.docker.network.driver.mtu", "1500");
 	}
 	new_id(id);
-	return network_build(e, id, name, time_now_ns(), config, &n, err) < 0 ? -1 : insert(e, n, err);
+	network_build(e, id, name, time_now_ns(), config, &n, err);
+	return n ? insert(e, n, err) : -1;
 }
 
 int networks_create(struct engine *e, struct err *err)

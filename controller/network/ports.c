@@ -163,7 +163,7 @@ static int take_wish(struct wish *w, struct err *err)
 {
 	static const uint8_t any6[16];
 	bool v4 = address_is_v4(w->host), both = w->everywhere && !address_is_zero(w->ep->v6);
-	uint16_t port = w->first;
+	uint16_t port;
 	int fd, fd6 = -EBADF, r = -EADDRINUSE;
 
 	if (address_is_zero(v4 ? w->ep->v4 : w->ep->v6))

@@ -45,7 +45,7 @@ static int unknown(const char *field, const char *name, struct err *err)
 	char text[65];
 	size_t n = 0;
 
-	for (; name[n] && n < sizeof(text) - 1; n++)
+	for (; n < sizeof(text) - 1 && name[n]; n++)
 		text[n] = (char)toupper((unsigned char)name[n]);
 	text[n] = '\0';
 	return err_set(err, 400, "invalid %s: unknown capability: \"%s%s\"", field, strncmp(text, "CAP_", 4) ? "CAP_" : "", text);

@@ -345,7 +345,7 @@ static int behind_bridge(struct request *r, const uint8_t address[16])
 	struct rtmsg header = { .rtm_family = skip ? AF_INET : AF_INET6, .rtm_dst_len = (uint8_t)(8 * (16 - skip)) };
 	struct nl_msg *msg = netlink_message(RTM_GETROUTE, 0, &header, sizeof(header));
 	struct ctx *c = r->helper->ctx;
-	struct link link;
+	struct link link = { 0 };
 	int out = 0, e;
 
 	if (msg)
