@@ -80,7 +80,7 @@ $(foreach h,$(HELPERS),$(eval $(call helper_rule,$(h))))
 $(B)/bin/posternd: $(call obj,controller/main.c) $(ASAN) $(LIB_CONTROLLER) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CONTROLLER)
-$(B)/bin/postern: $(call obj,$(SRC_CLI)) $(ASAN) $(LIB)
+$(B)/bin/postern: $(call obj,$(SRC_CLI) controller/network/ipam.c) $(ASAN) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
 

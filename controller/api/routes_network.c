@@ -38,6 +38,9 @@ static void inspect(struct http_request *r)
 		return;
 	}
 	o = network_json(http_engine(r), n, /* containers= */ true);
+	/* Not among the options, where docker-compose would take it for a change. */
+	if (n->bridged && http_query(r, "verbose") && strcmp(http_query(r, "verbose"), "true") == 0)
+		cJSON_AddStringToObject(o, "Bridge", n->bridge);
 	http_reply_json(r, 200, o);
 	cJSON_Delete(o);
 }

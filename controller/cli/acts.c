@@ -377,6 +377,19 @@ static int prune_total(int r, double bytes)
 #define PRUNE_IMAGES API "/images/prune", &o, o.all ? "dangling=false" : NULL, "Deleted Images:", "ImagesDeleted"
 #define PRUNE_VOLUMES API "/volumes/prune", &o, o.all ? "all=true" : NULL, "Deleted Volumes:", "VolumesDeleted"
 
+#define PRUNE_NETWORKS API "/networks/prune", &o, NULL, "Deleted Networks:", "NetworksDeleted"
+
+int network_prune(struct cli *cli, int argc, char **argv)
+{
+	struct act_options o;
+	double bytes = 0;
+	int r = prune_parse(&o, argc, argv);
+
+	if (r || !confirmed(&o, "all custom networks not used by at least one container"))
+		return r < 0;
+	return prune(cli, PRUNE_NETWORKS, &bytes);
+}
+
 int container_prune(struct cli *cli, int argc, char **argv)
 {
 	struct act_options o;
@@ -418,10 +431,11 @@ int system_prune(struct cli *cli, int argc, char **argv)
 	double bytes = 0;
 	int r = prune_parse(&o, argc, argv);
 
-	if (r || !confirmed(&o, o.all ? "all stopped containers and all images that none uses"
-				      : "all stopped containers and all dangling images"))
+	if (r || !confirmed(&o, o.all ? "all stopped containers, and all networks and images that none uses"
+				      : "all stopped containers, all networks that none uses and all dangling images"))
 		return r < 0;
-	r = prune(cli, PRUNE_CONTAINERS, &bytes) | prune(cli, PRUNE_IMAGES, &bytes);
+	r = prune(cli, PRUNE_CONTAINERS, &bytes) | prune(cli, PRUNE_NETWORKS, &bytes) |
+	    prune(cli, PRUNE_IMAGES, &bytes);
 	if (o.volumes) {
 		o.all = false;
 		r |= prune(cli, PRUNE_VOLUMES, &bytes);

@@ -120,6 +120,8 @@ const cJSON *json_at(const cJSON *v, const char *path);
 const char *json_text_at(const cJSON *v, const char *path);
 double json_number_at(const cJSON *v, const char *path);
 
+/* "name=value" texts as an object of texts, added under key. */
+void json_put_pairs(cJSON *to, const char *key, const struct texts *pairs);
 /* Indented, with a final newline at depth 0. */
 void json_print(FILE *out, const cJSON *v, int depth);
 

@@ -77,6 +77,7 @@ static void print_arguments(struct cli *cli, const struct verb *v)
 	} kinds[] = {
 		{ "CONTAINER", API "/containers/json?all=1", "", "Names" },
 		{ "IMAGE", API "/images/json", "", "RepoTags" },
+		{ "NETWORK", API "/networks", "", "Name" },
 		{ "VOLUME", API "/volumes", "Volumes", "Name" },
 		{ "NAME...", API "/containers/json?all=1", "", "Names" },
 	};

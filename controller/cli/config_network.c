@@ -1,5 +1,5 @@
-/* config_network.c - options of run and create that are about networks: ports, networks, addresses, hosts. What they mean and
- * the words for what is wrong are those of Docker's client. */
+/* config_network.c - options of run and create that are about networks: ports, networks, addresses, hosts. What they
+ * mean and the words for what is wrong are those of Docker's client. */
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stdlib.h>
@@ -141,8 +141,8 @@ static char *port_of_pairs(const char *value)
 	return asprintf(&text, "%s:%s/%s", published, target, protocol) < 0 ? NULL : text;
 }
 
-/* [[ADDRESS:][HOST]:]CONTAINER[/PROTOCOL], ports or ranges of the same length; an IPv6 address may be in brackets. A range
- * outside for one port inside: the engine takes a free one of it. */
+/* [[ADDRESS:][HOST]:]CONTAINER[/PROTOCOL], ports or ranges of the same length; an IPv6 address may be in brackets. A
+ * range outside for one port inside: the engine takes a free one of it. */
 int config_add_port(void *to, const struct option_row *row, const char *value)
 {
 	_cleanup_free_ char *text = strchr(value, '=') ? port_of_pairs(value) : strdup(value);
@@ -232,7 +232,8 @@ int config_add_host(void *to, const struct option_row *row, const char *value)
 	if (cut)
 		*cut = '\0';
 	if (!cut || !*text || strchr(text, ':'))
-		return fail(-1, "invalid argument \"%s\" for \"--add-host\" flag: bad format for add-host: \"%s\"", value, value);
+		return fail(-1, "invalid argument \"%s\" for \"--add-host\" flag: bad format for add-host: \"%s\"",
+			    value, value);
 	address = cut + 1;
 	n = strlen(address);
 	if (n > 2 && address[0] == '[' && address[n - 1] == ']') {
@@ -240,7 +241,9 @@ int config_add_host(void *to, const struct option_row *row, const char *value)
 		address++;
 	}
 	if (strcmp(address, "host-gateway") != 0 && !is_address(address))
-		return fail(-1, "invalid argument \"%s\" for \"--add-host\" flag: invalid IP address in add-host: \"%s\"", value, address);
+		return fail(-1,
+			    "invalid argument \"%s\" for \"--add-host\" flag: invalid IP address in add-host: \"%s\"",
+			    value, address);
 	if (asprintf(&entry, "%s:%s", text, address) < 0)
 		return -1;
 	cJSON_AddItemToArray(config_list(to, row->path), cJSON_CreateString(entry));
@@ -285,7 +288,8 @@ static bool is_mac(const char *text)
 	if (strlen(text) != 17)
 		return false;
 	for (size_t i = 0; i < 17; i++)
-		if (i % 3 == 2 ? text[i] != text[2] || (text[2] != ':' && text[2] != '-') : !isxdigit((unsigned char)text[i]))
+		if (i % 3 == 2 ? text[i] != text[2] || (text[2] != ':' && text[2] != '-')
+			       : !isxdigit((unsigned char)text[i]))
 			return false;
 	return true;
 }
@@ -462,7 +466,8 @@ int config_finish_network(struct run_options *o)
 			return -1;
 	}
 	if (users && others)
-		return fail(-1, "conflicting options: cannot attach both user-defined and non-user-defined network-modes");
+		return fail(-1,
+			    "conflicting options: cannot attach both user-defined and non-user-defined network-modes");
 	/* One about which nothing is said but its name needs no more than the mode. */
 	network = object_at(o, "NetworkingConfig.EndpointsConfig");
 	if (cJSON_GetArraySize(network) == 1 && !network->child->child)

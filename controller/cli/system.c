@@ -23,6 +23,7 @@ static const struct {
 	const char *type, *path;
 } kinds[] = { { "container", API "/containers/%s/json" },
 	      { "image", API "/images/%s/json" },
+	      { "network", API "/networks/%s" },
 	      { "volume", API "/volumes/%s" } };
 
 /* The first kind that knows the name. NULL after a message. */
@@ -52,7 +53,7 @@ static cJSON *find_any(struct cli *cli, const char *name, const char *type)
 	if (known)
 		fprintf(stderr, "Error: No such object: %s\n", name);
 	else
-		fail(1, "--type is container, image or volume, not '%s'", type);
+		fail(1, "--type is container, image, network or volume, not '%s'", type);
 	return NULL;
 }
 
@@ -77,7 +78,8 @@ int verb_inspect(struct cli *cli, int argc, char **argv)
 	static const struct option_row rows[] = {
 		{ "format", 'f', OPT_TEXT, offsetof(struct show_options, format), NULL, NULL,
 		  "template: {{.State.Status}}, or json" },
-		{ "type", 0, OPT_TEXT, offsetof(struct show_options, type), NULL, NULL, "container, image or volume" },
+		{ "type", 0, OPT_TEXT, offsetof(struct show_options, type), NULL, NULL,
+		  "container, image, network or volume" },
 		{ "size", 's', OPT_FLAG, offsetof(struct show_options, size), NULL, NULL, "with sizes" },
 	};
 	struct show_options o = { 0 };

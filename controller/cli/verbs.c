@@ -44,6 +44,8 @@ static int volume_inspect(struct cli *cli, int argc, char **argv)
 #define WAIT { "wait", "CONTAINER...", "Wait until containers end; print their exit codes", verb_wait, NULL }
 #define ATTACH { "attach", "[OPTIONS] CONTAINER", "Connect the terminal to a running container", verb_attach, NULL }
 #define LOGS { "logs", "[OPTIONS] CONTAINER", "Show the output of a container", verb_logs, NULL }
+#define PORT { "port", "CONTAINER [PORT[/PROTOCOL]]", "Show where ports of a container are published", \
+	       verb_port, NULL }
 #define TOP { "top", "CONTAINER [ARGUMENTS OF ps]", "Show the processes of a container", verb_top, NULL }
 #define RENAME { "rename", "CONTAINER NAME", "Give a container another name", verb_rename, NULL }
 #define RM(name) { name, "[-f] [-v] CONTAINER...", "Remove containers", verb_rm, NULL }
@@ -64,7 +66,7 @@ static int volume_inspect(struct cli *cli, int argc, char **argv)
 static const struct verb container_verbs[] = {
 	ATTACH, CREATE, EXPORT,
 	{ "inspect", "[OPTIONS] CONTAINER...", "Show all about containers", container_inspect, NULL },
-	KILL, LOGS, PS("ls"), PS("list"), PS("ps"), PAUSE,
+	KILL, LOGS, PS("ls"), PS("list"), PS("ps"), PAUSE, PORT,
 	{ "prune", "[-f] [--filter F]", "Remove all stopped containers", container_prune, NULL },
 	RENAME, RESTART, RM("rm"), RM("remove"), RUN, START, STOP, TOP, UNPAUSE, WAIT,
 	{ 0 },
@@ -76,6 +78,20 @@ static const struct verb image_verbs[] = {
 	LOAD, IMAGES("ls"), IMAGES("list"),
 	{ "prune", "[-a] [-f] [--filter F]", "Remove images that are not used", image_prune, NULL },
 	RMI("rm"), RMI("remove"), SAVE, TAG,
+	{ 0 },
+};
+
+static const struct verb network_verbs[] = {
+	{ "connect", "[OPTIONS] NETWORK CONTAINER", "Put a container into a network", network_connect, NULL },
+	{ "create", "[OPTIONS] NAME", "Make a network", network_create, NULL },
+	{ "disconnect", "[OPTIONS] NETWORK CONTAINER", "Take a container out of a network", network_disconnect, NULL },
+	{ "inspect", "[OPTIONS] NETWORK...", "Show all about networks, or a picture", network_inspect, NULL },
+	{ "ls", "[OPTIONS]", "List networks", network_ls, NULL },
+	{ "list", "[OPTIONS]", "List networks", network_ls, NULL },
+	{ "picture", "[OPTIONS] [NETWORK...]", "Draw who is connected to what: text, DOT or SVG", network_picture, NULL },
+	{ "prune", "[-f] [--filter F]", "Remove networks that are not used", network_prune, NULL },
+	{ "rm", "[-f] NETWORK...", "Remove networks", network_rm, NULL },
+	{ "remove", "[-f] NETWORK...", "Remove networks", network_rm, NULL },
 	{ 0 },
 };
 
@@ -103,14 +119,16 @@ static const struct verb system_verbs[] = {
 };
 
 const struct verb verbs[] = {
-	RUN, CREATE, START, STOP, RESTART, KILL, PAUSE, UNPAUSE, WAIT, ATTACH, LOGS, TOP, PS("ps"), RENAME, RM("rm"),
+	RUN, CREATE, START, STOP, RESTART, KILL, PAUSE, UNPAUSE, WAIT, ATTACH, LOGS, TOP, PORT, PS("ps"), RENAME, RM("rm"),
 	EXPORT,
 	IMAGES("images"), LOAD, SAVE, IMPORT, HISTORY, TAG, RMI("rmi"),
-	{ "inspect", "[OPTIONS] NAME...", "Show all about containers, images, volumes", verb_inspect, NULL },
+	{ "inspect", "[OPTIONS] NAME...", "Show all about containers, images, networks, volumes", verb_inspect,
+	  NULL },
 	EVENTS, INFO,
 	{ "version", "[--format F]", "Show versions", verb_version, NULL },
 	{ "container", "COMMAND", "Manage containers", NULL, container_verbs },
 	{ "image", "COMMAND", "Manage images", NULL, image_verbs },
+	{ "network", "COMMAND", "Manage networks", NULL, network_verbs },
 	{ "volume", "COMMAND", "Manage volumes", NULL, volume_verbs },
 	{ "system", "COMMAND", "The engine as a whole; an engine of your own", NULL, system_verbs },
 	{ "doctor", "[--format json]", "Say what this host lacks for an engine of yours, and what root would do about it", verb_doctor,

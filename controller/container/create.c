@@ -163,6 +163,8 @@ static int create_merged(struct engine *e, cJSON *merged, const char *name, cons
 	if (r == 0)
 		r = insert(e, merged, id, name, image, ret, err);
 	if (r == 0 && endpoints_of_create(e, id, merged, err) < 0) {
+		/* A network, not an image: clients would pull for a 404. */
+		err->status = err->status == 404 ? 400 : err->status;
 		forget(*ret);
 		container_put(*ret);
 		*ret = NULL;

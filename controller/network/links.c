@@ -1,6 +1,7 @@
-/* links.c - --link on the default network: Docker's variables that tell a container of another one. Lines of /etc/hosts for the same
- * links are in names.c, names in users' networks are the resolver's. Names and aliases have been checked when the container was made
- * (controller/spec/check.c), but the other's variables and ports are its image's and user's: they stay values, never names of ours. */
+/* links.c - --link on the default network: Docker's variables that tell a container of another one. Lines of /etc/hosts
+ * for the same links are in names.c, names in users' networks are the resolver's. Names and aliases have been checked
+ * when the container was made (controller/spec/check.c), but the other's variables and ports are its image's and
+ * user's: they stay values, never names of ours. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,15 +28,16 @@ int links_check(struct engine *e, const cJSON *merged, struct err *err)
 
 		/* Not 404: clients would look for an image of that name. */
 		if (!target)
-			return err_set(err, 400, "could not get container for %.*s: %s", (int)strcspn(link->valuestring, ":"),
-				       link->valuestring, missing.message);
+			return err_set(err, 400, "could not get container for %.*s: %s",
+				       (int)strcspn(link->valuestring, ":"), link->valuestring, missing.message);
 		theirs = container_config(target);
 		host = spec_share(json_get(theirs, "HostConfig"), "NetworkMode", NULL) == SHARE_HOST;
 		cJSON_Delete(theirs);
 		container_put(target);
 		if (host)
 			return err_set(err, 400,
-				       "conflicting options: host type networking can't be used with links. This would result in "
+				       "conflicting options: host type networking can't be used with links. This would "
+				       "result in "
 				       "undefined behavior");
 	}
 	return 0;
@@ -48,11 +50,11 @@ static void add(cJSON *env, char *text)
 	free(text);
 }
 
-#define ADD(env, ...)                                                                                                                      \
-	do {                                                                                                                               \
-		char *text_;                                                                                                               \
-		if (asprintf(&text_, __VA_ARGS__) >= 0)                                                                                    \
-			add(env, text_);                                                                                                   \
+#define ADD(env, ...)                                   \
+	do {                                            \
+		char *text_;                            \
+		if (asprintf(&text_, __VA_ARGS__) >= 0) \
+			add(env, text_);                \
 	} while (0)
 
 struct exposed {
@@ -98,7 +100,8 @@ static struct exposed *read_ports(const cJSON *ports, size_t *ret_n)
 }
 
 /* A row of ports that follow each other has its ends named as well. */
-static void add_range(cJSON *env, const char *alias, const char *ip, const struct exposed *first, const struct exposed *last)
+static void add_range(cJSON *env, const char *alias, const char *ip, const struct exposed *first,
+		      const struct exposed *last)
 {
 	char prefix[320];
 

@@ -142,7 +142,8 @@ cJSON *ports_list_json(struct engine *e, const char *container, const cJSON *mer
 /* --- links of the default network (links.c) --- */
 /* Of a new container: 400 in Docker's words when there is no such container. */
 int links_check(struct engine *e, const cJSON *merged, struct err *err);
-/* Variables that tell of linked containers, into merged's Config.Env, which is this start's own. Addresses are taken. */
+/* Variables that tell of linked containers, into merged's Config.Env, which is this start's own. Addresses are taken.
+ */
 int links_env(struct container *c, cJSON *merged, struct err *err);
 /* HostConfig.Links as inspect shows them: "/db:/web/alias". */
 void links_show(const struct container *c, cJSON *host);

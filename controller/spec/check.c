@@ -156,8 +156,9 @@ static int check_links(const cJSON *host, struct err *err)
 		const char *alias = colon ? strrchr(colon, '/') : NULL;
 
 		alias = alias ? alias + 1 : colon ? colon + 1 : name;
-		if (!name_valid(name, colon ? (size_t)(colon - name) : strlen(name)) || strlen(name) > 2 * NAME_MAX_LEN ||
-		    !name_valid(alias, strlen(alias)) || strlen(alias) > NAME_MAX_LEN)
+		if (!name_valid(name, colon ? (size_t)(colon - name) : strlen(name)) ||
+		    strlen(name) > 2 * NAME_MAX_LEN || !name_valid(alias, strlen(alias)) ||
+		    strlen(alias) > NAME_MAX_LEN)
 			return err_set(err, 400, "bad format for links: %.256s", e->valuestring);
 	}
 	return 0;

@@ -124,7 +124,7 @@ docker create --name k2 busybox >/dev/null 2>&1; docker create --name k3 busybox
 completes() { # WORDS...: what bash would offer for the last of them
 	bash -c 'PATH='"$bin"':$PATH; source <(postern completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _postern; printf "%s\n" "${COMPREPLY[@]}"' _ "$@" | sort | tr '\n' ' '
 }
-like "bash: verbs" "^pause policy protocol ps $" completes postern p
+like "bash: verbs" "^pause policy port protocol ps $" completes postern p
 is "bash: verbs of a group" "list load ls " completes postern image l
 like "bash: flags" "--detach --detach-keys --device " completes postern run --de
 like "bash: containers" "k2 k3" completes postern logs ""

@@ -8,6 +8,7 @@
 #include "../../controller/cli/helpers.c"
 #include "../../controller/cli/http_client.c"
 #include "../../controller/cli/options.c"
+#include "../../controller/cli/picture.c"
 #include "../../controller/cli/policy_explain.c"
 #include "../../controller/cli/stream.c"
 #include "../../controller/cli/template.c"
@@ -144,6 +145,43 @@ static void test_bodies(void)
 		CU_ASSERT(rows[i].expected ? text && strcmp(text, rows[i].expected) == 0 : !text);
 		free(text);
 		cJSON_Delete(b);
+	}
+}
+
+/* Whatever stands in a name: no quote, tag, control character or broken UTF-8 of it gets through. */
+static void test_pictures(void)
+{
+	static const struct {
+		enum picture_form form;
+		const char *name, *expected, *never;
+	} rows[] = {
+		{ PICTURE_TEXT, "a\033[31m\nb", "a?[31m?b", "\033" },
+		{ PICTURE_TEXT, "\xc3\xa4", "\xc3\xa4", "?" },
+		{ PICTURE_TEXT, "\xc2\x9b" "31m", "??31m", "\x9b" },
+		{ PICTURE_DOT, "a\"];evil\\", "a\\\"];evil\\\\", "a\"]" },
+		{ PICTURE_SVG, "</text><script>'\"&", "&lt;/text&gt;&lt;script&gt;&#39;&quot;&amp;", "<script" },
+		{ PICTURE_SVG, "\xff\xc3(\xed\xa0\x80", "?" "?(?" "??", "\xff" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		cJSON *list = cJSON_CreateArray(), *n = cJSON_CreateObject(), *c = cJSON_CreateObject(), *containers;
+		char *text = NULL;
+		size_t size;
+		FILE *f = open_memstream(&text, &size);
+
+		cJSON_AddStringToObject(c, "Name", rows[i].name);
+		cJSON_AddStringToObject(n, "Name", "n");
+		containers = cJSON_AddArrayToObject(n, "Containers");
+		cJSON_AddItemToArray(containers, c);
+		cJSON_AddItemToArray(list, n);
+		picture_draw(f, rows[i].form, list);
+		fclose(f);
+		if (!strstr(text, rows[i].expected) || strstr(text, rows[i].never))
+			printf("\n  %s\n", text);
+		CU_ASSERT_PTR_NOT_NULL(strstr(text, rows[i].expected));
+		CU_ASSERT_PTR_NULL(strstr(text, rows[i].never));
+		free(text);
+		cJSON_Delete(list);
 	}
 }
 
@@ -491,6 +529,7 @@ int main(void)
 	s = CU_add_suite("cli", NULL, NULL);
 	CU_add_test(s, "options to bodies", test_bodies);
 	CU_add_test(s, "options that are refused", test_refused);
+	CU_add_test(s, "pictures", test_pictures);
 	CU_add_test(s, "templates", test_templates);
 	CU_add_test(s, "sizes and times", test_numbers);
 	CU_add_test(s, "paths and filters", test_paths);
