@@ -130,6 +130,7 @@ static void submit_rootfs(struct plan *p)
 	req->layers.n = p->image.nlayers;
 	if (p->image.nlayers)
 		memcpy(req->layers.id, p->image.layers, p->image.nlayers * ID_BYTES);
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): plan_new sets p->c */
 	memcpy(req->container, p->c->raw_id, ID_BYTES);
 	p->rootfs_call = helper_submit(p->e, OP_MOUNT_ROOTFS, req, &p->ctx, 0);
 	free(req);
