@@ -56,7 +56,7 @@ is "as Docker writes them" '{"E1":"x","a":"1 &","tag":"d1"}' bash -c "jq -c .att
 docker rm -f n1 lo1 d1 >/dev/null
 
 # --- rings
-slow='i=0; while [ $i -lt N ]; do i=$((i+1)); echo "a line of some length with the number $i"; [ $((i % 100)) -ne 0 ] || sleep 0.002; done'
+slow='i=0; while [ $i -lt N ]; do i=$((i+1)); echo "a line of some length with the number $i"; [ $((i % 100)) -ne 0 ] || sleep 0.02; done'
 run r1 -d --log-opt max-size=20k --log-opt max-file=5 busybox sh -c "sleep 0.2; ${slow/N/20000}" >/dev/null
 is "a reader that follows misses nothing over a hundred turns" "whole 20000 1 20000" numbers < <(docker logs -f r1)
 like "the end is kept, no more" "^whole [0-9]{3} 19[0-9]{3} 20000$" numbers < <(docker logs r1)
