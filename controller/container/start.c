@@ -369,6 +369,7 @@ static int spawn_start(struct plan *p, struct err *err)
 
 	container_serve_attachers(p->c);
 	memcpy(req.container, p->c->raw_id, ID_BYTES);
+	p->began_ns = time_now_ns();
 	r = helper_wait(helper_submit(p->e, OP_SPAWN_START, &req, &p->ctx, 0), NULL, &failure, stage);
 	if (r == 0)
 		return 0;
@@ -525,7 +526,7 @@ static void started(struct plan *p)
 	c->row.pid = p->pid;
 	c->row.base = p->slot.base;
 	c->row.cgroup_id = p->cgroup.cgroup_id;
-	c->row.started_ns = time_now_ns();
+	c->row.started_ns = p->began_ns;
 	c->row.exit_code = 0;
 	c->row.oom_killed = false;
 	free(TAKE_PTR(c->row.error));

@@ -57,6 +57,7 @@ struct plan {
 	struct slot slot;
 	struct join join;
 	struct net_plan *net; /* NULL: no network of ours */
+	int64_t began_ns; /* before its program could write: clients ask for the log since then */
 	char *hosts, *resolv; /* files of its networks, or NULL */
 	bool has_cgroup, has_rootfs, created;
 	struct rep_cgroup_create cgroup;

@@ -30,12 +30,12 @@ print(data[:200])
 P
 chmod 644 "$POSTERN_BASE/client.py"
 own=(); is_users && own=(setpriv --reuid "$POSTERN_UID" --regid "$POSTERN_UID" --clear-groups)
-client() { timeout -k 1 40 "${own[@]}" /usr/bin/python3 /dev/fd/3 "$@" 3<"$POSTERN_BASE/client.py"; }
+client() { exec timeout -k 1 40 "${own[@]}" /usr/bin/python3 /dev/fd/3 "$@" 3<"$POSTERN_BASE/client.py"; }
 
 # --- a client that never reads, and one that reads late
 lines() { echo "yes 0123456789012345678901234567890123456789 | head -c $1"; }
 docker create --name fast -i busybox sh -c "$(lines 60000000)" >/dev/null 2>&1
-client fast "stream=1&stdout=1" -30 >"$POSTERN_BASE/never" & never=$!
+client fast "stream=1&stdout=1" -30 >"$POSTERN_BASE/never" & never=$! # timeout itself, which passes a signal on
 client fast "stream=1&stdout=1" 2 >"$POSTERN_BASE/late" & late=$!
 until_true 100 test -s "$POSTERN_BASE/never" -a -s "$POSTERN_BASE/late"
 t0=$(date +%s%N)
