@@ -101,7 +101,7 @@ struct policy_port {
 	char rule[RULE_MAX];
 };
 
-struct policy_firewall {
+struct policy_firewall { /* ports and forward have the same: what the firewall does for root's engine they do for a user's */
 	struct policy_common common;
 	uint32_t max_networks, max_endpoints, max_ports;
 	uint32_t nsubnets, nports;
