@@ -218,7 +218,7 @@ static int start(struct helper *h)
 		return -errno;
 	watch_set(f, &f->timer, EPOLLIN);
 	r = helper_poll_add(h, f->epoll, POLLIN, on_events, f);
-	return r < 0 ? r : sandbox_landlock(NULL, 0, NULL);
+	return r < 0 ? r : sandbox_landlock_tcp(NULL, 0);
 }
 
 int main(int argc, char **argv)
