@@ -321,6 +321,7 @@ static void __attribute__((noreturn)) keep(const struct config *c, int listener,
 			take_signals(&k, &stop);
 	} while (!stop && still_needed(c, &k));
 	end_uplink(&k);
+	umount2(k.path, MNT_DETACH);
 	unlinkat(k.run, netns_name, 0);
 	unlinkat(k.run, socket_name, 0);
 	_exit(0);
