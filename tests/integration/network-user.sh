@@ -23,8 +23,8 @@ inside=postern-nu-in-$POSTERN_NETWORK_USER outside=postern-nu-out-$POSTERN_NETWO
 . "$(dirname "$0")/../lib.sh"
 on_host() { ip netns exec $inside "$@"; }
 beyond() { ip netns exec $outside "$@"; }
-# from a container in a network: busybox's wget is not to be had in a static one
-from() { docker run --rm --network "$1" busybox sh -c "printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 3 $2 80 | tail -n 1 | grep ."; }
+# from a container in a network: a half-close is not every uplink's to pass on
+from() { docker run --rm --network "$1" busybox sh -c "(printf 'GET / HTTP/1.0\r\n\r\n'; sleep 1) | timeout 4 nc -w 3 $2 80 | tail -n 1 | grep ."; }
 helper() { jq -r ".helpers[] | select(.name == \"$1\") | .pid" "$POSTERN_RUN/helpers.json"; }
 busybox=/bin/busybox
 beyond $busybox httpd -f -p 192.0.2.1:80 -h "$POSTERN_OUTSIDE/www" & server=$!
@@ -36,6 +36,7 @@ ok "a second one" docker network create net2
 serve='mkdir -p /tmp/w; dd if=/dev/zero of=/tmp/w/large bs=1M count=64 2>/dev/null; echo hello $HOSTNAME >/tmp/w/index.html; exec httpd -f -p 80 -h /tmp/w'
 ok "a server with published ports" docker run -d --name web --hostname web --network net1 -p 8080:80 -p 127.0.0.1:8081:80 -p 7000:7/udp busybox sh -c "$serve"
 ok "one in another network" docker run -d --name other --hostname other --network net2 busybox sh -c "$serve"
+until_true 20 from net1 web
 address=$(docker inspect -f '{{.NetworkSettings.Networks.net1.IPAddress}}' web) far=$(docker inspect -f '{{.NetworkSettings.Networks.net2.IPAddress}}' other)
 ns() { readlink "/proc/$1/ns/net"; }
 [ "$(ns "$(helper veth)")" != "$(on_host readlink /proc/self/ns/net)" ] && pass "veth is not in the host's network namespace" || fail "veth is not in the host's network namespace"
@@ -131,6 +132,7 @@ like "without pasta the log names what to install" "neither pasta nor slirp4netn
 like "and so does info" "No way out of containers' networks: pasta \(apt-get install passt\)" docker info
 ok "and a network" docker network create net3
 ok "a server" docker run -d --name web --hostname web --network net3 busybox sh -c "$serve"
+until_true 20 from net3 web
 is "containers reach each other all the same" "hello web" from net3 web
 docker rm -f web >/dev/null
 launcher=$(cat "$POSTERN_RUN/launcher.pid"); kill "$launcher"; until_true 200 bash -c "! kill -0 $launcher"
