@@ -53,6 +53,7 @@ int state_image_each(struct state *s, int (*f)(void *data, struct image_row *row
 bool networks_absent(const struct engine *e)
 {
 	return false;
+}
 
 bool networks_lead_out(struct engine *e)
 {
