@@ -27,7 +27,7 @@ beyond() { ip netns exec $outside "$@"; }
 from() { docker run --rm --network "$1" busybox sh -c "(printf 'GET / HTTP/1.0\r\n\r\n'; sleep 1) | timeout 4 nc -w 3 $2 80 | tail -n 1 | grep ."; }
 helper() { jq -r ".helpers[] | select(.name == \"$1\") | .pid" "$POSTERN_RUN/helpers.json"; }
 busybox=/bin/busybox
-beyond $busybox httpd -f -p 192.0.2.1:80 -h "$POSTERN_OUTSIDE/www" & server=$!
+ip netns exec $outside $busybox httpd -f -p 192.0.2.1:80 -h "$POSTERN_OUTSIDE/www" & server=$!
 # The test's own end, whatever happens.
 trap 'kill $server 2>/dev/null' EXIT
 
