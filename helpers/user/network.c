@@ -213,17 +213,20 @@ static void end_uplink(struct keeper *k)
 /* Nothing of what postern-user has open stays open in here, its locks least of all. */
 static int settle(const struct config *c, struct keeper *k)
 {
-	static const int first = 100; /* above what may be open */
+	enum { own_run = STDERR_FILENO + 1, own_listener, first = 100 };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int log = c->log[0] ? open(c->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640) : c->daemon ? null : -EBADF;
 	sigset_t set;
 
-	k->run = open(c->run, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	k->run = fcntl(k->run, F_DUPFD_CLOEXEC, first);
+	/* Above what may be open, then to where everything above them can be closed. */
+	k->run = fcntl(open(c->run, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), F_DUPFD_CLOEXEC, first);
 	k->listener = fcntl(k->listener, F_DUPFD_CLOEXEC, first);
 	if (null < 0 || k->run < 0 || k->listener < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-	    (log >= 0 && dup2(log, STDERR_FILENO) < 0) || sys_close_range(STDERR_FILENO + 1, (unsigned)first - 1, 0) < 0)
+	    (log >= 0 && dup2(log, STDERR_FILENO) < 0) || dup3(k->run, own_run, O_CLOEXEC) < 0 ||
+	    dup3(k->listener, own_listener, O_CLOEXEC) < 0 || sys_close_range(own_listener + 1, ~0u, 0) < 0)
 		return -errno;
+	k->run = own_run;
+	k->listener = own_listener;
 	setsid();
 	prctl(PR_SET_NAME, "postern-network");
 	sigemptyset(&set);
