@@ -163,6 +163,8 @@ int verb_run(struct cli *cli, int argc, char **argv);
 int verb_create(struct cli *cli, int argc, char **argv);
 int verb_start(struct cli *cli, int argc, char **argv);
 int verb_attach(struct cli *cli, int argc, char **argv);
+/* The member "Labels" of a table's row: "a=1,b=2". */
+void row_add_labels(cJSON *row, const cJSON *labels);
 int verb_ps(struct cli *cli, int argc, char **argv);
 int verb_logs(struct cli *cli, int argc, char **argv);
 int verb_stop(struct cli *cli, int argc, char **argv);

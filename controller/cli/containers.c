@@ -45,9 +45,9 @@ static void add_names(cJSON *row, const cJSON *names)
 	cJSON_AddStringToObject(row, "Names", text);
 }
 
-static void add_labels(cJSON *row, const cJSON *labels)
+void row_add_labels(cJSON *row, const cJSON *labels)
 {
-	char text[2048] = "";
+	char text[4096] = "";
 	const cJSON *v;
 
 	cJSON_ArrayForEach(v, labels) {
@@ -133,7 +133,7 @@ static cJSON *ps_row(const cJSON *c, const struct ps_options *o)
 	add_mounts(row, json_at(c, "Mounts"), o->no_trunc);
 	add_keys(row, "Networks", json_at(c, "NetworkSettings.Networks"));
 	add_names(row, json_at(c, "Names"));
-	add_labels(row, json_at(c, "Labels"));
+	row_add_labels(row, json_at(c, "Labels"));
 	text_size(text, sizeof(text), json_number_at(c, "SizeRw"));
 	cJSON_AddStringToObject(row, "Size", text);
 	return row;

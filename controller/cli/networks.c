@@ -37,20 +37,6 @@ static void put_created(cJSON *row, const char *rfc3339)
 	cJSON_AddStringToObject(row, "CreatedAt", text);
 }
 
-static void put_labels(cJSON *row, const cJSON *labels)
-{
-	char text[4096] = "";
-	const cJSON *v;
-
-	cJSON_ArrayForEach(v, labels) {
-		size_t n = strlen(text);
-
-		snprintf(text + n, sizeof(text) - n, "%s%s=%s", n ? "," : "", v->string,
-			 cJSON_IsString(v) ? v->valuestring : "");
-	}
-	cJSON_AddStringToObject(row, "Labels", text);
-}
-
 static cJSON *ls_row(const cJSON *n, const struct network_options *o)
 {
 	static const struct {
@@ -65,7 +51,7 @@ static cJSON *ls_row(const cJSON *n, const struct network_options *o)
 	cJSON_AddStringToObject(row, "ID", id);
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		cJSON_AddStringToObject(row, flags[i].key, cJSON_IsTrue(json_at(n, flags[i].from)) ? "true" : "false");
-	put_labels(row, json_at(n, "Labels"));
+	row_add_labels(row, json_at(n, "Labels"));
 	cJSON_AddStringToObject(row, "Name", json_text_at(n, "Name"));
 	cJSON_AddStringToObject(row, "Scope", json_text_at(n, "Scope"));
 	return row;

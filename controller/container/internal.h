@@ -118,6 +118,9 @@ bool volume_is_filling(const struct containers *cs, const char *volume);
 /* Parks until the volume has its first content. */
 void volume_await_filled(struct containers *cs, const char *volume);
 
+/* join.c: a file of the host's that containers may know; NULL when it cannot be read or is too large. The caller frees. */
+char *host_file(const char *path);
+
 /* --- all containers -------------------------------------------------------------------------------------- */
 /* A ready, mapped pair of namespaces. */
 struct slot {

@@ -127,8 +127,7 @@ static int join_one(struct plan *p, const struct mode *m, const char *name, stru
 	return r < 0 ? -1 : 0;
 }
 
-/* What a container with the host's network finds in /etc; NULL: the usual. */
-static char *read_host(const char *path)
+char *host_file(const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	char *text = NULL;
@@ -157,8 +156,8 @@ int plan_join(struct plan *p, struct err *err)
 		}
 	}
 	if (p->join.host & HOST_NETWORK) {
-		p->join.hosts = read_host("/etc/hosts");
-		p->join.resolv = read_host("/etc/resolv.conf");
+		p->join.hosts = host_file("/etc/hosts");
+		p->join.resolv = host_file("/etc/resolv.conf");
 	}
 	if (p->slot.userns < 0)
 		return slot_take(p->e, &p->slot) < 0 ? slot_make(p->e, &p->slot, &p->ctx, err) : 0;

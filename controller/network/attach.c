@@ -20,7 +20,7 @@ enum { ENDPOINTS_MAX = 32, PUBLISH_CALLS = PORTS_MAX / PORTS_PER_CALL + 1 };
 struct step {
 	struct endpoint *ep;
 	struct pending *attach, *endpoint, *configure, *publish[PUBLISH_CALLS];
-	bool pinned, published;
+	bool published;
 };
 
 struct net_plan {
@@ -56,16 +56,12 @@ static void submit_attach(struct net_plan *p, struct step *s)
 
 static void endpoint_request(const struct endpoint *ep, struct req_firewall_endpoint *req)
 {
-	struct req_netns_configure further = { .linklocal4 = { .n = 0 } };
-
 	memset(req, 0, sizeof(*req));
 	snprintf(req->host, sizeof(req->host), "%s", ep->host);
 	req->mac = ep->mac;
 	if (!address_is_zero(ep->v4))
 		req->addresses4.v[req->addresses4.n++] = address_v4(ep->v4);
-	endpoint_linklocal(ep, &further);
-	for (uint32_t i = 0; i < further.linklocal4.n && req->addresses4.n < ADDRESSES_MAX; i++)
-		req->addresses4.v[req->addresses4.n++] = further.linklocal4.v[i];
+	req->addresses4.n = endpoint_linklocal(ep, req->addresses4.v, req->addresses4.n);
 	if (!address_is_zero(ep->v6)) {
 		req->addresses6.v[0] = address_hi(ep->v6);
 		req->addresses6.v[1] = address_lo(ep->v6);
@@ -82,7 +78,7 @@ static void configure_request(const struct endpoint *ep, bool gateway, int usern
 	req->userns = userns;
 	req->netns = netns;
 	snprintf(req->name, sizeof(req->name), "%s", ep->inside);
-	endpoint_linklocal(ep, req);
+	req->linklocal4.n = endpoint_linklocal(ep, req->linklocal4.v, 0);
 	if (!address_is_zero(ep->v4)) {
 		req->address4 = address_v4(ep->v4);
 		req->address4_bits = n->v4.bits - 96;
@@ -105,7 +101,6 @@ static void submit_rest(struct net_plan *p, struct step *s)
 
 	endpoint_request(s->ep, &endpoint);
 	s->endpoint = helper_submit(p->e, OP_FIREWALL_ENDPOINT, &endpoint, &p->ctx, 0);
-	s->pinned = true; /* or will be, if the answer does not come */
 	configure_request(s->ep, s->ep == p->gateway, p->userns, p->netns, &configure);
 	s->configure = helper_submit(p->e, OP_NETNS_CONFIGURE, &configure, &p->ctx, 0);
 	for (unsigned i = 0, first = 0; i < PUBLISH_CALLS && first < s->ep->nports; i++) {

@@ -382,7 +382,7 @@ void endpoint_release(struct engine *e, struct endpoint *ep)
 	endpoint_store(e, ep);
 }
 
-void endpoint_linklocal(const struct endpoint *ep, struct req_netns_configure *req)
+uint32_t endpoint_linklocal(const struct endpoint *ep, uint32_t to[ADDRESSES_MAX], uint32_t n)
 {
 	const cJSON *a;
 
@@ -390,10 +390,10 @@ void endpoint_linklocal(const struct endpoint *ep, struct req_netns_configure *r
 		uint8_t address[16];
 		uint32_t bits;
 
-		if (req->linklocal4.n < ADDRESSES_MAX && cJSON_IsString(a) &&
-		    address_parse(a->valuestring, address, &bits) == 0)
-			req->linklocal4.v[req->linklocal4.n++] = address_v4(address);
+		if (n < ADDRESSES_MAX && cJSON_IsString(a) && address_parse(a->valuestring, address, &bits) == 0)
+			to[n++] = address_v4(address);
 	}
+	return n;
 }
 
 static void put_copy(cJSON *to, const cJSON *from, const char *name)

@@ -21,8 +21,8 @@ int mac_parse(const char *text, uint64_t *ret);
 void mac_format(uint64_t mac, char ret[18]);
 /* Names that it answers to in a network of a user's; the caller owns the array. */
 cJSON *endpoint_names(struct engine *e, const struct endpoint *ep);
-/* Further addresses that the user asked for. */
-void endpoint_linklocal(const struct endpoint *ep, struct req_netns_configure *req);
+/* Appends the further addresses that the user asked for to the n that are there: how many now. */
+uint32_t endpoint_linklocal(const struct endpoint *ep, uint32_t to[ADDRESSES_MAX], uint32_t n);
 
 void net_repeat(struct engine *e, struct endpoint *ep);
 

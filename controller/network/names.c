@@ -1,17 +1,13 @@
 /* names.c - what a container finds in /etc/hosts and /etc/resolv.conf of its networks. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../helpers/base/cleanup.h"
-#include "../../helpers/base/fd.h"
 #include "../container/internal.h"
 #include "../engine.h"
 #include "../json.h"
 #include "internal.h"
-
-enum { RESOLV_MAX = 65536 };
 
 static struct endpoint *first_there(struct engine *e, const char *container)
 {
@@ -140,13 +136,10 @@ static bool is_loopback(const char *server)
  * when none is left. */
 static void from_host(FILE *f, bool v6, bool servers, bool search, bool options)
 {
-	_cleanup_close_ int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = host_file("/etc/resolv.conf");
 	char *save = NULL;
 	bool any = false;
 
-	if (fd >= 0)
-		fd_read_all(fd, RESOLV_MAX, &text, NULL);
 	for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
 		char server[ADDRESS_TEXT];
 

@@ -2,13 +2,11 @@
  *
  * It forgets everything when it ends, so a container's sockets are made anew for each (netns RESOLVER does that as
  * often as it is asked). */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../helpers/base/cleanup.h"
-#include "../../helpers/base/fd.h"
 #include "../../helpers/base/log.h"
 #include "../../helpers/base/text.h"
 #include "../container/internal.h"
@@ -16,7 +14,7 @@
 #include "../json.h"
 #include "internal.h"
 
-enum { SERVERS_MAX = 3 /* as many as the C library asks */, RESOLV_MAX = 65536 };
+enum { SERVERS_MAX = 3 /* as many as the C library asks */ };
 
 static bool of_users(const struct endpoint *ep)
 {
@@ -85,12 +83,11 @@ void resolver_unname(struct engine *e, const struct endpoint *ep)
 /* --- whom to ask about other names --- */
 static void host_servers(char *to, size_t size)
 {
-	_cleanup_close_ int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *text = host_file("/etc/resolv.conf");
 	char *save = NULL, server[ADDRESS_TEXT];
 	unsigned n = 0;
 
-	if (fd < 0 || fd_read_all(fd, RESOLV_MAX, &text, NULL) < 0)
+	if (!text)
 		return;
 	for (char *line = strtok_r(text, "\n", &save); line && n < SERVERS_MAX; line = strtok_r(NULL, "\n", &save))
 		if (sscanf(line, "nameserver %63s", server) == 1) {

@@ -8,6 +8,7 @@
  * Files are those of /proc/sys/net that switch forwarding on; nothing else can be opened. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/landlock.h>
 #include <linux/netlink.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ enum { FD_RANGE_NS = FD_OWN, MTU_MIN = 68, MTU_MIN_V6 = 1280, TRIES = 8 };
 struct ctx {
 	struct netlink rt;
 	int sysctl; /* /proc/sys/net */
+	unsigned bridges, veths; /* at the most */
 };
 
 static const struct policy_veth *policy_of(const struct request *r)
@@ -101,17 +103,19 @@ static int find_ours(struct request *r, const char *name, const char *kind, stru
 	return 0;
 }
 
-/* More than policy allows of one kind? */
-static int room_for(struct request *r, const char *kind, uint32_t max, const char *rule)
+/* More than policy allows of one kind? Only we make them, but they go with their namespace without our knowing it:
+ * *most is how many there can be, and they are counted again only when that says no. */
+static int room_for(struct request *r, const char *kind, unsigned *most, uint32_t max, const char *rule)
 {
 	struct ctx *c = r->helper->ctx;
-	unsigned n;
-	int e = link_count(&c->rt, group_of(r), kind, &n);
+	int e = *most < max ? 0 : link_count(&c->rt, group_of(r), kind, most);
 
 	if (e < 0)
 		return request_fail(r, e, "count");
-	if (n < max)
+	if (*most < max) {
+		(*most)++;
 		return 0;
+	}
 	request_rule(r, rule);
 	return request_fail(r, -EDQUOT, "count");
 }
@@ -177,7 +181,7 @@ static int run_bridge(struct request *r)
 	if (e < 0)
 		return e;
 	if (link_find(&c->rt, req->bridge, 0, &link) == -ENODEV) {
-		e = room_for(r, "bridge", policy->max_bridges, "networks.max");
+		e = room_for(r, "bridge", &c->bridges, policy->max_bridges, "networks.max");
 		if (e == 0 && (e = bridge_make(&c->rt, req->bridge, group_of(r), bridge_mac(req))) < 0)
 			request_fail(r, e, "create");
 		made = e == 0;
@@ -255,7 +259,7 @@ static int run_attach(struct request *r)
 		return request_fail(r, -EINVAL, "mtu");
 	e = find_ours(r, req->bridge, "bridge", &bridge);
 	if (e == 0)
-		e = room_for(r, "veth", policy->max_veths, "networks.endpoints");
+		e = room_for(r, "veth", &((struct ctx *)r->helper->ctx)->veths, policy->max_veths, "networks.endpoints");
 	v.bridge = bridge.index;
 	return e < 0 ? e : make_pair(r, &v, rep->host);
 }
@@ -288,6 +292,7 @@ static int start(struct helper *h)
 	for (int i = 1; i < h->argc; i++)
 		if (strcmp(h->argv[i], "--purge") == 0)
 			_exit(link_delete_group(&c->rt, policy_link_group(h->policy)) < 0);
+	c->bridges = c->veths = UINT_MAX; /* not counted yet */
 	dir = (struct sandbox_dir){ c->sysctl, LANDLOCK_ACCESS_FS_WRITE_FILE };
 	return sandbox_landlock(&dir, 1, NULL);
 }
