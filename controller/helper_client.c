@@ -94,6 +94,7 @@ static const bool wanted[HELPER_COUNT] = {
 	[HELPER_IDMAP] = true,	[HELPER_NETNS] = true,	[HELPER_LOOKUP] = true, [HELPER_MOUNT] = true,
 	[HELPER_CGROUP] = true, [HELPER_DEVICE] = true, [HELPER_SPAWN] = true,	[HELPER_LAYER] = true,
 	[HELPER_VETH] = true,	[HELPER_FIREWALL] = true, [HELPER_PORTS] = true, [HELPER_RESOLVER] = true,
+	[HELPER_FORWARD] = true,
 };
 
 static uint64_t now_ms(void)

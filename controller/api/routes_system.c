@@ -259,7 +259,7 @@ static void add_plugins(const struct engine *e, cJSON *o)
 	cJSON_AddStringToObject(o, "LoggingDriver", daemon_config_log_driver(e->config));
 }
 
-static void add_limits(cJSON *o, const struct engine *e, const struct system_facts *f)
+static void add_limits(cJSON *o, struct engine *e, const struct system_facts *f)
 {
 	static const struct {
 		const char *name;
@@ -285,6 +285,9 @@ static void add_limits(cJSON *o, const struct engine *e, const struct system_fac
 	if (f->no_device_filter)
 		cJSON_AddItemToArray(warnings, cJSON_CreateString("WARNING: No device filter: containers are limited to "
 								  "devices that are bound and that the user may open"));
+	if (!networks_lead_out(e))
+		cJSON_AddItemToArray(warnings, cJSON_CreateString("WARNING: No way out of containers' networks: pasta (apt-get install "
+								  "passt) is not running; postern doctor looks for the reason"));
 	cJSON_AddItemToObject(o, "Warnings", warnings);
 }
 

@@ -103,7 +103,7 @@ static void submit_rest(struct net_plan *p, struct step *s)
 	s->endpoint = helper_submit(p->e, OP_FIREWALL_ENDPOINT, &endpoint, &p->ctx, 0);
 	configure_request(s->ep, s->ep == p->gateway, p->userns, p->netns, &configure);
 	s->configure = helper_submit(p->e, OP_NETNS_CONFIGURE, &configure, &p->ctx, 0);
-	for (unsigned i = 0, first = 0; i < PUBLISH_CALLS && first < s->ep->nports; i++) {
+	for (unsigned i = 0, first = 0; !ports_are_forwarded(p->e) && i < PUBLISH_CALLS && first < s->ep->nports; i++) {
 		first += ports_request(s->ep, first, &publish);
 		s->publish[i] = helper_submit(p->e, OP_FIREWALL_PUBLISH, &publish, &p->ctx, 0);
 		s->published = true;
@@ -113,22 +113,10 @@ static void submit_rest(struct net_plan *p, struct step *s)
 /* The helper's errno says that the port is another's: then in Docker's words. */
 static int port_error(const struct engine *e, const struct step *s, int r, struct err *err)
 {
-	const struct port *p = s->ep->ports;
-	char host[ADDRESS_TEXT];
-
 	if (r != -EEXIST && r != -EPERM)
 		return r;
 	err->status = 0;
-	if (r == -EPERM)
-		return err_set(err, 403,
-			       "the policy of this engine (section \"ports\" of %s) does not give all of the published "
-			       "ports, the first of them %s:%u, to containers: whoever keeps it may add a rule",
-			       e->policy_path ? e->policy_path : "the policy", address_format(p->host, 0, host),
-			       p->host_port);
-	return err_set(err, 500,
-		       "driver failed programming external connectivity on endpoint %.12s (%s): Bind for %s:%u failed: "
-		       "port is already allocated",
-		       s->ep->container, s->ep->id, address_format(p->host, 0, host), p->host_port);
+	return port_refused(e, s->ep, s->ep->ports, r, err);
 }
 
 static int wait_rest(const struct engine *e, struct step *s, struct err *err)
@@ -221,6 +209,8 @@ int net_finish(struct net_plan *p, struct err *err)
 	for (unsigned i = 0; i < p->n; i++)
 		if (wait_rest(p->e, &p->steps[i], r ? NULL : err) < 0)
 			r = -1;
+	for (unsigned i = 0; i < p->n && r == 0 && ports_are_forwarded(p->e); i++)
+		r = forward_publish(p->e, p->steps[i].ep, err);
 	if (r == 0)
 		resolver_update(p->c, p->userns, p->netns, &p->ctx);
 	return r;
@@ -233,7 +223,8 @@ static void unpin(struct engine *e, struct endpoint *ep, bool ports)
 	struct req_firewall_endpoint endpoint;
 	struct req_firewall_unendpoint forget;
 
-	for (unsigned first = 0; ports && first < ep->nports;) {
+	forward_unpublish(e, ep);
+	for (unsigned first = 0; ports && !ports_are_forwarded(e) && first < ep->nports;) {
 		first += ports_request(ep, first, &publish);
 		helper_detach(helper_submit(e, OP_FIREWALL_UNPUBLISH, &publish, NULL, 0));
 	}
@@ -306,6 +297,10 @@ void net_repeat(struct engine *e, struct endpoint *ep)
 	endpoint_request(ep, &endpoint);
 	if (ep->host[0])
 		helper_call(e, OP_FIREWALL_ENDPOINT, &endpoint, NULL, NULL, NULL);
+	if (ports_are_forwarded(e)) {
+		forward_again(e, ep);
+		return;
+	}
 	for (unsigned i = 0; i < ep->nports; i++) {
 		struct endpoint one = *ep;
 

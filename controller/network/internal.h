@@ -24,6 +24,8 @@ cJSON *endpoint_names(struct engine *e, const struct endpoint *ep);
 /* Appends the further addresses that the user asked for to the n that are there: how many now. */
 uint32_t endpoint_linklocal(const struct endpoint *ep, uint32_t to[ADDRESSES_MAX], uint32_t n);
 
+/* Why a port, or the first of some, cannot lead to the container: in Docker's words where it has any. -1. */
+int port_refused(const struct engine *e, const struct endpoint *ep, const struct port *p, int error, struct err *err);
 void net_repeat(struct engine *e, struct endpoint *ep);
 
 /* --- resolver.c: what postern-resolver is told --- */
@@ -36,6 +38,13 @@ void resolver_unname(struct engine *e, const struct endpoint *ep);
 void resolver_forget(struct container *c);
 /* After a start of the controller or of the resolver: everything again. */
 void resolver_repeat(struct engine *e);
+
+/* --- forward.c: what postern-forward is told --- */
+int forward_publish(struct engine *e, struct endpoint *ep, struct err *err);
+void forward_unpublish(struct engine *e, struct endpoint *ep);
+/* After a start of the controller or of postern-forward: the ports of one endpoint, of all. Failures are logged. */
+void forward_again(struct engine *e, struct endpoint *ep);
+void forward_repeat(struct engine *e);
 /* The container of "name:alias": a reference. */
 struct container *link_target(struct engine *e, const char *link, char alias[256], struct err *err);
 

@@ -43,6 +43,7 @@ struct port {
 	uint16_t port, host_port;
 	uint8_t host[16];
 	int reserved; /* socket that keeps others of the host's off the port, or -EBADF */
+	uint64_t forward; /* where postern-forward serves it: its number there, 0 before */
 	bool published;
 };
 enum { PORTS_MAX = 1024 };
@@ -65,6 +66,7 @@ TAILQ_HEAD(endpoint_head, endpoint);
 struct networks {
 	struct network_head all;
 	struct endpoint_head endpoints;
+	uint32_t forwards; /* numbers given to postern-forward */
 };
 
 /* --- all networks (networks.c) --- */
@@ -147,6 +149,11 @@ int links_check(struct engine *e, const cJSON *merged, struct err *err);
 int links_env(struct container *c, cJSON *merged, struct err *err);
 /* HostConfig.Links as inspect shows them: "/db:/web/alias". */
 void links_show(const struct container *c, cJSON *host);
+
+/* A user's engine: postern-forward serves, and the kernel's tables have no port (forward.c). */
+bool ports_are_forwarded(const struct engine *e);
+/* Is there a way from containers' networks to the outside? */
+bool networks_lead_out(struct engine *e);
 
 /* --- files inside (names.c) --- */
 /* Lines of /etc/hosts for a container's endpoints and links. The caller frees. */

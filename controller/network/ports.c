@@ -83,11 +83,8 @@ static bool in_table(const char *table, uint16_t port)
  * -errno. */
 static int reserve(struct engine *e, uint32_t protocol, const uint8_t host[16], uint16_t first, uint16_t last, int *ret)
 {
-	struct req_ports_bind req = { .protocol = protocol,
-				      .first = first,
-				      .last = last,
-				      .address_hi = address_hi(host),
-				      .address_lo = address_lo(host) };
+	struct req_ports_bind req = { .protocol = protocol, .first = first, .last = last, .address_hi = address_hi(host),
+				      .address_lo = address_lo(host), .listen = ports_are_forwarded(e) };
 	const char *table = protocols[protocol_at(protocol)].table;
 	struct rep_ports_bind rep;
 	struct err err = { 0 };
@@ -98,6 +95,8 @@ static int reserve(struct engine *e, uint32_t protocol, const uint8_t host[16], 
 		*ret = rep.socket;
 		return (int)rep.port;
 	}
+	if (ports_are_forwarded(e))
+		return r; /* without its socket nothing leads in */
 	if (r == -EACCES && table)
 		return in_table(table, first) ? -EADDRINUSE : first;
 	/* A kernel without SCTP, or without version 6: nobody else can have it either. */
@@ -146,17 +145,32 @@ static int add_port(const struct wish *w, const uint8_t host[16], uint16_t host_
 	return 0;
 }
 
+int port_refused(const struct engine *e, const struct endpoint *ep, const struct port *p, int error, struct err *err)
+{
+	const char *name = protocols[protocol_at(p->protocol)].name;
+	char address[ADDRESS_TEXT], host[ADDRESS_TEXT + 2];
+
+	address_format(p->host, 0, address);
+	snprintf(host, sizeof(host), address_is_v4(p->host) ? "%s" : "[%s]", address);
+	if (error == -EPERM)
+		return err_set(err, 403, "the policy of this engine (section \"ports\" of %s) does not give all of the published ports, the first of "
+					 "them %s:%u, to containers: whoever keeps it may add a rule",
+			       e->policy_path ? e->policy_path : "the policy", host, p->host_port);
+	if (error == -EACCES && ports_are_forwarded(e))
+		return err_set(err, 500, "cannot expose privileged port %u, you can add 'net.ipv4.ip_unprivileged_port_start=%u' to "
+					 "/etc/sysctl.conf, or choose a larger port number: listen %s %s:%u: bind: permission denied",
+			       p->host_port, p->host_port, name, host, p->host_port);
+	return err_set(err, 500, "driver failed programming external connectivity on endpoint %.12s (%s): Bind for %s:%u failed: %s",
+		       ep->container, ep->id, host, p->host_port,
+		       error == -EADDRINUSE || error == -EEXIST ? "port is already allocated" : strerror(-error));
+}
+
 static int refuse(const struct wish *w, int error, struct err *err)
 {
-	char host[ADDRESS_TEXT];
-	const char *why = error == -EADDRINUSE ? "port is already allocated" : strerror(-error);
-	bool v6 = !address_is_v4(w->host);
+	struct port p = { .protocol = w->protocol, .host_port = w->first };
 
-	address_format(w->host, 0, host);
-	return err_set(
-		err, 500,
-		"driver failed programming external connectivity on endpoint %.12s (%s): Bind for %s%s%s:%u failed: %s",
-		w->ep->container, w->ep->id, v6 ? "[" : "", host, v6 ? "]" : "", w->first, why);
+	memcpy(p.host, w->host, sizeof(p.host));
+	return port_refused(w->e, w->ep, &p, error, err);
 }
 
 static int take_wish(struct wish *w, struct err *err)

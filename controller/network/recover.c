@@ -61,6 +61,8 @@ static void helper_restarted(struct engine *e, enum helper_id id)
 
 	if (id == HELPER_RESOLVER)
 		resolver_repeat(e);
+	if (id == HELPER_FORWARD)
+		forward_repeat(e);
 	if (id == HELPER_VETH || id == HELPER_FIREWALL)
 		TAILQ_FOREACH(n, &e->networks->all, next)
 			n->up = false;

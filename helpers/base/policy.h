@@ -101,6 +101,7 @@ struct policy_port {
 	char rule[RULE_MAX];
 };
 
+/* Also the part of ports and forward: what the firewall does for root's engine they do for a user's. */
 struct policy_firewall {
 	struct policy_common common;
 	uint32_t max_networks, max_endpoints, max_ports;
@@ -174,7 +175,7 @@ struct policy {
 	struct policy_spawn spawn;
 	struct policy_layer layer;
 	struct policy_audit audit;
-	struct policy_common seal, device, resolver, forward, ports; /* nothing of their own */
+	struct policy_common seal, device, resolver; /* nothing of their own */
 };
 
 /* What the launcher and the compiler share, in a memfd (FD_POLICY of the compiler). In: what the engine knows and the file does

@@ -16,6 +16,7 @@
 
 #include "../base/cleanup.h"
 #include "../net/link.h"
+#include "../net/portrule.h"
 #include "../base/sandbox.h"
 #include "../base/text.h"
 #include "../protocol/server.h"
@@ -303,26 +304,14 @@ static void port_element(const struct port *p, struct element *e)
 	element_data(e, &port, sizeof(port));
 }
 
-/* Every address of the host takes a rule that is about every address. */
-static int port_allowed(struct request *r, const struct port *p)
+static int check_port(struct request *r, const struct port *p)
 {
 	const struct policy_firewall *policy = policy_of(r);
-	uint32_t all = is_v4(p->host) ? 96 : 0;
+	const char *rule;
+	bool allowed = port_allowed(policy->ports, policy->nports, p->protocol, p->host, p->host_port, &rule);
 
-	for (uint32_t i = 0; i < policy->nports && i < POLICY_PORTS_MAX; i++) {
-		const struct policy_port *rule = &policy->ports[i];
-
-		if ((rule->protocol && rule->protocol != p->protocol) || p->host_port < rule->first ||
-		    p->host_port > rule->last)
-			continue;
-		if (is_any(p->host) ? rule->address.bits != all || is_v4(rule->address.address) != is_v4(p->host) :
-				      !policy_subnet_holds(&rule->address, p->host, 128))
-			continue;
-		request_rule(r, rule->rule);
-		return 0;
-	}
-	request_rule(r, "ports");
-	return request_fail(r, -EPERM, "port");
+	request_rule(r, rule);
+	return allowed ? 0 : request_fail(r, -EPERM, "port");
 }
 
 static int route_out(const struct nlmsghdr *h, void *data)
@@ -371,8 +360,7 @@ static int run_publish(struct request *r)
 	for (unsigned i = 0; i < n && e == 0; i++) {
 		struct port p;
 
-		e = port_read(req->ports.v + PORT_NUMBERS * i, &p) ? port_allowed(r, &p)
-								   : request_fail(r, -EINVAL, "ports");
+		e = port_read(req->ports.v + PORT_NUMBERS * i, &p) ? check_port(r, &p) : request_fail(r, -EINVAL, "ports");
 		if (e == 0)
 			e = behind_bridge(r, p.address);
 		port_element(&p, &all[i]);

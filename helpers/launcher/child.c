@@ -182,7 +182,7 @@ static int enter(struct launcher *l, const struct row *row)
 		return r;
 	if (mnt >= 0 && setns(mnt, CLONE_NEWNS) < 0)
 		return -errno;
-	if (chdir("/") < 0)
+	if (chdir("/") < 0 || (row->in_netns && l->netns >= 0 && setns(l->netns, CLONE_NEWNET) < 0))
 		return -errno;
 	if (user >= 0 && setns(user, CLONE_NEWUSER) < 0)
 		return -errno;

@@ -44,7 +44,7 @@ struct row {
 	enum mntns mntns;
 	bool owner_euid; /* effective uid IDS_OWNER */
 	bool no_new_privs, seccomp, landlock; /* as it ends up; shown by `postern helpers` */
-	bool in_spawn_cgroup;
+	bool in_spawn_cgroup, in_netns; /* the latter: in the engine's network namespace, where that is not the host's */
 	uint64_t caps_one_id; /* beside caps, where one id is all there is */
 	size_t fds[5]; /* from FD_OWN on: offsets of fds in struct launcher, 0 after the last */
 };
@@ -93,6 +93,7 @@ struct launcher {
 	struct cgroups cgroups;
 	/* Namespaces; that of the range is given (--range-ns) when containers of an earlier launcher are in it. */
 	int range_ns, store_ns, files_mntns, spawn_mntns;
+	int netns; /* given: the engine's own network namespace; -EBADF: it is the host's */
 	int store_dir; /* host's view */
 	int store_in_files; /* opened in files_mntns */
 	int proc; /* O_PATH of /proc: lookup reads its own mountinfo at start, where it has none */

@@ -186,7 +186,7 @@ int main(int argc, char **argv)
 		.config = { .data = "/var/lib/postern", .run = "/run/postern", .policy = "/etc/postern/policy.json",
 			    .cgroup = "postern", .ids_base = IDS_DEFAULT_BASE },
 		.ids = { .count = IDS_PER_ENGINE, .store_first = FOREIGN_FIRST, .nmap = 1, .map = { { 0, MAP_SIZE } } },
-		.range_ns = -EBADF, .control = { -EBADF, -EBADF }, .kmsg = -EBADF, .listening = { -EBADF, -EBADF, -EBADF },
+		.range_ns = -EBADF, .netns = -EBADF, .control = { -EBADF, -EBADF }, .kmsg = -EBADF, .listening = { -EBADF, -EBADF, -EBADF },
 	};
 	const char *for_whom = getenv("LISTEN_PID"), *passed = getenv("LISTEN_FDS");
 	int r;
@@ -195,6 +195,8 @@ int main(int argc, char **argv)
 	l.npassed = for_whom && passed && atoi(for_whom) == getpid() ? atoi(passed) : 0;
 	if (options_read(argc, argv, &l) < 0)
 		return 2;
+	if (!l.ids.user)
+		l.absent = 1u << HELPER_FORWARD; /* the kernel forwards */
 	if (geteuid() != 0) {
 		log_error("only root starts this; postern-user starts the engine of an ordinary user");
 		return 2;

@@ -99,6 +99,7 @@ static const struct option_row {
 	{ "absent", "BITS", INTO(NUMBER, absent, UINT32_MAX), "postern-user: programs that cannot be had, by number" },
 	/* setns(2) takes it only when it is one below our own */
 	{ "range-ns", "FD", INTO(NUMBER, range_ns, INT32_MAX), "postern-user: of containers that run already" },
+	{ "netns", "FD", INTO(NUMBER, netns, INT32_MAX), "postern-user: where veth, firewall and forward work" },
 	{ "narrower", "FILE", INTO_TEXT(config.narrower), "postern-user: root's policy for users' engines" },
 	{ "home", "DIR", INTO_TEXT(config.home), "postern-user: that user's home" },
 };
@@ -133,10 +134,11 @@ static int take(struct launcher *l, const struct option_row *o, const char *valu
 /* What is wrong with them together; NULL when nothing is. */
 static const char *flaw(const struct launcher *l)
 {
-	const uint32_t can_miss = 1u << HELPER_CGROUP | 1u << HELPER_DEVICE | 1u << HELPER_VETH | 1u << HELPER_FIREWALL;
+	const uint32_t can_miss = 1u << HELPER_CGROUP | 1u << HELPER_DEVICE | 1u << HELPER_VETH | 1u << HELPER_FIREWALL |
+				  1u << HELPER_FORWARD;
 	const struct config *c = &l->config;
 
-	if ((!l->ids.user && (l->absent || l->range_ns >= 0)) || (l->absent & ~can_miss))
+	if ((!l->ids.user && (l->absent || l->range_ns >= 0 || l->netns >= 0)) || (l->absent & ~can_miss))
 		return "--absent and --range-ns are for users' engines, which may miss cgroup, device, veth and firewall";
 	/* Two levels down are named below it: R/containers, R/helpers. */
 	if (!path_valid(c->data, strlen(c->data)) || !path_valid(c->run, strlen(c->run)) || c->cgroup[0] == '/' ||

@@ -1,7 +1,7 @@
 /* postern-ports - sockets bound at ports of the host. README.md.
  *
- * Input: protocol, address and range, all the controller's word; what may be published at all is the firewall's
- * policy. */
+ * Input: protocol, address and range, all the controller's word. What may be published is policy's: the firewall judges it where the
+ * kernel forwards and a port is only kept from others, this program where its sockets are what clients reach (a user's engine). */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 
 #include "../base/cleanup.h"
 #include "../base/sandbox.h"
+#include "../net/portrule.h"
 #include "../protocol/server.h"
 
 enum { BACKLOG = 4096 };
@@ -60,6 +61,28 @@ static int bind_one(const struct req_ports_bind *req, uint16_t port, int *ret)
 					    : ((struct sockaddr_in6 *)&a)->sin6_port);
 }
 
+/* The rule for a port is the same whether it was asked for or found. */
+static int check_port(struct request *r, uint16_t port)
+{
+	const struct policy_firewall *policy = r->helper->policy;
+	const struct req_ports_bind *req = r->req;
+	uint8_t host[16];
+	const char *rule;
+
+	if (!req->listen && !policy->common.ids_shared)
+		return 0;
+	for (unsigned i = 0; i < 8; i++) {
+		host[i] = (uint8_t)(req->address_hi >> (56 - 8 * i));
+		host[8 + i] = (uint8_t)(req->address_lo >> (56 - 8 * i));
+	}
+	if (port_allowed(policy->ports, policy->nports, req->protocol, host, port, &rule)) {
+		request_rule(r, rule);
+		return 0;
+	}
+	request_rule(r, rule);
+	return request_fail(r, -EPERM, "port");
+}
+
 static int run_bind(struct request *r)
 {
 	const struct req_ports_bind *req = r->req;
@@ -68,12 +91,16 @@ static int run_bind(struct request *r)
 
 	if (req->protocol != IPPROTO_TCP && req->protocol != IPPROTO_UDP && req->protocol != IPPROTO_SCTP)
 		return request_fail(r, -EINVAL, "protocol");
-	for (uint32_t port = req->first; port <= req->last && e == -EADDRINUSE; port++)
+	for (uint32_t port = req->first; port <= req->last && e == -EADDRINUSE; port++) {
+		e = port ? check_port(r, (uint16_t)port) : 0;
+		if (e < 0)
+			return e;
 		e = bind_one(req, (uint16_t)port, &rep->socket);
+	}
 	if (e < 0)
 		return request_fail(r, e, "bind");
 	rep->port = (uint32_t)e;
-	return 0;
+	return req->first ? 0 : check_port(r, (uint16_t)e);
 }
 
 static int start(struct helper *h)
@@ -89,7 +116,7 @@ int main(int argc, char **argv)
 		.id = HELPER_PORTS,
 		.handlers = handlers,
 		.nhandlers = ARRAY_SIZE(handlers),
-		.policy_size = sizeof(struct policy_common),
+		.policy_size = sizeof(struct policy_firewall),
 		.ctx_size = 1,
 		.start = start,
 		.syscalls = syscalls,

@@ -215,7 +215,8 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 /* --- forward: without any privilege, in the engine's network namespace; passes bytes where the kernel cannot ------ */
 #define OPS_FORWARD(OP)                                                                                          \
 	OP(forward, FORWARD, serve, SERVE, PRIVATE, NONE, "passes what comes to a socket on to an address")       \
-	OP(forward, FORWARD, unserve, UNSERVE, PRIVATE, NONE, "closes it and its connections")
+	OP(forward, FORWARD, unserve, UNSERVE, PRIVATE, NONE, "closes it and its connections")                    \
+	OP(forward, FORWARD, uplink, UPLINK, PRIVATE, NONE, "is there a way out of the namespace?")
 #define REQ_forward_serve(F, S)                                                                                  \
 	F(S, U64, id, 1, UINT64_MAX)                                                                             \
 	F(S, U64, address_hi, 0, UINT64_MAX) /* of the container, as in PUBLISH */                               \
@@ -225,6 +226,8 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 #define REP_forward_serve(F, S)
 #define REQ_forward_unserve(F, S) F(S, U64, id, 1, UINT64_MAX)
 #define REP_forward_unserve(F, S)
+#define REQ_forward_uplink(F, S)
+#define REP_forward_uplink(F, S) F(S, U32, v4, 0, 1) F(S, U32, v6, 0, 1)
 
 /* --- ports: without any privilege, in the host's network namespace ------------------------------------------- */
 #define OPS_PORTS(OP)                                                                                            \

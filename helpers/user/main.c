@@ -91,8 +91,9 @@ static void __attribute__((format(printf, 2, 3))) add(struct args *a, const char
 }
 
 /* All that the launcher would otherwise take from where root's engine lives. */
-static void make_args(const struct config *c, const struct ids *ids, bool cgroups, int range_ns, struct args *a)
+static void make_args(const struct config *c, const struct ids *ids, bool cgroups, int range_ns, int netns, struct args *a)
 {
+	const unsigned networks = 1u << HELPER_VETH | 1u << HELPER_FIREWALL | 1u << HELPER_FORWARD;
 	char map[POLICY_MAP_TEXT] = "";
 	size_t at = 0;
 
@@ -110,8 +111,9 @@ static void make_args(const struct config *c, const struct ids *ids, bool cgroup
 	add(a, "--ids=%u", ids->single ? 0 : OWN_FIRST);
 	add(a, "--ranges=%u-%u", RANGE_FIRST, RANGE_FIRST + MAP_SIZE - 1);
 	add(a, "--user-map=%s", map);
-	add(a, "--absent=%u", 1u << HELPER_DEVICE | 1u << HELPER_VETH | 1u << HELPER_FIREWALL |
-				      (cgroups ? 0 : 1u << HELPER_CGROUP));
+	add(a, "--absent=%u", 1u << HELPER_DEVICE | (cgroups ? 0 : 1u << HELPER_CGROUP) | (netns >= 0 ? 0 : networks));
+	if (netns >= 0)
+		add(a, "--netns=%d", netns);
 	if (cgroups)
 		add(a, "--cgroup=%s", c->cgroup);
 	if (range_ns >= 0)
@@ -158,6 +160,7 @@ static int run(struct config *c)
 	struct args args = { 0 };
 	struct ids ids;
 	int r, run_dir = -EBADF, range_ns;
+	bool cgroups;
 
 	if (c->purge && access(c->run, F_OK) < 0 && access(c->data, F_OK) < 0)
 		return 0;
@@ -176,12 +179,15 @@ static int run(struct config *c)
 		r = check_data(c, &ids);
 	if (r < 0)
 		return r;
-	if (c->purge)
+	if (c->purge) {
 		monitors_kill(run_dir);
+		network_end(run_dir);
+	}
 	range_ns = monitors_range(run_dir);
 	if (range_ns >= 0)
 		fcntl(range_ns, F_SETFD, 0);
-	make_args(c, &ids, delegate_find(c, run_dir, range_ns >= 0), range_ns, &args);
+	cgroups = delegate_find(c, run_dir, range_ns >= 0);
+	make_args(c, &ids, cgroups, range_ns, c->purge ? -EBADF : network_take(c, run_dir), &args);
 	fexecve(launcher, args.v, environ);
 	log_error("postern-launcher: %s", strerror(errno));
 	return -errno;

@@ -80,6 +80,18 @@ int monitors_range(int run_dir)
 	return monitors_each(run_dir, range_above);
 }
 
+static int open_pidfd(pid_t monitor)
+{
+	int fd = sys_pidfd_open(monitor);
+
+	return fd == -ESRCH ? -ENOENT : fd;
+}
+
+int monitors_any(int run_dir)
+{
+	return monitors_each(run_dir, open_pidfd);
+}
+
 /* By pidfd, and only while it still is the monitor's child: the number may be another's by now. */
 static void kill_child(pid_t monitor, const char *number)
 {
