@@ -157,7 +157,7 @@ static void root_owned_bind(void)
 int some_layer(uint8_t id[ID_BYTES])
 {
 	char hex[ID_HEX + 2] = "";
-	_cleanup_close_ int fd = openat(6, "layer-id", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = openat(STATE, "layer-id", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || read(fd, hex, ID_HEX) != ID_HEX)
 		return -ENOENT;

@@ -34,12 +34,21 @@ user=() other=(setpriv --reuid 1000 --regid 1000 --clear-groups) # who may all, 
 start=postern-launcher
 is_users && start=postern-user user=(setpriv --reuid "$POSTERN_UID" --regid "$(id -g "$POSTERN_USER")" --clear-groups) other=()
 read=$(dirname "$POSTERN_RUN")/read.sock
+# Links of another's, where veth and firewall work: on the host, or in the network namespace of a user's engine.
+links='ip link add hosteth type veth peer name hostpeer && ip addr add 10.77.0.1/24 dev hosteth &&
+	ip link set hosteth up && ip link set hostpeer up && ip link add hostbr type bridge && ip link add psthost type bridge || exit 1'
+ln -s /proc/self/net/dev "$POSTERN_DATA/state/links"
 # shellcheck disable=SC2086
-unshare --net bash -c 'ip link add hosteth type veth peer name hostpeer && ip addr add 10.77.0.1/24 dev hosteth &&
-	ip link set hosteth up && ip link set hostpeer up && ip link add hostbr type bridge && ip link add psthost type bridge || exit 1
+unshare --net bash -c "$links"'
 	exec "$@"' - "${user[@]}" "$hostile/$start" ${POSTERN_ARGS/--bin $POSTERN_PROGRAMS/--bin $hostile} --read "$read" 2>"$log" &
 launcher=$!; pids+=($launcher)
 if ! until_true 100 grep -q "HOSTILE ready" "$log"; then fail "the taken-over controller starts" "$(tail -n 5 "$log")"; finish; fi
+if is_users; then
+	nsenter --net="/proc/$(jq -r '.helpers[] | select(.name == "veth") | .pid' "$POSTERN_RUN/helpers.json")/ns/net" sleep 600 & inside=$!; pids+=($inside)
+	until_true 40 grep -qx sleep "/proc/$inside/comm"
+	ok "11: another's links are in the engine's network namespace" nsenter -t "$inside" --net bash -c "$links"
+	ln -sfn "/proc/$inside/net/dev" "$POSTERN_DATA/state/links"
+fi
 fds() { for p in $(jq -r '.helpers[] | select(.name != "launcher" and .name != "controller") | .pid' "$POSTERN_RUN/helpers.json"); do
 	echo "$(jq -r ".helpers[] | select(.pid == $p) | .name" "$POSTERN_RUN/helpers.json") $(ls "/proc/$p/fd" | wc -l)"; done; }
 state() { sort /proc/self/mountinfo | grep -v -e '-hang/mnt'; find /sys/fs/cgroup -path "*$POSTERN_CGROUP*" -type d | sort; ls "$POSTERN_DATA"/store/tree/*/; }

@@ -7,7 +7,7 @@
 #include "../../helpers/base/policy.h"
 #include "../../helpers/protocol/call.h"
 
-enum { FD_LISTEN = 4, FD_LISTEN_READ = FD_OWN + 1 };
+enum { FD_LISTEN = 4, STATE = 6 /* our own directory */, FD_LISTEN_READ = FD_OWN + 1 };
 
 struct attack {
 	const char *threat; /* number in the threat list */
