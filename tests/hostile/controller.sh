@@ -44,17 +44,20 @@ unshare --net bash -c "$links"'
 launcher=$!; pids+=($launcher)
 if ! until_true 100 grep -q "HOSTILE ready" "$log"; then fail "the taken-over controller starts" "$(tail -n 5 "$log")"; finish; fi
 if is_users; then
-	nsenter --net="/proc/$(jq -r '.helpers[] | select(.name == "veth") | .pid' "$POSTERN_RUN/helpers.json")/ns/net" sleep 600 & inside=$!; pids+=($inside)
-	until_true 40 grep -qx sleep "/proc/$inside/comm"
-	ok "11: another's links are in the engine's network namespace" nsenter -t "$inside" --net bash -c "$links"
+	in_engine() { nsenter --net="/proc/$(jq -r '.helpers[] | select(.name == "veth") | .pid' "$POSTERN_RUN/helpers.json")/ns/net" "$@"; }
+	until_true 100 in_engine true
+	in_engine sh -c 'echo $$ >"$0"; exec sleep 600' "$POSTERN_BASE/inside" & pids+=($!)
+	until_true 100 test -s "$POSTERN_BASE/inside"; inside=$(cat "$POSTERN_BASE/inside"); pids+=("$inside")
+	ok "11: another's links are in the engine's network namespace" in_engine bash -c "$links"
 	ln -sfn "/proc/$inside/net/dev" "$POSTERN_DATA/state/links"
 fi
 fds() { for p in $(jq -r '.helpers[] | select(.name != "launcher" and .name != "controller") | .pid' "$POSTERN_RUN/helpers.json"); do
 	echo "$(jq -r ".helpers[] | select(.pid == $p) | .name" "$POSTERN_RUN/helpers.json") $(ls "/proc/$p/fd" | wc -l)"; done; }
-state() { sort /proc/self/mountinfo | grep -v -e '-hang/mnt'; find /sys/fs/cgroup -path "*$POSTERN_CGROUP*" -type d | sort; ls "$POSTERN_DATA"/store/tree/*/; }
+# Other tests name network namespaces meanwhile.
+state() { sort /proc/self/mountinfo | grep -v -e '-hang/mnt' -e ' /run/netns/'; find /sys/fs/cgroup -path "*$POSTERN_CGROUP*" -type d | sort; ls "$POSTERN_DATA"/store/tree/*/; }
 settled() { fds_before=$(fds); sleep 0.1; [ "$fds_before" = "$(fds)" ]; } # what a start still has open is closed
 until_true 40 settled
-state_before=$(state)
+state >"$POSTERN_BASE/state"
 hold="import socket,sys,time; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); time.sleep(600)"
 "${user[@]}" /usr/bin/python3 -c "$hold" "$POSTERN_SOCKET" & pids+=($!)
 "${user[@]}" /usr/bin/python3 -c "$hold" "$read" & pids+=($!)
@@ -68,7 +71,7 @@ sleep 0.3
 is "6: what was made belongs to the owner of what was there" "$owner" stat -c %u "$hang/user-owned/made/here"
 ok "6: nothing was made elsewhere" test ! -e "$hang/root-owned/made" -a ! -e /tmp/postern-hostile-made -a ! -e "$hang/user-owned/made2"
 is "no helper holds an fd more than before" "$fds_before" fds
-is "mounts, cgroups and store are as before" "$state_before" state
+is "mounts, cgroups and store are as before" "" bash -c "$(declare -f state); state | diff '$POSTERN_BASE/state' -"
 ok "the log of all that verifies" "$bin/postern" audit verify --dir "$POSTERN_DATA/audit"
 like "the records name the client as the kernel does" '"client":\{"uid":0' grep -m 1 '"op":"OPEN".*"client":{"uid":0' "$POSTERN_DATA/audit/audit.log"
 
