@@ -248,7 +248,7 @@ static void add_storage(cJSON *o, const struct engine *e, const struct system_fa
 static void add_plugins(const struct engine *e, cJSON *o)
 {
 	static const char *const volume[] = { "local" }, *const network[] = { "bridge", "host", "null" };
-	static const char *const log[] = { "json-file", "local" };
+	static const char *const log[] = { "journald", "json-file", "local" };
 	size_t absent = networks_absent(e); /* then no bridge is made */
 	cJSON *p = cJSON_AddObjectToObject(o, "Plugins");
 

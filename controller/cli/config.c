@@ -435,7 +435,7 @@ static const struct option_row run_rows[] = {
 	ROW("volume-driver", 0, put_text, "HostConfig.VolumeDriver", "local"),
 	ROW("label-file", 0, config_add_pair_file, "Labels", "a file of labels"),
 	ROW("annotation", 0, config_add_pair, "HostConfig.Annotations", "NAME=VALUE for the runtime"),
-	ROW("log-driver", 0, put_text, "HostConfig.LogConfig.Type", "json-file, local, none"),
+	ROW("log-driver", 0, put_text, "HostConfig.LogConfig.Type", "journald, json-file, local, none"),
 	ROW("log-opt", 0, config_add_pair, "HostConfig.LogConfig.Config", "max-size=10m, max-file=3, ..."),
 	ROW("publish", 'p', config_add_port, NULL, "[[ADDRESS:][PORT]:]PORT[/PROTOCOL], ranges too"),
 	SWITCH("publish-all", 'P', "HostConfig.PublishAllPorts", "all ports that the image exposes"),

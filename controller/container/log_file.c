@@ -39,7 +39,8 @@ int log_file_create(struct container *c, const struct spec_log *options)
 
 bool log_may_compress(const struct container *c)
 {
-	return strstr(c->row.config, "compress") || strstr(c->row.config, "\"local\"");
+	return strstr(c->row.config, "compress") || strstr(c->row.config, "\"local\"") ||
+	       strstr(c->row.config, "\"journald\"");
 }
 
 void log_file_delete_archives(const struct container *c)

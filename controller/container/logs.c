@@ -14,6 +14,7 @@
 #include "../../helpers/base/cleanup.h"
 #include "../api/http.h"
 #include "../json.h"
+#include "../spec/log.h"
 #include "../task.h"
 #include "filters.h"
 #include "internal.h"
@@ -465,10 +466,8 @@ static int parse_options(struct http_request *r, struct log_options *ret, struct
 void logs_serve(struct http_request *r, struct container *c)
 {
 	cJSON *merged = container_config(c);
-	const char *driver =
-		json_text(json_get(json_get(merged, "HostConfig"), "LogConfig"), "Type", "json-file", NULL);
 	bool tty = json_bool(json_get(merged, "Config"), "Tty", false, NULL),
-	     none = driver && strcmp(driver, "none") == 0;
+	     none = !spec_log_readable(json_get(merged, "HostConfig"));
 	struct sink to = { .data = r, .write = write_body, .gone = client_gone, .framed = !tty };
 	struct log_options o;
 	struct err err = { 0 };

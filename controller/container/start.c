@@ -163,12 +163,15 @@ static int add_log_attrs(struct plan *p, struct err *err)
 {
 	const struct container_row *row = &p->c->row;
 	const struct spec_log_info info = { row->id, row->name, row->image_id, row->image_ref };
+	bool journal = p->log_options.journal;
 	char *text;
 
-	if (p->log_options.driver != SPEC_LOG_JSON_FILE || spec_log_attrs(p->merged, &info, &text, err) < 0)
+	if ((!journal && p->log_options.driver != SPEC_LOG_JSON_FILE) ||
+	    (journal ? spec_log_journal : spec_log_attrs)(p->merged, &info, &text, err) < 0)
 		return err->status ? -1 : 0;
 	if (text)
-		cJSON_AddStringToObject(cJSON_GetObjectItem(p->spec, "annotations"), "org.postern.log", text);
+		cJSON_AddStringToObject(cJSON_GetObjectItem(p->spec, "annotations"),
+					journal ? "org.postern.journal" : "org.postern.log", text);
 	free(text);
 	return 0;
 }
@@ -212,7 +215,7 @@ static int make_spec(struct plan *p, struct err *err)
 
 static int open_files(struct plan *p, struct err *err)
 {
-	if (p->log_options.driver != SPEC_LOG_NONE) {
+	if (p->log_options.kept) {
 		p->log = log_file_create(p->c, &p->log_options);
 		if (p->log < 0)
 			return err_set(err, 500, "log file: %s", strerror(-p->log));
@@ -345,12 +348,18 @@ static int spawn_create(struct plan *p, struct err *err)
 	req.log_size = p->log_options.size;
 	req.log_slots = p->log_options.slots;
 	req.log_binary = p->log_options.binary;
+	req.log_journal = p->log_options.journal;
 	req.exit = p->exit_file;
 	p->created = true; /* or will be, if the answer does not come */
 	r = helper_wait(helper_submit(p->e, OP_SPAWN_CREATE, &req, &p->ctx, 0), &rep, &failure, stage);
 	if (r < 0) {
 		if (failure.status == 403)
 			return err_set(err, 403, "%s", failure.message);
+		if (strcmp(stage, "journal") == 0)
+			return err_set(err, 500,
+				       "failed to create task for container: failed to initialize logging driver: "
+				       "journald is not enabled on this host (%s): its socket is the launcher's --journal",
+				       go_error(-r));
 		runtime_error(p, r, stage, err);
 		return -1;
 	}

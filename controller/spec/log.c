@@ -1,6 +1,7 @@
 /* log.c - see log.h. Everything here is a client's: hostile. */
 #include "log.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <regex.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ enum {
 };
 
 const char *const spec_log_drivers[SPEC_LOG_DRIVERS] = {
+	[SPEC_LOG_JOURNALD] = "journald",
 	[SPEC_LOG_JSON_FILE] = "json-file",
 	[SPEC_LOG_LOCAL] = "local",
 	[SPEC_LOG_NONE] = "none",
@@ -27,6 +29,7 @@ const char *const spec_log_drivers[SPEC_LOG_DRIVERS] = {
 static const struct {
 	const char *options, *unknown;
 } drivers[SPEC_LOG_DRIVERS] = {
+	[SPEC_LOG_JOURNALD] = { "labels,labels-regex,env,env-regex,tag", "unknown log opt '%.64s' for journald log driver" },
 	[SPEC_LOG_JSON_FILE] = { "max-size,max-file,compress,labels,labels-regex,env,env-regex,tag",
 				 "unknown log opt '%.64s' for json-file log driver" },
 	[SPEC_LOG_LOCAL] = { "max-size,max-file,compress", "unknown log opt '%.64s' for log driver local" },
@@ -128,12 +131,18 @@ static void set_parts(struct spec_log *l, uint64_t size, uint64_t files)
 
 #define FAILED "failed to initialize logging driver: "
 
+/* How the file is bounded: by options of its own, or, where it is kept beside something else, by those of a cache. */
+static const struct {
+	const char *size, *files, *compress;
+} bounds[] = { { "max-size", "max-file", "compress" }, { "cache-max-size", "cache-max-file", "cache-compress" } };
+
 static int parse_values(const cJSON *config, struct spec_log *l, struct err *err)
 {
-	const char *size = get_text(config, "max-size"), *file = get_text(config, "max-file"),
-		   *compress = get_text(config, "compress");
-	bool local = l->driver == SPEC_LOG_LOCAL;
-	bool given = json_get(config, "max-size") && strcmp(size, "-1") != 0; /* which stands for "without bound" */
+	unsigned which = l->driver == SPEC_LOG_JOURNALD;
+	const char *size = get_text(config, bounds[which].size), *file = get_text(config, bounds[which].files),
+		   *compress = get_text(config, bounds[which].compress);
+	bool local = l->driver != SPEC_LOG_JSON_FILE;
+	bool given = json_get(config, bounds[which].size) && strcmp(size, "-1") != 0; /* which stands for "without bound" */
 	int64_t bytes = local ? 20 * 1024 * 1024 : 0;
 	long files = local ? 5 : 1;
 	int on = local;
@@ -166,13 +175,26 @@ static int parse_values(const cJSON *config, struct spec_log *l, struct err *err
 	return 0;
 }
 
+bool spec_log_readable(const cJSON *host)
+{
+	const cJSON *log = json_get(host, "LogConfig");
+	int driver = driver_by_name(get_text(log, "Type"));
+
+	return driver != SPEC_LOG_NONE &&
+	       (driver != SPEC_LOG_JOURNALD || parse_bool(get_text(json_get(log, "Config"), "cache-disabled")) != 1);
+}
+
 int spec_log_parse(const cJSON *merged, struct spec_log *ret, struct err *err)
 {
 	const cJSON *log = json_get(json_get(merged, "HostConfig"), "LogConfig");
 	int driver = driver_by_name(get_text(log, "Type"));
 	struct spec_log l = { .driver = driver < 0 ? SPEC_LOG_JSON_FILE : (enum spec_log_driver)driver };
 
-	l.binary = l.driver == SPEC_LOG_LOCAL;
+	l.binary = l.driver == SPEC_LOG_LOCAL || l.driver == SPEC_LOG_JOURNALD;
+	l.kept = spec_log_readable(json_get(merged, "HostConfig"));
+	if (l.driver == SPEC_LOG_JOURNALD)
+		l.journal = strcmp(get_text(json_get(log, "Config"), "mode"), "non-blocking") == 0 ? LOG_JOURNAL_DROPS :
+												     LOG_JOURNAL_WAITS;
 	if (l.driver != SPEC_LOG_NONE && parse_values(json_get(log, "Config"), &l, err) < 0)
 		return -1;
 	*ret = l;
@@ -253,8 +275,8 @@ static int add_env(cJSON *attrs, const cJSON *merged, const cJSON *options, stru
 	return r;
 }
 
-/* Docker's template of a tag: texts and {{.Name}} and its like. */
-static int add_tag(cJSON *attrs, const char *tag, const struct spec_log_info *info, struct err *err)
+/* Docker's template of a tag: texts and {{.Name}} and its like. out: TAG_MAX + 1 bytes. */
+static int expand_tag(const char *tag, const struct spec_log_info *info, char *out, struct err *err)
 {
 	const struct {
 		const char *name, *value;
@@ -268,7 +290,6 @@ static int add_tag(cJSON *attrs, const char *tag, const struct spec_log_info *in
 		{ "ImageName", info->image_ref, 512 },
 		{ "DaemonName", "docker", 16 },
 	};
-	char out[TAG_MAX + 1] = "";
 	size_t n = 0;
 
 	while (*tag && n < TAG_MAX) {
@@ -291,17 +312,34 @@ static int add_tag(cJSON *attrs, const char *tag, const struct spec_log_info *in
 				       tag);
 		tag += 1 + len;
 		tag += strspn(tag, " ") + 2;
-		n += (size_t)snprintf(out + n, sizeof(out) - n, "%.*s", fields[i].max, fields[i].value);
+		n += (size_t)snprintf(out + n, TAG_MAX + 1 - n, "%.*s", fields[i].max, fields[i].value);
 	}
-	return n > TAG_MAX ? err_set(err, 400, FAILED "the tag is too long") : json_put_text(attrs, "tag", out, err);
+	if (n > TAG_MAX)
+		return err_set(err, 400, FAILED "the tag is too long");
+	out[n] = '\0';
+	return 0;
+}
+
+/* What a monitor takes: *ret_text in fresh memory. */
+static int print_attrs(const cJSON *attrs, char **ret_text, struct err *err)
+{
+	char *text = cJSON_PrintUnformatted(attrs);
+
+	if (!text)
+		return err_set(err, 500, "out of memory");
+	if (strlen(text) > ATTRS_MAX) {
+		free(text);
+		return err_set(err, 400, FAILED "labels, env and tag are more than %d bytes", ATTRS_MAX);
+	}
+	*ret_text = text;
+	return 0;
 }
 
 int spec_log_attrs(const cJSON *merged, const struct spec_log_info *info, char **ret_text, struct err *err)
 {
 	const cJSON *options = json_get(json_get(json_get(merged, "HostConfig"), "LogConfig"), "Config");
 	cJSON *attrs = cJSON_CreateObject();
-	const char *tag = get_text(options, "tag");
-	char *text = NULL;
+	char tag[TAG_MAX + 1] = "", *text = NULL;
 	int r;
 
 	if (!attrs)
@@ -309,20 +347,80 @@ int spec_log_attrs(const cJSON *merged, const struct spec_log_info *info, char *
 	r = add_labels(attrs, merged, options, err);
 	if (r == 0)
 		r = add_env(attrs, merged, options, err);
-	if (r == 0 && tag[0])
-		r = add_tag(attrs, tag, info, err);
+	if (r == 0 && get_text(options, "tag")[0]) {
+		r = expand_tag(get_text(options, "tag"), info, tag, err);
+		if (r == 0)
+			r = json_put_text(attrs, "tag", tag, err);
+	}
 	if (r == 0 && attrs->child) {
 		attrs = sorted(attrs, err);
-		text = cJSON_PrintUnformatted(attrs);
-		if (!text)
-			r = err_set(err, 500, "out of memory");
-		else if (strlen(text) > ATTRS_MAX)
-			r = err_set(err, 400, FAILED "labels, env and tag are more than %d bytes", ATTRS_MAX);
+		r = print_attrs(attrs, &text, err);
 	}
 	cJSON_Delete(attrs);
 	if (r == 0)
 		*ret_text = text;
-	else
-		free(text);
+	return r;
+}
+
+/* --- fields of the journal --- */
+/* "com.example/x" becomes "COM_EXAMPLE_X", as Docker does it; false when nothing is left. */
+static bool field_name(const char *key, char *ret, size_t size)
+{
+	size_t n = 0;
+
+	for (; *key && n < size - 1; key++) {
+		char ch = isalnum((unsigned char)*key) ? (char)toupper((unsigned char)*key) : '_';
+
+		if (n || ch != '_')
+			ret[n++] = ch;
+	}
+	ret[n] = '\0';
+	return n > 0 && !*key;
+}
+
+/* Labels and environment of a client's choice never take the place of a field that says whose entry it is. */
+static int add_renamed(cJSON *fields, const cJSON *attrs, struct err *err)
+{
+	const cJSON *v;
+	char name[65];
+
+	cJSON_ArrayForEach (v, attrs)
+		if (field_name(v->string, name, sizeof(name)) && !json_get(fields, name) &&
+		    json_put_text(fields, name, v->valuestring, err) < 0)
+			return -1;
+	return 0;
+}
+
+int spec_log_journal(const cJSON *merged, const struct spec_log_info *info, char **ret_text, struct err *err)
+{
+	const cJSON *options = json_get(json_get(json_get(merged, "HostConfig"), "LogConfig"), "Config");
+	cJSON *fields = cJSON_CreateObject(), *attrs = cJSON_CreateObject();
+	const char *template = get_text(options, "tag");
+	char tag[TAG_MAX + 1], id[13];
+	const char *const given[][2] = {
+		{ "CONTAINER_ID", id },
+		{ "CONTAINER_ID_FULL", info->id },
+		{ "CONTAINER_NAME", info->name },
+		{ "CONTAINER_TAG", tag },
+		{ "IMAGE_NAME", info->image_ref },
+		{ "SYSLOG_IDENTIFIER", tag },
+	};
+	int r = fields && attrs ? 0 : err_set(err, 500, "out of memory");
+
+	snprintf(id, sizeof(id), "%.12s", info->id);
+	if (r == 0)
+		r = expand_tag(template[0] ? template : "{{.ID}}", info, tag, err);
+	for (size_t i = 0; i < ARRAY_SIZE(given) && r == 0; i++)
+		r = json_put_text(fields, given[i][0], given[i][1], err);
+	if (r == 0)
+		r = add_labels(attrs, merged, options, err);
+	if (r == 0)
+		r = add_env(attrs, merged, options, err);
+	if (r == 0)
+		r = add_renamed(fields, attrs, err);
+	if (r == 0)
+		r = print_attrs(fields, ret_text, err);
+	cJSON_Delete(fields);
+	cJSON_Delete(attrs);
 	return r;
 }

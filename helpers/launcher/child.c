@@ -81,6 +81,9 @@ static void add_special(struct launcher *l, const struct row *row, struct plan *
 				add_arg(p, "--channel=%s:%u", helper_name((enum helper_id)i),
 					add_fd(p, l->children[i].audit_peer));
 		break;
+	case HELPER_SPAWN:
+		add_arg(p, "--journal=%s", l->config.journal);
+		break;
 	case HELPER_CONTROLLER:
 		add_arg(p, "--socket=%s", l->policy.controller.sockets[SOCKET_MAIN]);
 		add_arg(p, "--policy=%s", l->config.policy);

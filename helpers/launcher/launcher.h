@@ -19,6 +19,7 @@ struct config {
 	char narrower[256], home[256]; /* root's policy for a user's engine, and that user's home; "" for none */
 	char data[PATH_SIZE], run[PATH_SIZE], policy[PATH_SIZE], bin[PATH_SIZE], log[PATH_SIZE];
 	char cgroup[512]; /* directory below the root of each hierarchy */
+	char journal[SOCKET_PATH_SIZE]; /* where containers' lines may go */
 	char group[64]; /* of the sockets; "" for everyone: policy decides all the same */
 	char sockets[SOCKET_COUNT][SOCKET_PATH_SIZE]; /* those beside the main one; "": none */
 	uint32_t ids_base, range_first, range_last;

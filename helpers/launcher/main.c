@@ -184,7 +184,7 @@ int main(int argc, char **argv)
 {
 	static struct launcher l = {
 		.config = { .data = "/var/lib/postern", .run = "/run/postern", .policy = "/etc/postern/policy.json",
-			    .cgroup = "postern", .ids_base = IDS_DEFAULT_BASE },
+			    .cgroup = "postern", .journal = "/run/systemd/journal/socket", .ids_base = IDS_DEFAULT_BASE },
 		.ids = { .count = IDS_PER_ENGINE, .store_first = FOREIGN_FIRST, .nmap = 1, .map = { { 0, MAP_SIZE } } },
 		.range_ns = -EBADF, .netns = -EBADF, .control = { -EBADF, -EBADF }, .kmsg = -EBADF, .listening = { -EBADF, -EBADF, -EBADF },
 	};

@@ -91,6 +91,7 @@ static const struct option_row {
 	{ "ranges", "A-B", INTO(RANGES, config, 0), "container ids (as the policy says)" },
 	{ "also", "SOCKET", INTO_TEXT(config.sockets[SOCKET_ALSO]), "a second socket, such as /run/docker.sock" },
 	{ "read", "SOCKET", INTO_TEXT(config.sockets[SOCKET_READ]), "one that gives no right but to read" },
+	{ "journal", "SOCKET", INTO_TEXT(config.journal), "of the log driver journald (/run/systemd/journal/socket)" },
 	{ "group", "NAME", INTO_TEXT(config.group), "may connect (everyone; the policy decides what they may do)" },
 	{ "log", "FILE", INTO_TEXT(config.log), "messages of all programs (standard error)" },
 	{ "daemon", "", INTO(FLAG, config.daemon, 0), "go to the background" },

@@ -18,6 +18,9 @@
 #define LOG_ARCHIVED (UINT64_C(1) << 63)  /* in length: compressed elsewhere, the data here is gone */
 #define LOG_DATA (((sizeof(struct log_head) + LOG_SLOTS_MAX * sizeof(struct log_slot)) | 4095) + 1)
 
+/* Lines to the host's journal, too; when that is behind, they wait a little for it or are dropped. 0: not there. */
+enum { LOG_JOURNAL_WAITS = 1, LOG_JOURNAL_DROPS };
+
 struct log_head {
 	uint64_t magic, slots, size;
 };

@@ -40,6 +40,7 @@ enum { HOST_CGROUP = 1, HOST_IPC = 2, HOST_NETWORK = 4, HOST_PID = 8, HOST_UTS =
 	F(S, U64, log_size, 0, LOG_SIZE_MAX) /* of a slot of the ring (logfile.h) */                             \
 	F(S, U32, log_slots, 0, LOG_SLOTS_MAX) /* 0: no ring, the log is appended to (O_APPEND) */               \
 	F(S, U32, log_binary, 0, 1) /* bytes that are no UTF-8 are kept */                                       \
+	F(S, U32, log_journal, 0, LOG_JOURNAL_DROPS) /* each line goes to the host's journal, too */               \
 	F(S, FD, log, FDK_LOG, OPTIONAL)                                                                         \
 	F(S, FD, exit, FDK_LOG, REQUIRED) /* gets one line of JSON when the process has ended */
 #define REP_spawn_create(F, S)                                                                                   \

@@ -11,6 +11,7 @@ void jsonlog_init(struct jsonlog *l, int fd)
 {
 	*l = (struct jsonlog){ .second = -1 };
 	logring_init(&l->ring, fd, 0, 0);
+	journal_init(&l->journal);
 }
 
 void jsonlog_attrs(struct jsonlog *l, const char *text)
@@ -25,6 +26,7 @@ void jsonlog_finish(struct jsonlog *l)
 	jsonlog_flush(l);
 	free(l->batch);
 	l->batch = NULL;
+	journal_finish(&l->journal);
 }
 
 /* Days since 1970 to a date of the Gregorian calendar, in eras of 400 years that begin in March. The C library's own
@@ -171,10 +173,31 @@ static char *put_text(char *out, const char *s, size_t n, bool binary)
 	return out;
 }
 
-static void entry(struct jsonlog *l, const struct log_stream *s, const char *line, size_t n, bool newline)
+static void to_journal(struct jsonlog *l, struct log_stream *s, const char *line, size_t n, bool newline)
+{
+	struct journal_line j = { .text = line, .n = n, .error = strcmp(s->name, "stderr") == 0, .last = newline };
+	char stamp[sizeof(l->stamp) + 1];
+
+	memcpy(stamp, l->stamp, l->stamp_len);
+	stamp[l->stamp_len] = 'Z';
+	j.time = stamp;
+	j.time_n = l->stamp_len + 1;
+	if (s->piece == 0)
+		s->id = l->journal.ordinal;
+	if (!newline || s->piece)
+		j.piece = ++s->piece;
+	j.id = s->id;
+	if (newline)
+		s->piece = 0;
+	journal_send(&l->journal, &j);
+}
+
+static void entry(struct jsonlog *l, struct log_stream *s, const char *line, size_t n, bool newline)
 {
 	char *out;
 
+	if (l->journal.fd >= 0)
+		to_journal(l, s, line, n, newline);
 	if (l->ring.fd < 0)
 		return;
 	if (!l->batch) {
@@ -249,6 +272,7 @@ void jsonlog_end(struct jsonlog *l, struct log_stream *s)
 	if (s->len)
 		entry(l, s, s->line, s->len, false);
 	s->len = 0;
+	s->piece = 0;
 }
 
 void jsonlog_flush(struct jsonlog *l)

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "journal.h"
 #include "logring.h"
 
 enum {
@@ -22,6 +23,8 @@ enum {
 /* What of a stream has not come to its newline yet. */
 struct log_stream {
 	const char *name; /* "stdout" */
+	unsigned piece; /* how many of its line the journal has */
+	uint64_t id; /* of that line */
 	size_t len;
 	char line[LOG_LINE_MAX];
 };
@@ -37,6 +40,7 @@ struct jsonlog {
 	size_t stamp_len;
 	int64_t second; /* that the stamp's first part says */
 	uint64_t lost; /* bytes that could not be written */
+	struct journal journal; /* beside it; its own to open */
 };
 
 /* Without a ring; that and the rest are set by their own. */

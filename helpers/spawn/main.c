@@ -23,6 +23,7 @@
 #include "../base/sys.h"
 #include "../base/text.h"
 #include "../protocol/server.h"
+#include "journal.h"
 #include "spawn.h"
 #include "table.h"
 
@@ -284,6 +285,9 @@ static int start(struct helper *h)
 	int e = enter_sockets();
 
 	reset_signals();
+	for (int i = 1; i < h->argc; i++)
+		if (strncmp(h->argv[i], "--journal=", 10) == 0)
+			journal_at(h->argv[i] + 10);
 	/* What keeps our rights over a restart is for no child. */
 	if (madvise(h->keep, sizeof(*h->keep), MADV_DONTFORK) < 0)
 		return -errno;

@@ -83,7 +83,9 @@ static size_t keep_some(int *keep, size_t n, const int *fds, size_t count)
 /* What the init needs and the monitor does not. */
 static void close_inputs(struct monitor *m, const struct launch *l)
 {
-	const int fds[] = { l->channel, l->controller, l->req->log, l->req->exit, m->control, m->pidfd };
+	const int fds[] = { l->channel,	  l->controller, l->req->log,
+			    l->req->exit, m->control,	 m->pidfd,
+			    m->stdio.log.journal.fd };
 	int keep[ARRAY_SIZE(fds)];
 
 	fds_close_except(keep, keep_some(keep, 0, fds, ARRAY_SIZE(fds)));
@@ -243,6 +245,7 @@ static int clone_init(struct monitor *m, const struct launch *l, const struct in
 		close_fd(l->controller);
 		close_fd(l->req->exit);
 		close_fd(l->req->log);
+		close_fd(m->stdio.log.journal.fd);
 		init_main(&in);
 	}
 	close_fd(pair[1]);
@@ -273,17 +276,27 @@ static int lock_down(struct monitor *m)
 	return e < 0 ? failed(m, e, "lock down") : 0;
 }
 
+/* By a path, so as long as there are any: before the container's own namespaces. */
+static int open_journal(struct monitor *m, const struct req_spawn_create *q)
+{
+	int e = q->log_journal ? journal_open(&m->stdio.log.journal, q->log_journal == LOG_JOURNAL_WAITS) : 0;
+
+	return e < 0 ? failed(m, e, "journal") : 0;
+}
+
 /* The init builds its root meanwhile: what it need not wait for comes after it. */
 static int become_monitor(struct monitor *m, const struct launch *l)
 {
 	static struct inputs inputs;
 	int e;
 
-	if ((e = join_namespaces(m, l->req)) < 0 || (e = read_inputs(m, l, &inputs)) < 0 ||
+	if ((e = open_journal(m, l->req)) < 0 || (e = join_namespaces(m, l->req)) < 0 || (e = read_inputs(m, l, &inputs)) < 0 ||
 	    (e = clone_init(m, l, &inputs)) < 0)
 		return e;
 	m->volatile_root = inputs.plan.volatile_root;
 	jsonlog_attrs(&m->stdio.log, inputs.plan.log_attrs);
+	if (l->req->log_journal && (e = journal_fields(&m->stdio.log.journal, inputs.plan.journal)) < 0)
+		return failed(m, e, "journal");
 	close_inputs(m, l);
 	inputs_finish(&inputs);
 	malloc_trim(0);

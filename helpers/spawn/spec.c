@@ -523,6 +523,8 @@ static int parse_annotations(struct parse *p, const cJSON *o)
 			p->plan->tiny_init = strcmp(v->valuestring, "true") == 0;
 		if (strcmp(v->string, "org.postern.log") == 0)
 			p->plan->log_attrs = v->valuestring;
+		if (strcmp(v->string, "org.postern.journal") == 0)
+			p->plan->journal = v->valuestring;
 		if (strcmp(v->string, "org.postern.volatile") == 0)
 			p->plan->volatile_root = strcmp(v->valuestring, "true") == 0;
 		if (strncmp(v->string, prefix, sizeof(prefix) - 1) != 0)

@@ -72,6 +72,7 @@ struct plan {
 	size_t nfiles;
 	bool tiny_init;
 	const char *log_attrs; /* JSON object for every line of the log; NULL: none */
+	const char *journal; /* JSON object of fields for every entry of the journal; NULL: none */
 	bool volatile_root; /* what is written need not outlast the machine */
 	char (*sysctl_paths)[128];
 };

@@ -27,6 +27,7 @@ static const char usage[] =
 	"  --cgroup NAME     directory below the root of each cgroup hierarchy that root has given to this user (the\n"
 	"                    cgroup that we are started in, if it is delegated; else there are no limits)\n"
 	"  --also SOCKET     a second socket; --read SOCKET: one that gives no right but to read\n"
+	"  --journal SOCKET  of the log driver journald (/run/systemd/journal/socket)\n"
 	"  --log FILE        messages of all programs (standard error)\n"
 	"  --daemon          go to the background\n"
 	"  --single-id       map no subordinate ids, though there are some\n"
@@ -40,6 +41,7 @@ static int parse(int argc, char **argv, struct config *c)
 	static const struct option options[] = {
 		{ "data", 1, NULL, 'd' }, { "run", 1, NULL, 'r' }, { "policy", 1, NULL, 'p' }, { "bin", 1, NULL, 'b' },
 		{ "cgroup", 1, NULL, 'c' }, { "log", 1, NULL, 'l' }, { "also", 1, NULL, 'A' },
+		{ "journal", 1, NULL, 'j' },
 		{ "read", 1, NULL, 'o' }, { "daemon", 0, NULL, 'D' }, { "purge", 0, NULL, 'P' },
 		{ "single-id", 0, NULL, 's' }, { "help", 0, NULL, 'h' }, { NULL, 0, NULL, 0 },
 	};
@@ -55,6 +57,7 @@ static int parse(int argc, char **argv, struct config *c)
 		case 'l': r = text_copy(c->log, sizeof(c->log), optarg); break;
 		case 'A': r = text_copy(c->sockets[SOCKET_ALSO], SOCKET_PATH_SIZE, optarg); break;
 		case 'o': r = text_copy(c->sockets[SOCKET_READ], SOCKET_PATH_SIZE, optarg); break;
+		case 'j': r = text_copy(c->journal, sizeof(c->journal), optarg); break;
 		case 'D': c->daemon = true; break;
 		case 's': c->single_id = true; break;
 		case 'P': c->purge = true; break;
@@ -122,6 +125,8 @@ static void make_args(const struct config *c, const struct ids *ids, bool cgroup
 		add(a, "--also=%s", c->sockets[SOCKET_ALSO]);
 	if (c->sockets[SOCKET_READ][0])
 		add(a, "--read=%s", c->sockets[SOCKET_READ]);
+	if (c->journal[0])
+		add(a, "--journal=%s", c->journal);
 	if (c->log[0])
 		add(a, "--log=%s", c->log);
 	if (c->daemon)

@@ -26,6 +26,7 @@ struct config {
 	char data[PATH_SIZE], run[PATH_SIZE], policy[PATH_SIZE], bin[PATH_SIZE], log[PATH_SIZE];
 	char cgroup[CGROUP_SIZE]; /* below the root of each hierarchy; "": the one that we were started in */
 	char sockets[SOCKET_COUNT][SOCKET_PATH_SIZE]; /* passed on; "": none */
+	char journal[SOCKET_PATH_SIZE]; /* likewise */
 	char home[256], narrower[256]; /* what root lets users' engines have, "" when nothing is said */
 	bool daemon, purge, single_id;
 };

@@ -250,6 +250,9 @@ static void test_options(void)
 		{ "local", "{}", NULL, 20971520, 5 },
 		{ "local", "{\"max-file\":\"1\"}", NULL, 5242880, 4 },
 		{ "local", "{\"tag\":\"x\"}", "unknown log opt 'tag' for log driver local", 0, 0 },
+		{ "journald", "{\"tag\":\"x\",\"cache-max-size\":\"10m\",\"cache-max-file\":\"8\"}", NULL, 10000000, 8 },
+		{ "journald", "{\"max-size\":\"10m\"}", "unknown log opt 'max-size' for journald log driver", 0, 0 },
+		{ "journald", "{\"cache-max-size\":\"ten\"}", "invalid size: 'ten'", 0, 0 },
 		{ "none", "{\"whatever\":\"x\"}", NULL, 0, 0 },
 		{ "fluentd", "{}", "logger: no log driver named 'fluentd' is registered", 0, 0 },
 	};
@@ -313,6 +316,23 @@ static void test_attrs(void)
 	}
 }
 
+static void test_journal_fields(void)
+{
+	static const struct spec_log_info info = { "0123456789abcdef", "box", "fedcba9876543210", "busybox:1" };
+	cJSON *merged = cJSON_Parse("{\"Config\":{\"Labels\":{\"com.x/y\":\"1\",\"_uid\":\"2\",\"container_name\":\"3\",\"--\":\"4\","
+				    "\"COM-X-Y\":\"5\"}},\"HostConfig\":{\"LogConfig\":{\"Config\":{\"labels-regex\":\".\"}}}}");
+	struct err err = { 0 };
+	char *text = NULL;
+
+	CU_ASSERT_EQUAL(spec_log_journal(merged, &info, &text, &err), 0);
+	CU_ASSERT_STRING_EQUAL(text ? text : "",
+			       "{\"CONTAINER_ID\":\"0123456789ab\",\"CONTAINER_ID_FULL\":\"0123456789abcdef\","
+			       "\"CONTAINER_NAME\":\"box\",\"CONTAINER_TAG\":\"0123456789ab\",\"IMAGE_NAME\":\"busybox:1\","
+			       "\"SYSLOG_IDENTIFIER\":\"0123456789ab\",\"COM_X_Y\":\"1\",\"UID\":\"2\"}");
+	free(text);
+	cJSON_Delete(merged);
+}
+
 int main(void)
 {
 	static const CU_TestInfo tests[] = {
@@ -323,6 +343,7 @@ int main(void)
 		{ "parts that are archived", test_release },
 		{ "options", test_options },
 		{ "attributes", test_attrs },
+		{ "fields of the journal", test_journal_fields },
 		CU_TEST_INFO_NULL,
 	};
 	CU_SuiteInfo suites[] = { { .pName = "logs", .pTests = (CU_TestInfo *)tests }, CU_SUITE_INFO_NULL };

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "../../helpers/spawn/exec.c"
+#include "../../helpers/spawn/journal.c"
 #include "../../helpers/spawn/jsonlog.c"
 #include "../../helpers/spawn/logring.c"
 #include "../../helpers/spawn/spec.c"
@@ -252,6 +253,41 @@ static void test_log_lines(void)
 	jsonlog_end(&logger_, &out);
 	CU_ASSERT_STRING_EQUAL(log_text(), LINE("one\\n") LINE("two\\n") LINE("\\n") LINE("last"));
 	log_close();
+}
+
+static void test_journal(void)
+{
+	int pair[2];
+	char got[32768], *head = got, *message;
+	ssize_t n;
+
+	log_open();
+	CU_ASSERT_EQUAL(journal_open(&logger_.journal, true), -ENOENT);
+	CU_ASSERT_EQUAL(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, pair), 0);
+	logger_.journal.fd = pair[0];
+	CU_ASSERT_EQUAL(journal_fields(&logger_.journal, "[]"), -EINVAL);
+	CU_ASSERT_EQUAL(journal_fields(&logger_.journal, "{\"TAG\":\"a\\nPRIORITY=0\",\"_UID\":\"0\",\"a=b\":\"x\","
+							 "\"9\":\"x\",\"\":\"x\",\"N\":7}"),
+			0);
+	jsonlog_add(&logger_, &out, "x\nPRIORITY=0\n", 13);
+	n = recv(pair[1], got, sizeof(got), 0);
+	CU_ASSERT_TRUE_FATAL(n > 40);
+	CU_ASSERT_EQUAL(memcmp(head, "TAG\n\x0c\0\0\0\0\0\0\0a\nPRIORITY=0\n", 25), 0);
+	head += 25;
+	got[n] = '\0';
+	CU_ASSERT_EQUAL(strncmp(head, "PRIORITY=6\nSYSLOG_TIMESTAMP=2023-11-14T22:13:20.12Z\n", 52), 0);
+	message = strstr(head, "\nMESSAGE\n");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(message);
+	CU_ASSERT_TRUE(got + n == message + 9 + 8 + 2);
+	CU_ASSERT_EQUAL(memcmp(message + 9, "\1\0\0\0\0\0\0\0x\n", 10), 0);
+	/* Full, it loses entries and counts them; the log has the lines all the same. */
+	logger_.journal.waits = false;
+	for (unsigned i = 0; i < 2000; i++)
+		jsonlog_add(&logger_, &out, "y\n", 2);
+	CU_ASSERT_TRUE(logger_.journal.lost > 0 && logger_.journal.lost < 2000);
+	CU_ASSERT_EQUAL(strlen(log_text()) % strlen(LINE("y\\n")), strlen(LINE("x\\n") LINE("PRIORITY=0\\n")) % strlen(LINE("y\\n")));
+	log_close();
+	close(pair[1]);
 }
 
 static void add(const char *text)
@@ -609,6 +645,7 @@ int main(void)
 		{ "deep nesting", test_spec_deep },
 		{ "policy over a spec", test_spec_policy },
 		{ "log lines", test_log_lines },
+		{ "entries of the journal", test_journal },
 		{ "log escapes", test_log_escapes },
 		{ "long lines", test_log_long },
 		{ "log time", test_log_time },
