@@ -37,7 +37,7 @@ for docker in "${clients[@]}"; do
 	ok "$v: start again" "$docker" start d1
 	is "$v: and wait again" 3 "$docker" wait d1
 	ok "$v: rm" "$docker" rm d1
-	fails "$v: it is gone" 1 "$docker" inspect d1
+	fails "$v: it is gone" 1 "$docker" container inspect d1
 
 	ok "$v: a sleeper" "$docker" run -d --name d2 busybox sh -c 'trap "exit 5" TERM; while :; do sleep 0.1; done'
 	like "$v: rm of a running one is refused" "container is running|cannot remove|stop the container" "$docker" rm d2
