@@ -58,6 +58,8 @@ void http_reply_json(struct http_request *r, int status, const cJSON *body); /* 
 void http_reply_text(struct http_request *r, int status, const char *type, const char *body);
 void http_reply_empty(struct http_request *r, int status); /* 204, 304, 201 ... */
 void http_reply_error(struct http_request *r, const struct err *err); /* {"message": ...} */
+/* 200 with what was found (takes it), or err when it is NULL. */
+void http_reply_result(struct http_request *r, cJSON *found, const struct err *err);
 /* Headers at once, chunked body follows; type NULL: application/json. */
 void http_begin(struct http_request *r, int status, const char *type);
 /* Parks while the client is slow (API_WRITE_HIGH bytes queued). -1 once it has gone. */

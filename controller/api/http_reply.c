@@ -145,6 +145,15 @@ void http_reply_error(struct http_request *r, const struct err *err)
 	reply(r, err->status ? err->status : 500, "application/json", text, n + 2);
 }
 
+void http_reply_result(struct http_request *r, cJSON *found, const struct err *err)
+{
+	if (found)
+		http_reply_json(r, 200, found);
+	else
+		http_reply_error(r, err);
+	cJSON_Delete(found);
+}
+
 /* --- streams ------------------------------------------------------------------------------------------------------ */
 void http_begin(struct http_request *r, int status, const char *type)
 {

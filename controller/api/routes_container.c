@@ -79,23 +79,18 @@ static void list(struct http_request *r)
 	    query_int(r, "limit", 0, &limit, &err) == 0)
 		array = container_list(http_engine(r), http_query_bool(r, "all", false), limit,
 				       http_query_bool(r, "size", false), filters, &err);
-	if (array)
-		http_reply_json(r, 200, array);
-	else
-		http_reply_error(r, &err);
-	cJSON_Delete(array);
+	http_reply_result(r, array, &err);
 	cJSON_Delete(filters);
 }
 
 static void inspect(struct http_request *r)
 {
 	struct container *c = route_container(r);
-	struct err err = { 0 };
 	cJSON *o;
 
 	if (!c)
 		return;
-	o = container_inspect(c, http_query_bool(r, "size", false), &err);
+	o = container_inspect(c, http_query_bool(r, "size", false));
 	http_reply_json(r, 200, o);
 	cJSON_Delete(o);
 	container_put(c);

@@ -39,11 +39,7 @@ void route_top(struct http_request *r)
 	if (!c)
 		return;
 	o = container_top(c, http_query(r, "ps_args"), &ctx, &err);
-	if (o)
-		http_reply_json(r, 200, o);
-	else
-		http_reply_error(r, &err);
-	cJSON_Delete(o);
+	http_reply_result(r, o, &err);
 	container_put(c);
 }
 

@@ -23,15 +23,6 @@ static cJSON *filters_of(struct http_request *r, const char *const *known, struc
 	return filters;
 }
 
-static void reply(struct http_request *r, cJSON *answer, const struct err *err)
-{
-	if (answer)
-		http_reply_json(r, 200, answer);
-	else
-		http_reply_error(r, err);
-	cJSON_Delete(answer);
-}
-
 /* --- reading ----------------------------------------------------------------------------------------------------- */
 static void run_list(struct http_request *r)
 {
@@ -49,7 +40,7 @@ static void run_list(struct http_request *r)
 	if (!err.status)
 		answer = show_list(http_engine(r), filters, http_version(r), http_query_bool(r, "shared-size", false),
 				   &err);
-	reply(r, answer, &err);
+	http_reply_result(r, answer, &err);
 	cJSON_Delete(filters);
 }
 
@@ -62,7 +53,7 @@ static void run_inspect(struct http_request *r)
 
 	if (image_resolve(e, http_path_arg(r, 0), id, NULL, &err) == 0)
 		answer = show_image(e, id, http_version(r), &err);
-	reply(r, answer, &err);
+	http_reply_result(r, answer, &err);
 }
 
 static void run_history(struct http_request *r)
@@ -74,7 +65,7 @@ static void run_history(struct http_request *r)
 
 	if (image_resolve(e, http_path_arg(r, 0), id, NULL, &err) == 0)
 		answer = show_history(e, id, &err);
-	reply(r, answer, &err);
+	http_reply_result(r, answer, &err);
 }
 
 /* --- changing ---------------------------------------------------------------------------------------------------- */
@@ -83,8 +74,8 @@ static void run_remove(struct http_request *r)
 	struct call_ctx ctx = http_call_ctx(r);
 	struct err err = { 0 };
 
-	reply(r, remove_image(http_engine(r), &ctx, http_path_arg(r, 0), http_query_bool(r, "force", false), &err),
-	      &err);
+	http_reply_result(
+		r, remove_image(http_engine(r), &ctx, http_path_arg(r, 0), http_query_bool(r, "force", false), &err), &err);
 }
 
 static void run_prune(struct http_request *r)
@@ -96,7 +87,7 @@ static void run_prune(struct http_request *r)
 
 	if (!err.status)
 		answer = remove_unused(http_engine(r), &ctx, filters, &err);
-	reply(r, answer, &err);
+	http_reply_result(r, answer, &err);
 	cJSON_Delete(filters);
 }
 

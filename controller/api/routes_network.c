@@ -16,11 +16,7 @@ static void list(struct http_request *r)
 
 	if (filters_parse(http_query(r, "filters"), known, &filters, &err) == 0)
 		array = network_list(http_engine(r), filters, &err);
-	if (array)
-		http_reply_json(r, 200, array);
-	else
-		http_reply_error(r, &err);
-	cJSON_Delete(array);
+	http_reply_result(r, array, &err);
 	cJSON_Delete(filters);
 }
 

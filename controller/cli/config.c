@@ -140,18 +140,7 @@ static int add_env(void *to, const struct option_row *row, const char *value)
 
 static int add_env_file(void *to, const struct option_row *row, const char *value)
 {
-	_cleanup_free_ char *text = text_file(value);
-	char *rest = text, *line;
-
-	if (!text)
-		return -1;
-	while ((line = strsep(&rest, "\n"))) {
-		line += strspn(line, " \t");
-		line[strcspn(line, "\r")] = '\0';
-		if (*line && *line != '#' && add_env(to, row, line) < 0)
-			return -1;
-	}
-	return 0;
+	return config_add_lines(to, row, value, add_env);
 }
 
 /* "/data" is an anonymous volume; "name:/data", "/host:/data:ro", "./here:/data". */

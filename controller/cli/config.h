@@ -10,6 +10,10 @@ cJSON *config_holder(cJSON *body, const char *path, const char **ret_key);
 void config_put(struct run_options *o, const char *path, cJSON *value);
 cJSON *config_list(struct run_options *o, const char *path);
 
+/* Each line of a file but empty ones and those with a '#' in front. 0 or -1 after a message. */
+int config_add_lines(void *to, const struct option_row *row, const char *path,
+		     int (*add)(void *to, const struct option_row *row, const char *line));
+
 /* For rows of OPT_APPLY; `to` is a struct run_options. */
 int config_add_pair(void *to, const struct option_row *row, const char *value); /* "key=value" into a map */
 int config_add_pair_file(void *to, const struct option_row *row, const char *value); /* a file of such lines */

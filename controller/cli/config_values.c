@@ -7,9 +7,10 @@
 #include "../../helpers/base/cleanup.h"
 #include "config.h"
 
-int config_add_pair_file(void *to, const struct option_row *row, const char *value)
+int config_add_lines(void *to, const struct option_row *row, const char *path,
+		     int (*add)(void *to, const struct option_row *row, const char *line))
 {
-	_cleanup_free_ char *text = text_file(value);
+	_cleanup_free_ char *text = text_file(path);
 	char *rest = text, *line;
 
 	if (!text)
@@ -17,10 +18,15 @@ int config_add_pair_file(void *to, const struct option_row *row, const char *val
 	while ((line = strsep(&rest, "\n"))) {
 		line += strspn(line, " \t");
 		line[strcspn(line, "\r")] = '\0';
-		if (*line && *line != '#')
-			config_add_pair(to, row, line);
+		if (*line && *line != '#' && add(to, row, line) < 0)
+			return -1;
 	}
 	return 0;
+}
+
+int config_add_pair_file(void *to, const struct option_row *row, const char *value)
+{
+	return config_add_lines(to, row, value, config_add_pair);
 }
 
 /* --- devices ---------------------------------------------------------------------------------------------- */

@@ -184,7 +184,7 @@ static void add_identity(struct container *c, cJSON *o, const cJSON *config, con
 	cJSON_AddNullToObject(o, "ExecIDs");
 }
 
-cJSON *container_inspect(struct container *c, bool size, struct err *err)
+cJSON *container_inspect(struct container *c, bool size)
 {
 	cJSON *merged = container_config(c), *o = cJSON_CreateObject();
 

@@ -208,7 +208,7 @@ int user_cache_get(struct containers *cs, const char *image, const char *name, s
 void user_cache_put(struct containers *cs, const char *image, const char *name, const struct rep_layer_user *user);
 
 /* --- views (inspect.c, list.c) --------------------------------------------------------------------------- */
-cJSON *container_inspect(struct container *c, bool size, struct err *err);
+cJSON *container_inspect(struct container *c, bool size);
 /* NetworkSettings.Networks of a container with this HostConfig: EndpointSettings by the network's name. */
 cJSON *container_networks_json(struct container *c, const cJSON *host);
 /* One row of GET /containers/json. */

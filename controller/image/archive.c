@@ -260,25 +260,37 @@ static const uint8_t *digest_in_name(const char *name, uint8_t digest[ID_BYTES])
 	return hex_decode(hex, digest, ID_BYTES) == 0 ? digest : NULL;
 }
 
+/* The image of a config, which must have as many layers as are listed; NULL after err. */
+static struct plan_image *begin_image(int fd, const struct tar_index *t, const char *config, const uint8_t *digest,
+				      const cJSON *layers, struct plan *plan, struct err *err)
+{
+	size_t len;
+	_cleanup_free_ char *text = read_text(fd, t, config, digest, &len, err);
+	struct plan_image *p = text ? add_image(plan, err) : NULL;
+
+	if (!p || plan_image_config(text, len, p, err) < 0)
+		return NULL;
+	if (!layers || cJSON_GetArraySize(layers) != (int)p->nlayers) {
+		err_set(err, 400, "invalid manifest, layers length mismatch: expected %u, got %d", p->nlayers,
+			cJSON_GetArraySize(layers));
+		return NULL;
+	}
+	return p;
+}
+
 static int read_docker_image(int fd, const struct tar_index *t, const cJSON *item, struct plan *plan, struct err *err)
 {
 	const char *config = json_text(item, "Config", NULL, err);
 	const cJSON *layers = json_get(item, "Layers"), *tags = json_get(item, "RepoTags"), *v;
-	_cleanup_free_ char *text = NULL;
 	uint8_t digest[ID_BYTES];
 	struct plan_image *p;
 	unsigned i = 0;
-	size_t len;
 
 	if (!config)
 		return err_set(err, 400, "invalid archive: manifest.json names no config");
-	text = read_text(fd, t, config, digest_in_name(config, digest), &len, err);
-	p = text ? add_image(plan, err) : NULL;
-	if (!p || plan_image_config(text, len, p, err) < 0)
+	p = begin_image(fd, t, config, digest_in_name(config, digest), layers, plan, err);
+	if (!p)
 		return -1;
-	if (!layers || cJSON_GetArraySize(layers) != (int)p->nlayers)
-		return err_set(err, 400, "invalid manifest, layers length mismatch: expected %u, got %d", p->nlayers,
-			       cJSON_GetArraySize(layers));
 	cJSON_ArrayForEach(v, layers)
 		if (!cJSON_IsString(v) || set_layer(p, i++, t, v->valuestring, NULL, err) < 0)
 			return err_set(err, 400, "invalid archive: malformed manifest.json");
@@ -344,24 +356,18 @@ static int read_oci_manifest(int fd, const struct tar_index *t, const cJSON *man
 			     const uint8_t own_digest[ID_BYTES], struct plan *plan, struct err *err)
 {
 	const cJSON *layers = json_get(manifest, "layers"), *v;
-	_cleanup_free_ char *text = NULL;
 	uint8_t digest[ID_BYTES];
 	struct plan_image *p;
 	unsigned i = 0;
 	char name[96];
-	size_t len;
 
 	if (blob_of(json_get(manifest, "config"), digest, name, err) < 0)
 		return -1;
 	if (check_size(json_get(manifest, "config"), tar_index_find(t, name), err) < 0)
 		return -1;
-	text = read_text(fd, t, name, digest, &len, err);
-	p = text ? add_image(plan, err) : NULL;
-	if (!p || plan_image_config(text, len, p, err) < 0)
+	p = begin_image(fd, t, name, digest, layers, plan, err);
+	if (!p)
 		return -1;
-	if (!layers || cJSON_GetArraySize(layers) != (int)p->nlayers)
-		return err_set(err, 400, "invalid manifest, layers length mismatch: expected %u, got %d", p->nlayers,
-			       cJSON_GetArraySize(layers));
 	cJSON_ArrayForEach(v, layers)
 		if (set_blob(p, i++, t, v, err) < 0)
 			return -1;

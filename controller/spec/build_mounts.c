@@ -177,20 +177,11 @@ static int tmpfs_options(const char *asked, char *ret, size_t size, struct err *
 	return 0;
 }
 
-static unsigned depth(const char *path)
-{
-	unsigned n = 0;
-
-	for (; *path; path++)
-		n += *path == '/';
-	return n;
-}
-
 /* The container's own file systems from *at on that are no deeper than max, but those that were replaced. */
 static int put_own(cJSON *list, const struct spec_input *in, const cJSON *host, size_t *at, unsigned max,
 		   struct err *err)
 {
-	for (; *at < ARRAY_SIZE(own) && depth(own[*at].target) <= max; (*at)++) {
+	for (; *at < ARRAY_SIZE(own) && path_depth(own[*at].target) <= max; (*at)++) {
 		const char *target = own[*at].target, *options = own[*at].options;
 		bool shm = !strcmp(target, "/dev/shm");
 		char more[128];
@@ -223,7 +214,7 @@ int build_mounts(cJSON *spec, const struct spec_input *in, const cJSON *host, st
 		const struct spec_mount *m = &in->mounts->v[i];
 		int r;
 
-		if (check_target(m, err) || put_own(list, in, host, &at, depth(m->target), err))
+		if (check_target(m, err) || put_own(list, in, host, &at, path_depth(m->target), err))
 			return -1;
 		if (m->type == SPEC_TMPFS)
 			r = tmpfs_options(m->options, options, sizeof(options), err) ||

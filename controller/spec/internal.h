@@ -110,6 +110,8 @@ int mounts_add(struct spec_mounts *m, const struct spec_mount *one, struct err *
 const struct spec_mount *mount_at(const struct spec_mounts *m, const char *target); /* NULL: none */
 /* Cleans a target; refuses what no mount can have. prefix: begin of the sentence, type: word in it. */
 int mount_target(const char *target, const char *prefix, const char *type, char ret[SPEC_PATH_MAX], struct err *err);
+/* How many directories a mount's target lies below the root. */
+unsigned path_depth(const char *path);
 int check_volume_name(const char *name, struct err *err);
 int check_volume_driver(const char *driver, struct err *err);
 int mount_typed(struct spec_mounts *m, const cJSON *spec, struct err *err);

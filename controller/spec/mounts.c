@@ -343,7 +343,7 @@ int spec_device_rule(const char *text, uint32_t ret[4], struct err *err)
 	return 0;
 }
 
-static unsigned depth(const char *path)
+unsigned path_depth(const char *path)
 {
 	unsigned n = 0;
 
@@ -360,7 +360,7 @@ static void sort(struct spec_mounts *m)
 	for (i = 1; i < m->n; i++) {
 		struct spec_mount one = m->v[i];
 
-		for (j = i; j > 0 && depth(m->v[j - 1].target) > depth(one.target); j--)
+		for (j = i; j > 0 && path_depth(m->v[j - 1].target) > path_depth(one.target); j--)
 			m->v[j] = m->v[j - 1];
 		m->v[j] = one;
 	}

@@ -14,6 +14,7 @@
 
 #include "../base/cleanup.h"
 #include "../base/text.h"
+#include "../shared/paths.h"
 
 enum { LINKS_MAX = 40 };
 
@@ -93,19 +94,6 @@ static int start_over(struct walk *w)
 	return 0;
 }
 
-/* Takes the next component off rest; false at the end. */
-static bool next_component(struct walk *w, char ret[NAME_MAX + 1])
-{
-	size_t skip = strspn(w->rest, "/"), n = strcspn(w->rest + skip, "/");
-
-	if (n == 0 || n > NAME_MAX)
-		return false;
-	memcpy(ret, w->rest + skip, n);
-	ret[n] = '\0';
-	memmove(w->rest, w->rest + skip + n, strlen(w->rest + skip + n) + 1);
-	return true;
-}
-
 /* As if the path were `prefix` and the rest, from root on. */
 static int again(struct walk *w, const char *prefix)
 {
@@ -175,9 +163,9 @@ int stack_resolve(const struct stack *root, const char *path, struct stack *ret)
 	e = text_copy(w->rest, sizeof(w->rest), path);
 	if (e == 0)
 		e = start_over(w);
-	while (e == 0 && next_component(w, name))
+	while (e == 0 && path_next(w->rest, name))
 		e = step(w, name);
-	if (e == 0 && w->rest[strspn(w->rest, "/")])
+	if (e == 0 && path_rest(w->rest))
 		e = -ENAMETOOLONG;
 	if (e < 0)
 		stack_finish(&w->at);

@@ -14,6 +14,7 @@
 #include "../base/cleanup.h"
 #include "../base/sys.h"
 #include "../base/text.h"
+#include "../shared/paths.h"
 #include "init.h"
 
 enum { LINKS_MAX = 40, RETRIES_MAX = 64 };
@@ -39,19 +40,6 @@ static int open_in(int root, const char *path, uint64_t flags)
 int target_open(int root, const char *path)
 {
 	return open_in(root, path + (*path == '/'), 0);
-}
-
-/* Takes the next component off rest; false at the end. */
-static bool next_component(struct walk *w, char *ret)
-{
-	size_t skip = strspn(w->rest, "/"), n = strcspn(w->rest + skip, "/");
-
-	if (n == 0 || n > NAME_MAX)
-		return false;
-	memcpy(ret, w->rest + skip, n);
-	ret[n] = '\0';
-	memmove(w->rest, w->rest + skip + n, strlen(w->rest + skip + n) + 1);
-	return true;
 }
 
 static void step_up(struct walk *w)
@@ -152,12 +140,12 @@ int target_make(int root, const char *path, bool dir)
 		return fd;
 	if (text_copy(w.rest, sizeof(w.rest), path) < 0)
 		return -ENAMETOOLONG;
-	while (next_component(&w, name)) {
+	while (path_next(w.rest, name)) {
 		e = step(&w, name, dir);
 		if (e < 0)
 			return e;
 	}
-	if (w.rest[strspn(w.rest, "/")])
+	if (path_rest(w.rest))
 		return -ENAMETOOLONG;
 	return open_in(root, w.done, 0);
 }
