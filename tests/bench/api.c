@@ -1,7 +1,8 @@
 /* api.c - times create, start, wait and remove of one container after another over a Docker API socket.
  *
- * api SOCKET COUNT NETWORK [PARALLEL]: prints one line "stage min median" (microseconds) a stage, and "total". With PARALLEL, that
- * many processes share COUNT and only "seconds S" is printed. The container runs `true` of busybox. */
+ * api SOCKET COUNT NETWORK[:PORT] [PARALLEL]: prints one line "stage min median" (microseconds) a stage, and "total". With PARALLEL,
+ * that many processes share COUNT and only "seconds S" is printed. The container runs `true` of busybox; with PORT, its port 80 is
+ * published there. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,11 +73,15 @@ static int compare(const void *a, const void *b)
 
 static void one(int sock, const char *network, double t[STAGES])
 {
-	char json[512], body[8192], path[256], id[65] = "";
+	char json[512], body[8192], path[256], id[65] = "", ports[128] = "";
+	int length = (int)strcspn(network, ":");
 	double start = now_us(), at = start, next;
 	char *p;
 
-	snprintf(json, sizeof(json), "{\"Image\":\"busybox\",\"Cmd\":[\"true\"],\"HostConfig\":{\"NetworkMode\":\"%s\"}}", network);
+	if (network[length])
+		snprintf(ports, sizeof(ports), ",\"PortBindings\":{\"80/tcp\":[{\"HostPort\":\"%s\"}]}", network + length + 1);
+	snprintf(json, sizeof(json), "{\"Image\":\"busybox\",\"Cmd\":[\"true\"],\"HostConfig\":{\"NetworkMode\":\"%.*s\"%s}}",
+		 length, network, ports);
 	if (request(sock, "POST", "/v1.41/containers/create", json, body, sizeof(body)) != 201 || !(p = strstr(body, "\"Id\":\"")))
 		die(body);
 	memcpy(id, p + 6, 64);
