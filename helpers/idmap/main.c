@@ -141,20 +141,21 @@ static int take_range(struct request *r)
 	const struct policy_idmap *policy = policy_of(r);
 	struct ranges *ranges = ranges_of(r->helper);
 	struct ctx *c = r->helper->ctx;
-	int index = ranges_take(ranges, NULL, policy->max_ranges), e;
+	int index = ranges_take(ranges, &c->live, policy->max_ranges), e;
 
 	if (index >= 0)
 		return index;
-	/* All were given out once, or too many are: what is free, /proc knows. */
+	/* All were given out once since it was last read, or too many are: what is free, /proc knows. */
 	e = live_scan(c->proc, ranges, &c->live);
 	if (e < 0)
 		return request_fail(r, e, "scan");
 	if (index == -EDQUOT)
 		ranges_reclaim(ranges, &c->live);
+	ranges_learn(ranges, &c->live);
 	index = ranges_take(ranges, &c->live, policy->max_ranges);
 	if (index < 0) {
 		request_rule(r, "idmap.max_ranges");
-		return request_fail(r, index, "range");
+		return request_fail(r, -EDQUOT, "range");
 	}
 	return index;
 }
@@ -232,7 +233,7 @@ static int run_store(struct request *r)
 }
 
 /* No proof is asked for here: a range that was given out once is given again only when all others were, too, and /proc
- * shows no process with an id of it (take_range). A controller that lies gains nothing. */
+ * showed no process with an id of it after that (take_range). A controller that lies gains nothing. */
 static int run_release(struct request *r)
 {
 	const struct req_idmap_release *req = r->req;
@@ -271,6 +272,7 @@ static int idmap_start(struct helper *h)
 	if (e < 0)
 		return e;
 	ranges_mark(ranges, &c->live);
+	ranges_learn(ranges, &c->live);
 	dir = (struct sandbox_dir){
 		c->proc, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
 	};

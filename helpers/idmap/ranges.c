@@ -1,7 +1,9 @@
 /* ranges.c - gives each container a range of its own, and none to two.
  *
  * Sequential with wrap-around from a start that differs from launcher to launcher: a range comes back only after all others
- * were given out, and then only if no process has an id of it. The state outlives a crash of the helper.
+ * were given out, and then only if nobody had it and no process had an id of it when /proc was last read, which was after
+ * it had been given out for the last time. So one reading serves a whole turn, however many processes there are. The state
+ * outlives a crash of the helper, which reads /proc when it starts.
  *
  * Input: /proc, which the kernel writes; what a process calls itself there (Name:) cannot start a line. proc(5). */
 #include <ctype.h>
@@ -56,22 +58,25 @@ int ranges_take(struct ranges *r, const struct live *live, uint32_t max)
 		return 0;
 	if (r->used >= max)
 		return -EDQUOT;
-	for (uint32_t tried = 0; tried < r->count; tried++) {
+	while (r->fresh > 0) {
 		uint32_t i = r->cursor;
-		bool known = r->fresh > 0; /* never given out: the scan at start says enough */
 
-		if (!known && !live)
-			return -EAGAIN;
 		r->cursor = (i + 1) % r->count;
-		if (r->fresh)
-			r->fresh--;
-		if (bit_get(r->taken, i) || (live && live_has(live, i)))
+		r->fresh--;
+		if (bit_get(r->taken, i) || bit_get(live->bit, i))
 			continue;
 		bit_set(r->taken, i);
 		r->used++;
 		return (int)i;
 	}
-	return -EDQUOT;
+	return -EAGAIN;
+}
+
+void ranges_learn(struct ranges *r, struct live *live)
+{
+	for (size_t i = 0; i < sizeof(live->bit); i++)
+		live->bit[i] |= r->taken[i];
+	r->fresh = r->count;
 }
 
 void ranges_give(struct ranges *r, uint32_t index)

@@ -7,7 +7,7 @@
 enum { FIRST = 524288, N = 4000 };
 
 static struct ranges r;
-static struct live nobody, live;
+static struct live live;
 
 static void make(uint32_t count, uint32_t start)
 {
@@ -33,44 +33,57 @@ static void test_never_twice(void)
 
 	make(N, N - 2);
 	for (unsigned i = 0; i < N; i++) {
-		int k = ranges_take(&r, NULL, N);
+		int k = ranges_take(&r, &live, N);
 
 		CU_ASSERT_FATAL(k >= 0 && k < N && !given[k]);
 		given[k] = true;
 	}
 	CU_ASSERT(r.used == N);
-	CU_ASSERT(ranges_take(&r, &nobody, N + 1) == -EDQUOT);
+	CU_ASSERT(ranges_take(&r, &live, N + 1) == -EAGAIN);
+	ranges_learn(&r, &live);
+	CU_ASSERT(ranges_take(&r, &live, N + 1) == -EAGAIN); /* nobody has given one back */
 }
 
 static void test_max(void)
 {
 	make(10, 0);
-	CU_ASSERT(ranges_take(&r, NULL, 2) == 0);
-	CU_ASSERT(ranges_take(&r, NULL, 2) == 1);
-	CU_ASSERT(ranges_take(&r, NULL, 2) == -EDQUOT);
+	CU_ASSERT(ranges_take(&r, &live, 2) == 0);
+	CU_ASSERT(ranges_take(&r, &live, 2) == 1);
+	CU_ASSERT(ranges_take(&r, &live, 2) == -EDQUOT);
 	ranges_give(&r, 0);
-	CU_ASSERT(ranges_take(&r, NULL, 2) == 2); /* not the one just given back */
+	CU_ASSERT(ranges_take(&r, &live, 2) == 2); /* not the one just given back */
 }
 
 static void test_reuse(void)
 {
 	make(3, 0);
 	for (int i = 0; i < 3; i++)
-		CU_ASSERT(ranges_take(&r, NULL, 3) == i);
+		CU_ASSERT(ranges_take(&r, &live, 3) == i);
 	for (uint32_t i = 0; i < 3; i++)
 		ranges_give(&r, i);
 	/* All were given out once: only with a look at who lives where. */
-	CU_ASSERT(ranges_take(&r, NULL, 3) == -EAGAIN);
+	CU_ASSERT(ranges_take(&r, &live, 3) == -EAGAIN);
 	live_add_status(&live, &r, "Name:\tx\nUid:\t524288\t524288\t524288\t524288\n");
+	ranges_learn(&r, &live);
 	CU_ASSERT(ranges_take(&r, &live, 3) == 1);
+	/* What was given back after the look waits for the next, which may show who is left in it. */
+	ranges_give(&r, 1);
 	CU_ASSERT(ranges_take(&r, &live, 3) == 2);
-	CU_ASSERT(ranges_take(&r, &live, 3) == -EDQUOT);
+	CU_ASSERT(ranges_take(&r, &live, 3) == -EAGAIN);
+	live_add_status(&live, &r, "Name:\tx\nGid:\t589824\t589824\t589824\t589824\n");
+	ranges_learn(&r, &live);
+	CU_ASSERT(ranges_take(&r, &live, 3) == -EAGAIN);
+	memset(&live, 0, sizeof(live));
+	ranges_learn(&r, &live);
+	CU_ASSERT(ranges_take(&r, &live, 3) == 0);
+	CU_ASSERT(ranges_take(&r, &live, 3) == 1);
+	CU_ASSERT(ranges_take(&r, &live, 4) == -EAGAIN); /* 2 is taken */
 }
 
 static void test_find(void)
 {
 	make(10, 4);
-	CU_ASSERT(ranges_take(&r, NULL, 10) == 4);
+	CU_ASSERT(ranges_take(&r, &live, 10) == 4);
 	CU_ASSERT(ranges_find(&r, FIRST + 4 * MAP_SIZE) == 4);
 	CU_ASSERT(ranges_find(&r, FIRST + 4 * MAP_SIZE + 1) == -ENOENT);
 	CU_ASSERT(ranges_find(&r, FIRST + 5 * MAP_SIZE) == -ENOENT);
@@ -91,7 +104,7 @@ static void test_mark_and_reclaim(void)
 	ranges_mark(&r, &live);
 	CU_ASSERT(r.used == 1 && ranges_find(&r, FIRST + 2 * MAP_SIZE) == 2);
 	for (int i = 0; i < 1500; i++)
-		CU_ASSERT_FATAL(ranges_take(&r, NULL, N) >= 0);
+		CU_ASSERT_FATAL(ranges_take(&r, &live, N) >= 0);
 	ranges_reclaim(&r, &live);
 	CU_ASSERT(ranges_find(&r, FIRST + 2 * MAP_SIZE) == 2); /* lived in */
 	CU_ASSERT(ranges_find(&r, FIRST) == -ENOENT); /* old and empty */
