@@ -296,7 +296,7 @@ static bool still_needed(const struct config *c, struct keeper *k)
 static void __attribute__((noreturn)) keep(const struct config *c, int listener, int listens)
 {
 	static struct keeper k = { .run = -EBADF, .ns = -EBADF, .engine = -EBADF, .container = -EBADF };
-	bool stop = false;
+	bool stop = false, begun = false; /* begun: an engine has come; the first one has some time to */
 	int r;
 
 	/* By the process that is to be found as the one behind the socket (SO_PEERCRED). */
@@ -316,13 +316,15 @@ static void __attribute__((noreturn)) keep(const struct config *c, int listener,
 		struct pollfd p[] = { { .fd = k.listener, .events = POLLIN }, { .fd = k.signals, .events = POLLIN },
 				      { .fd = k.engine, .events = POLLIN }, { .fd = k.container, .events = POLLIN } };
 
-		if (poll(p, ARRAY_SIZE(p), k.engine < 0 && k.container < 0 ? FIRST_MS : -1) < 0 && errno != EINTR)
+		r = poll(p, ARRAY_SIZE(p), begun ? -1 : FIRST_MS);
+		if (r == 0 || (r < 0 && errno != EINTR))
 			break;
 		if (p[0].revents)
 			take_engine(&k);
 		if (p[1].revents)
 			take_signals(&k, &stop);
-	} while (!stop && still_needed(c, &k));
+		begun = begun || k.engine >= 0;
+	} while (!stop && (!begun || still_needed(c, &k)));
 	end_uplink(&k);
 	umount2(k.path, MNT_DETACH);
 	unlinkat(k.run, netns_name, 0);
