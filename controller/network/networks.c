@@ -90,6 +90,8 @@ static int read_options(struct engine *e, struct network *n, struct err *err)
 		snprintf(n->bridge, sizeof(n->bridge), "%s0", prefix);
 	else
 		snprintf(n->bridge, sizeof(n->bridge), "%s0-%u", prefix, e->policy->ids_base % 100000);
+	/* The way out of a user's engine speaks for one address: without masquerading others' answers would get lost. */
+	masquerade = masquerade || e->policy->ids_shared;
 	n->flags = n->internal ? NET_INTERNAL : masquerade ? NET_MASQUERADE4 | NET_MASQUERADE6 : 0;
 	return 0;
 }
