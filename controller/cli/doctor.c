@@ -145,6 +145,8 @@ int verb_doctor(struct cli *cli, int argc, char **argv)
 	fflush(stdout); /* children that try something must not say it again */
 	bad = examine(p.uid == 0 ? doctor_root_probes : doctor_user_probes, &p, list);
 	bad |= examine(doctor_host_probes, &p, list);
+	bad |= examine(p.uid == 0 ? doctor_root_network_probes : doctor_user_network_probes, &p, list);
+	bad |= examine(doctor_network_probes, &p, list);
 	if (root) {
 		cJSON_AddBoolToObject(root, "CanRun", !bad);
 		json_print(stdout, root, 0);

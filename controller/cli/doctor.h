@@ -35,6 +35,7 @@ struct probe {
 };
 extern const struct probe doctor_user_probes[], doctor_root_probes[],
 	doctor_host_probes[]; /* each ends with a NULL name */
+extern const struct probe doctor_user_network_probes[], doctor_root_network_probes[], doctor_network_probes[];
 
 /* Good, as it was seen. */
 void doctor_good(struct finding *f, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -377,7 +377,7 @@ static void probe_tun(const struct patient *p, struct finding *f)
 		return;
 	}
 	doctor_less(f, "/dev/net/tun cannot be opened: %s", strerror(e));
-	doctor_cost(f, "for networks: containers have loopback and each other, but no way out");
+	doctor_cost(f, "containers reach each other by networks, but have no way out; published ports work");
 	doctor_fix(f, e == ENOENT || e == ENXIO || e == ENODEV ? "modprobe tun" : "chmod 0666 /dev/net/tun");
 }
 
@@ -390,7 +390,7 @@ static void probe_uplink(const struct patient *p, struct finding *f)
 		return;
 	}
 	doctor_less(f, "neither pasta nor slirp4netns is installed");
-	doctor_cost(f, "for networks: containers have loopback and each other, but no way out");
+	doctor_cost(f, "containers reach each other by networks, but have no way out; published ports work");
 	doctor_fix(f, "apt-get install passt (or slirp4netns)");
 }
 

@@ -119,11 +119,15 @@ sees "one without what counts, or with all" "(less|good)" 0 cgroups "$(basename 
 sees "no linger" less 0 linger "loginctl enable-linger ptestd.*with your last session" "mount -t tmpfs t /run; mkdir -p /run/systemd/system"
 
 # for networks
-sees "no tun" less 0 tun "modprobe tun.*for networks" "mount -t tmpfs -o mode=755 t /dev/net"
+sees "no tun" less 0 tun "modprobe tun.*no way out" "mount -t tmpfs -o mode=755 t /dev/net"
 sees "tun for root only" less 0 tun "chmod 0666 /dev/net/tun" "mount -t tmpfs -o mode=755 t /dev/net; mknod -m 600 /dev/net/tun c 10 200"
-path=/nowhere sees "no uplink" less 0 uplink "apt-get install passt.*for networks" true
+path=/nowhere sees "no uplink" less 0 uplink "apt-get install passt.*no way out; published ports work" true
 sees "one" good 0 uplink "pasta is there" "mkdir $d/up; cp /bin/true $d/up/pasta; path=\$PATH:$d/up"
 sees "no IPv6" less 0 ipv6 "switched off" "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6"; echo 0 >/proc/sys/net/ipv6/conf/all/disable_ipv6
+
+sees "low ports" less 0 "low ports" "below 1024 are root's.*ip_unprivileged_port_start=80.*-p 80:80 is refused" "echo 1024 >/proc/sys/net/ipv4/ip_unprivileged_port_start"
+sees "from 80 on" good 0 "low ports" "from 80 on" "echo 80 >/proc/sys/net/ipv4/ip_unprivileged_port_start"
+sees "SCTP" "(good|less)" 0 sctp "SCTP" true
 
 # root's engine
 as_user() { env HOME=/root "$@"; }
@@ -132,6 +136,34 @@ sees "root: devices" good 0 devices "can be loaded" true
 sees "root: cgroups" "(good|less)" 0 cgroups "version 2 at" true
 sees "root: policy" less 0 policy "starts with --policy" true
 sees "root: nftables" "(good|less)" 0 nftables "nftables" true
+sees "root: no forwarding yet" good 0 forwarding "the first network switches it on" "echo 0 | tee /proc/sys/net/ipv4/ip_forward >/proc/sys/net/ipv6/conf/all/forwarding"
+route6() { # as a router advertisement makes it; DEVICE
+	python3 -c 'import fcntl, ipaddress, socket, struct, sys
+at = lambda a: ipaddress.ip_address(a).packed
+fcntl.ioctl(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM), 0x890b, struct.pack("=16s16s16sIHHI4xQIi4x", at("::"), at("::"), at("fe80::1"), 0, 0, 0, 1024, 0, 0x50003, socket.if_nametoindex(sys.argv[1])))' "$1"
+}
+ip link add ra0 type veth peer name ra1 && ip link set ra0 up && ip link set ra1 up && route6 ra0
+sees "root: an IPv6 route by advertisements" less 0 forwarding "ra0 takes its IPv6 route.*net.ipv6.conf.ra0.accept_ra=2" true
+sees "root: which stays" good 0 forwarding "the first network" "echo 2 >/proc/sys/net/ipv6/conf/ra0/accept_ra"
+ip link del ra0
+sees "root: a host that cannot forward" less 0 forwarding "cannot be switched on here" "echo 0 >$d/zero; mount --bind -o ro $d/zero /proc/sys/net/ipv4/ip_forward"
+sees "root: nobody's firewall" good 0 firewall "no firewall" "nft add table ip x; nft add chain ip x f '{type filter hook forward priority 0; policy accept;}'"
+sees "root: Docker's or ufw's" less 0 firewall "ip filter FORWARD.*nft insert rule ip filter FORWARD iifname 'pst\*' accept" \
+	"nft add table ip filter; nft add chain ip filter FORWARD '{type filter hook forward priority 0; policy drop;}'"
+nft delete table ip filter
+sees "root: firewalld's" less 0 firewall "inet firewalld filter_FORWARD.*add-interface=pst\+" \
+	"nft add table inet firewalld; nft add chain inet firewalld filter_FORWARD '{type filter hook forward priority 10; policy accept;}'"
+nft flush ruleset
+if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then
+	sees "root: br_netfilter" less 0 "bridge rules" "sysctl -w net.bridge.bridge-nf-call-iptables=0.*slower" "echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables"
+	sees "root: for IPv6" less 0 "bridge rules" "bridge-nf-call-ip6tables=0" "echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables; echo 1 >/proc/sys/net/bridge/bridge-nf-call-ip6tables"
+	sees "root: switched off" good 0 "bridge rules" "do not pass" "echo 0 >/proc/sys/net/bridge/bridge-nf-call-ip6tables"
+fi
+sees "root: what a bridge holds" good 0 bridges "holds 1023 containers; the fullest, pstbr, has 2" \
+	"ip link add pstbr type bridge; for i in 1 2; do ip link add d\$i type veth; ip link set d\$i master pstbr; done; mount -t sysfs s /sys"
+sees "root: a full one" less 0 bridges "holds 1023 containers, and full has 1000" "mount -t tmpfs t /sys/class; mkdir -p /sys/class/net/full/brif; for i in {1..1000}; do : >/sys/class/net/full/brif/\$i; done"
+wrap="nsenter --net=/proc/1/ns/net" sees "root: the neighbour table" good 0 neighbours "[0-9]+ of [0-9]+ neighbours.*takes about 2" true
+wrap="nsenter --net=/proc/1/ns/net" sees "root: a full one" less 0 neighbours "of 0 neighbours.*net.ipv4.neigh.default.gc_thresh3=16384" "echo 0 >$d/zero; mount --bind $d/zero /proc/sys/net/ipv4/neigh/default/gc_thresh3"
 sees "root: a file system without other ids" bad 1 "other ids" "cannot be mounted with other ids" "mkdir -p $d/data; mount -t ramfs t $d/data; data=$d/data"
 sees "root: nor an append-only flag" less 1 "append-only" "protected by its owner alone" "mkdir -p $d/data; mount -t ramfs t $d/data; data=$d/data"
 sees "root: a noexec data directory" bad 1 "data directory" "mounted noexec" "mkdir -p $d/data; mount -t tmpfs -o noexec t $d/data; data=$d/data"
