@@ -9,7 +9,7 @@ if [ -z "${DOCTOR_DIR:-}" ]; then
 	v2=$(awk '/ - cgroup2 /{print $5; exit}' /proc/self/mountinfo); export DOCTOR_CGROUP=$v2/postern-test-doctor-$$
 	trap 'rmdir "$DOCTOR_CGROUP/"* "$DOCTOR_CGROUP" 2>/dev/null; rm -rf "$DOCTOR_DIR"' EXIT
 	cp -a /etc "$DOCTOR_DIR/etc"
-	unshare --mount --net --propagation private bash "$0"
+	unshare --mount --net --propagation private bash "$0" 8</proc/self/ns/net # 8: the host's network namespace
 	exit $?
 fi
 mount --bind "$DOCTOR_DIR/etc" /etc
@@ -162,8 +162,8 @@ fi
 sees "root: what a bridge holds" good 0 bridges "holds 1023 containers; the fullest, pstbr, has 2" \
 	"ip link add pstbr type bridge; for i in 1 2; do ip link add d\$i type veth; ip link set d\$i master pstbr; done; mount -t sysfs s /sys"
 sees "root: a full one" less 0 bridges "holds 1023 containers, and full has 1000" "mount -t tmpfs t /sys/class; mkdir -p /sys/class/net/full/brif; for i in {1..1000}; do : >/sys/class/net/full/brif/\$i; done"
-wrap="nsenter --net=/proc/1/ns/net" sees "root: the neighbour table" good 0 neighbours "[0-9]+ of [0-9]+ neighbours.*takes about 2" true
-wrap="nsenter --net=/proc/1/ns/net" sees "root: a full one" less 0 neighbours "of 0 neighbours.*net.ipv4.neigh.default.gc_thresh3=16384" "echo 0 >$d/zero; mount --bind $d/zero /proc/sys/net/ipv4/neigh/default/gc_thresh3"
+wrap="nsenter --net=/proc/self/fd/8" sees "root: the neighbour table" good 0 neighbours "[0-9]+ of [0-9]+ neighbours.*takes about 2" true
+wrap="nsenter --net=/proc/self/fd/8" sees "root: a full one" less 0 neighbours "of 0 neighbours.*net.ipv4.neigh.default.gc_thresh3=16384" "echo 0 >$d/zero; nsenter --net=/proc/self/fd/8 mount --bind $d/zero /proc/sys/net/ipv4/neigh/default/gc_thresh3"
 sees "root: a file system without other ids" bad 1 "other ids" "cannot be mounted with other ids" "mkdir -p $d/data; mount -t ramfs t $d/data; data=$d/data"
 sees "root: nor an append-only flag" less 1 "append-only" "protected by its owner alone" "mkdir -p $d/data; mount -t ramfs t $d/data; data=$d/data"
 sees "root: a noexec data directory" bad 1 "data directory" "mounted noexec" "mkdir -p $d/data; mount -t tmpfs -o noexec t $d/data; data=$d/data"
