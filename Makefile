@@ -39,6 +39,7 @@ BINS := $(addprefix $(B)/bin/postern-,$(HELPERS)) \
 LIBS_policy := -lcjson -lm
 LIBS_spawn := -lcjson -lm
 LIBS_veth := -lnl-3
+LIBS_forward := -lnl-3
 LIBS_netns := -lnl-3 -lnftables
 LIBS_resolver := -lldns
 LIBS_firewall := -lnl-3 -lnftables -lnftnl -lmnl
@@ -92,7 +93,7 @@ $(B)/gen/device.skel.h: $(B)/gen/device.bpf.o
 	bpftool gen skeleton $< name device_bpf > $@
 $(call obj,$(wildcard helpers/device/*.c)): CPPFLAGS += -I$(B)/gen
 $(call obj,$(wildcard helpers/device/*.c)): $(if $(wildcard bpf/device.bpf.c),$(B)/gen/device.skel.h)
-$(call obj,$(wildcard helpers/net/*.c helpers/veth/*.c helpers/netns/*.c helpers/firewall/*.c)): CPPFLAGS += -I/usr/include/libnl3
+$(call obj,$(wildcard helpers/net/*.c helpers/veth/*.c helpers/netns/*.c helpers/firewall/*.c helpers/forward/*.c)): CPPFLAGS += -I/usr/include/libnl3
 $(B)/obj/helpers/launcher/policy.o: CPPFLAGS += -DBUILD_ID='"$(BUILD_ID)"'
 
 # Unit tests: one program per tests/unit/test_*.c, over the libraries. They also write archives: libarchive whole.

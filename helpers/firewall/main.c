@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 #include "../base/cleanup.h"
+#include "../net/inaddr.h"
 #include "../net/link.h"
 #include "../net/portrule.h"
+#include "../net/route.h"
 #include "../base/sandbox.h"
 #include "../base/text.h"
 #include "../protocol/server.h"
@@ -67,19 +69,6 @@ static int name_ours(struct request *r, const char *name)
 	const char *prefix = policy_of(r)->common.bridge_prefix;
 
 	return strncmp(name, prefix, strlen(prefix)) == 0 ? 0 : request_fail(r, -EPERM, "name");
-}
-
-static void address_bytes(uint64_t hi, uint64_t lo, uint8_t ret[16])
-{
-	for (unsigned i = 0; i < 8; i++) {
-		ret[i] = (uint8_t)(hi >> (56 - 8 * i));
-		ret[8 + i] = (uint8_t)(lo >> (56 - 8 * i));
-	}
-}
-
-static bool is_v4(const uint8_t address[16])
-{
-	return IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)address);
 }
 
 static int address_allowed(struct request *r, const uint8_t address[16])
@@ -179,7 +168,7 @@ static void link_local(uint64_t mac, uint8_t ret[16])
 {
 	uint64_t id = ((mac >> 24 ^ 0x020000) << 40) | UINT64_C(0xfffe) << 24 | (mac & 0xffffff);
 
-	address_bytes(UINT64_C(0xfe80) << 48, id, ret);
+	inaddr_bytes(UINT64_C(0xfe80) << 48, id, ret);
 }
 
 static unsigned endpoint_elements(const struct req_firewall_endpoint *req, struct element *ret)
@@ -196,7 +185,7 @@ static unsigned endpoint_elements(const struct req_firewall_endpoint *req, struc
 	}
 	for (uint32_t i = 0; i <= req->addresses6.n / 2; i++) {
 		if (i < req->addresses6.n / 2)
-			address_bytes(req->addresses6.v[2 * i], req->addresses6.v[2 * i + 1], address);
+			inaddr_bytes(req->addresses6.v[2 * i], req->addresses6.v[2 * i + 1], address);
 		else
 			link_local(req->mac, address);
 		own_element(&ret[n++], "own6", req, address, sizeof(address));
@@ -213,13 +202,13 @@ static int endpoint_allowed(struct request *r, const struct req_firewall_endpoin
 	if (e == 0 && req->addresses6.n % 2)
 		e = request_fail(r, -EINVAL, "addresses");
 	for (uint32_t i = 0; i < req->addresses4.n && e == 0; i++) {
-		address_bytes(0, UINT64_C(0xffff) << 32 | req->addresses4.v[i], address);
+		inaddr_bytes(0, UINT64_C(0xffff) << 32 | req->addresses4.v[i], address);
 		/* 169.254.0.0/16 is for those on one link only, and never routed. */
 		if (req->addresses4.v[i] >> 16 != (169u << 8 | 254u))
 			e = address_allowed(r, address);
 	}
 	for (uint32_t i = 0; i + 1 < req->addresses6.n && e == 0; i += 2) {
-		address_bytes(req->addresses6.v[i], req->addresses6.v[i + 1], address);
+		inaddr_bytes(req->addresses6.v[i], req->addresses6.v[i + 1], address);
 		if (!IN6_IS_ADDR_LINKLOCAL((struct in6_addr *)address))
 			e = address_allowed(r, address);
 	}
@@ -275,22 +264,22 @@ static bool port_read(const uint64_t v[PORT_NUMBERS], struct port *ret)
 	*ret = (struct port){ .protocol = (uint32_t)(v[0] >> 32),
 			      .host_port = v[0] >> 16 & 0xffff,
 			      .port = v[0] & 0xffff };
-	address_bytes(v[1], v[2], ret->host);
-	address_bytes(v[3], v[4], ret->address);
+	inaddr_bytes(v[1], v[2], ret->host);
+	inaddr_bytes(v[3], v[4], ret->address);
 	return (ret->protocol == IPPROTO_TCP || ret->protocol == IPPROTO_UDP || ret->protocol == IPPROTO_SCTP) &&
-	       ret->host_port && ret->port && is_v4(ret->host) == is_v4(ret->address);
+	       ret->host_port && ret->port && inaddr_is_v4(ret->host) == inaddr_is_v4(ret->address);
 }
 
 static bool is_any(const uint8_t address[16])
 {
 	static const uint8_t zeros[16];
 
-	return is_v4(address) ? memcmp(address + 12, zeros, 4) == 0 : memcmp(address, zeros, 16) == 0;
+	return inaddr_is_v4(address) ? memcmp(address + 12, zeros, 4) == 0 : memcmp(address, zeros, 16) == 0;
 }
 
 static void port_element(const struct port *p, struct element *e)
 {
-	bool v4 = is_v4(p->host), any = is_any(p->host);
+	bool v4 = inaddr_is_v4(p->host), any = is_any(p->host);
 	size_t skip = v4 ? 12 : 0, size = 16 - skip;
 	uint8_t protocol = (uint8_t)p->protocol;
 	uint16_t host_port = htons((uint16_t)p->host_port), port = htons((uint16_t)p->port);
@@ -314,39 +303,13 @@ static int check_port(struct request *r, const struct port *p)
 	return allowed ? 0 : request_fail(r, -EPERM, "port");
 }
 
-static int route_out(const struct nlmsghdr *h, void *data)
-{
-	struct nlattr *attr[RTA_MAX + 1];
-	const struct rtmsg *header = nlmsg_data(h);
-
-	if (h->nlmsg_type != RTM_NEWROUTE ||
-	    nlmsg_parse((struct nlmsghdr *)h, sizeof(*header), attr, RTA_MAX, NULL) < 0)
-		return -EIO;
-	if (header->rtm_type == RTN_UNICAST && attr[RTA_OIF] && !attr[RTA_GATEWAY])
-		*(int *)data = (int)nla_get_u32(attr[RTA_OIF]);
-	return 0;
-}
-
 /* Is the address on a bridge of ours, by the kernel's word? */
 static int behind_bridge(struct request *r, const uint8_t address[16])
 {
-	size_t skip = is_v4(address) ? 12 : 0;
-	struct rtmsg header = { .rtm_family = skip ? AF_INET : AF_INET6, .rtm_dst_len = (uint8_t)(8 * (16 - skip)) };
-	struct nl_msg *msg = netlink_message(RTM_GETROUTE, 0, &header, sizeof(header));
 	struct ctx *c = r->helper->ctx;
-	struct link link = { 0 };
-	int out = 0, e;
+	int index, e = route_bridge(&c->rt, address, policy_link_group(&policy_of(r)->common), &index);
 
-	if (msg)
-		nla_put(msg, RTA_DST, (int)(16 - skip), address + skip);
-	e = netlink_each(&c->rt, msg, route_out, &out);
-	if (e == 0 && out)
-		e = link_find(&c->rt, NULL, out, &link);
-	if (e < 0)
-		return request_fail(r, e, "route");
-	if (!out || link.group != policy_link_group(&policy_of(r)->common) || strcmp(link.kind, "bridge") != 0)
-		return request_fail(r, -EPERM, "address");
-	return 0;
+	return e < 0 ? request_fail(r, e, e == -EPERM ? "address" : "route") : 0;
 }
 
 static int run_publish(struct request *r)

@@ -1,19 +1,15 @@
 /* datagram.c - a socket for each address that datagrams come from, so that what the container answers finds its way back.
  *
  * A session ends when nothing has come either way for a minute, or when there are too many and it was silent longest. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <time.h>
 
 #include "../base/cleanup.h"
-#include "../base/clock.h"
 #include "forward.h"
 
 enum { ROUNDS = 64 };
-static const uint64_t second_ns = 1000000000;
+static const uint64_t silence_ns = SESSION_S * UINT64_C(1000000000);
 
 struct session {
 	struct watch watch; /* first: a watch is cast back */
@@ -21,31 +17,19 @@ struct session {
 	struct service *service;
 	struct sockaddr_storage from;
 	socklen_t from_size;
-	unsigned bucket;
+	struct sessions *bucket;
 	uint64_t used_ns;
 };
 
-/* Of FNV: who can send from many ports makes one chain long, and that of one service only. */
-static unsigned bucket_of(const struct sockaddr_storage *a, socklen_t n)
+static void session_end(struct forward *f, struct session *s)
 {
-	const uint8_t *p = (const uint8_t *)a;
-	uint32_t h = 2166136261u;
-
-	for (socklen_t i = 0; i < n; i++)
-		h = (h ^ p[i]) * 16777619u;
-	return h % BUCKETS;
-}
-
-void session_end(struct forward *f, struct session *s)
-{
-	TAILQ_REMOVE(&s->service->sessions[s->bucket], s, next);
+	TAILQ_REMOVE(s->bucket, s, next);
 	TAILQ_REMOVE(&f->by_use, s, by_use);
 	watch_close(f, &s->watch);
-	s->service->nsessions--;
+	s->service->n--;
 	f->nsessions--;
 	TAILQ_INSERT_TAIL(&f->ended_sessions, s, by_use);
-	if (f->full)
-		services_accept(f, true);
+	services_resume(f);
 }
 
 void sessions_free(struct forward *f)
@@ -58,36 +42,42 @@ void sessions_free(struct forward *f)
 	}
 }
 
-/* Once for the session that was silent longest. */
-static void set_timer(struct forward *f)
+/* The one of that service (NULL: of all) that was silent longest. */
+static struct session *oldest(const struct forward *f, const struct service *v)
 {
-	const struct session *first = TAILQ_FIRST(&f->by_use);
-	struct itimerspec t = { 0 };
-	uint64_t due = first ? first->used_ns + SESSION_S * second_ns : 0, now = clock_ns();
+	struct session *s = TAILQ_FIRST(&f->by_use);
 
-	if (!first)
-		return;
-	due = due > now ? due - now : 1;
-	t.it_value.tv_sec = (time_t)(due / second_ns);
-	t.it_value.tv_nsec = (long)(due % second_ns);
-	timerfd_settime(f->timer.fd, 0, &t, NULL);
+	while (s && v && s->service != v)
+		s = TAILQ_NEXT(s, by_use);
+	return s;
 }
 
-void sessions_expire(struct forward *f, struct watch *w, uint32_t events)
+void sessions_end(struct forward *f, const struct service *v)
 {
-	uint64_t times, now = clock_ns();
 	struct session *s;
 
-	if (read(w->fd, &times, sizeof(times)) < 0)
-		return;
-	while ((s = TAILQ_FIRST(&f->by_use)) && now - s->used_ns >= SESSION_S * second_ns)
+	while ((s = oldest(f, v)))
 		session_end(f, s);
-	set_timer(f);
+}
+
+uint64_t sessions_due(const struct forward *f)
+{
+	const struct session *s = oldest(f, NULL);
+
+	return s ? s->used_ns + silence_ns : 0;
+}
+
+void sessions_expire(struct forward *f)
+{
+	struct session *s;
+
+	while ((s = oldest(f, NULL)) && f->now_ns - s->used_ns >= silence_ns)
+		session_end(f, s);
 }
 
 static void touch(struct forward *f, struct session *s)
 {
-	s->used_ns = clock_ns();
+	s->used_ns = f->now_ns;
 	TAILQ_REMOVE(&f->by_use, s, by_use);
 	TAILQ_INSERT_TAIL(&f->by_use, s, by_use);
 }
@@ -107,51 +97,54 @@ static void session_ready(struct forward *f, struct watch *w, uint32_t events)
 	touch(f, s);
 }
 
-static struct session *find(const struct service *v, unsigned bucket, const struct sockaddr_storage *from, socklen_t n)
+/* Of FNV, and nobody outside knows the seed. */
+static struct sessions *bucket_of(struct forward *f, const struct service *v, const struct sockaddr_storage *from, socklen_t n)
+{
+	const uint8_t *p = (const uint8_t *)from;
+	uint32_t h = (f->seed ^ (uint32_t)v->id) * 16777619u;
+
+	for (socklen_t i = 0; i < n; i++)
+		h = (h ^ p[i]) * 16777619u;
+	return &f->sessions[(h ^ h >> 16) % BUCKETS];
+}
+
+static struct session *find(const struct sessions *bucket, const struct service *v, const struct sockaddr_storage *from, socklen_t n)
 {
 	struct session *s;
 
-	TAILQ_FOREACH(s, &v->sessions[bucket], next)
-		if (s->from_size == n && memcmp(&s->from, from, n) == 0)
+	TAILQ_FOREACH(s, bucket, next)
+		if (s->service == v && s->from_size == n && memcmp(&s->from, from, n) == 0)
 			return s;
 	return NULL;
 }
 
-/* One more than a service or all may have: the one that was silent longest makes room, of this service if that has too many. */
-static void make_room(struct forward *f, const struct service *v)
+/* One that has too many makes room by its own. */
+static struct session *session_new(struct forward *f, struct service *v, struct sessions *bucket, const struct sockaddr_storage *from, socklen_t n)
 {
-	struct session *s = TAILQ_FIRST(&f->by_use);
-
-	if (v->nsessions >= SERVICE_SESSIONS_MAX)
-		while (s && s->service != v)
-			s = TAILQ_NEXT(s, by_use);
-	else if (f->nsessions < SESSIONS_MAX)
-		return;
-	if (s)
-		session_end(f, s);
-}
-
-static struct session *session_new(struct forward *f, struct service *v, unsigned bucket, const struct sockaddr_storage *from, socklen_t n)
-{
-	struct session *s = calloc(1, sizeof(*s));
+	struct session *s;
 	int fd;
 
-	make_room(f, v);
-	fd = socket(v->to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (!s || fd < 0 || connect(fd, (struct sockaddr *)&v->to, v->to_size) < 0) {
+	if (!service_share(v, f->nsessions, f->max_sessions)) {
+		s = oldest(f, v->n ? v : NULL);
+		if (s)
+			session_end(f, s);
+	}
+	fd = service_connect(v);
+	s = fd < 0 ? NULL : calloc(1, sizeof(*s));
+	if (!s) {
 		close_fd(fd);
-		free(s);
 		return NULL;
 	}
 	*s = (struct session){ .watch = { .fd = fd, .ready = session_ready }, .service = v, .from = *from, .from_size = n,
-			       .bucket = bucket, .used_ns = clock_ns() };
-	TAILQ_INSERT_TAIL(&v->sessions[bucket], s, next);
+			       .bucket = bucket };
+	TAILQ_INSERT_TAIL(bucket, s, next);
 	TAILQ_INSERT_TAIL(&f->by_use, s, by_use);
-	v->nsessions++;
-	if (f->nsessions++ == 0)
-		set_timer(f);
-	watch_set(f, &s->watch, EPOLLIN);
-	return s;
+	v->n++;
+	f->nsessions++;
+	if (watch_set(f, &s->watch, EPOLLIN) == 0)
+		return s;
+	session_end(f, s);
+	return NULL;
 }
 
 /* From clients. */
@@ -163,12 +156,13 @@ void datagram_ready(struct forward *f, struct watch *w, uint32_t events)
 		struct sockaddr_storage from = { 0 };
 		socklen_t size = sizeof(from);
 		ssize_t n = recvfrom(v->watch.fd, f->chunk, CHUNK, MSG_DONTWAIT, (struct sockaddr *)&from, &size);
-		unsigned bucket = bucket_of(&from, size);
+		struct sessions *bucket;
 		struct session *s;
 
 		if (n < 0)
 			return;
-		s = find(v, bucket, &from, size);
+		bucket = bucket_of(f, v, &from, size);
+		s = find(bucket, v, &from, size);
 		if (!s)
 			s = session_new(f, v, bucket, &from, size);
 		if (!s)

@@ -3,10 +3,11 @@
  * A side is read only while the other has taken all before, so at most a chunk waits in each direction. A socket that has an end in
  * both directions is not polled any more: its kernel would report that for ever. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "../base/cleanup.h"
 #include "forward.h"
@@ -41,9 +42,9 @@ void connection_end(struct forward *f, struct connection *c)
 	for (unsigned i = 0; i < 2; i++)
 		watch_close(f, &c->side[i].watch);
 	TAILQ_INSERT_TAIL(&f->ended, c, next);
+	c->service->n--;
 	f->nconnections--;
-	if (f->full)
-		services_accept(f, true);
+	services_resume(f);
 }
 
 void connections_free(struct forward *f)
@@ -136,9 +137,11 @@ static void pass_end(struct side *from)
 	shutdown(to->watch.fd, SHUT_WR);
 }
 
-static void rearm(struct forward *f, struct connection *c)
+static int rearm(struct forward *f, struct connection *c)
 {
-	for (unsigned i = 0; i < 2; i++) {
+	int r = 0;
+
+	for (unsigned i = 0; i < 2 && r == 0; i++) {
 		struct side *s = &c->side[i];
 		uint32_t events = s->waiting ? EPOLLOUT : 0;
 
@@ -146,78 +149,89 @@ static void rearm(struct forward *f, struct connection *c)
 			events = i == 1 ? EPOLLOUT : 0;
 		else if (!s->ended && !other(s)->waiting)
 			events |= EPOLLIN;
-		watch_set(f, &s->watch, events);
+		r = watch_set(f, &s->watch, events);
 	}
+	return r;
+}
+
+/* 0, or -errno: the connection is broken. */
+static int connected(struct connection *c)
+{
+	int error = 0;
+	socklen_t n = sizeof(error);
+
+	c->connecting = false;
+	if (getsockopt(c->side[1].watch.fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0)
+		return -errno;
+	return -error;
 }
 
 static void side_ready(struct forward *f, struct watch *w, uint32_t events)
 {
 	struct side *s = (struct side *)w;
 	struct connection *c = s->connection;
-	int error = 0, r = 0;
-	socklen_t n = sizeof(error);
+	int r = c->connecting ? connected(c) : 0;
 
-	if (c->connecting) {
-		if (getsockopt(c->side[1].watch.fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0 || error) {
-			reset(f, c);
-			return;
-		}
-		c->connecting = false;
-	}
-	if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))
+	if (r == 0 && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
 		r = flush(s);
 	if (r == 0 && (events & (EPOLLIN | EPOLLERR | EPOLLHUP)))
 		r = read_from(f, s);
-	if (r < 0) {
-		reset(f, c);
-		return;
+	if (r == 0) {
+		pass_end(&c->side[0]);
+		pass_end(&c->side[1]);
+		if (c->side[0].shut && c->side[1].shut) {
+			connection_end(f, c);
+			return;
+		}
+		r = rearm(f, c);
 	}
-	pass_end(&c->side[0]);
-	pass_end(&c->side[1]);
-	if (c->side[0].shut && c->side[1].shut)
-		connection_end(f, c);
-	else
-		rearm(f, c);
+	if (r < 0)
+		reset(f, c);
 }
 
-static void begin(struct forward *f, struct service *s, int client)
+/* Takes both. */
+static void begin(struct forward *f, struct service *s, int client, int container)
 {
+	const int one = 1, fds[] = { client, container };
 	struct connection *c = calloc(1, sizeof(*c));
-	int fd = socket(s->to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1;
 
-	if (!c || fd < 0 || (connect(fd, (struct sockaddr *)&s->to, s->to_size) < 0 && errno != EINPROGRESS)) {
-		close_fd(fd);
+	if (!c) {
 		close_fd(client);
-		free(c);
+		close_fd(container);
 		return;
 	}
+	*c = (struct connection){ .service = s, .connecting = true };
 	for (unsigned i = 0; i < 2; i++) {
-		c->side[i] = (struct side){ .watch = { .fd = i ? fd : client, .ready = side_ready }, .connection = c };
-		setsockopt(c->side[i].watch.fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-		setsockopt(c->side[i].watch.fd, IPPROTO_TCP, 1 /* TCP_NODELAY: who writes has its own opinion */, &one, sizeof(one));
+		c->side[i] = (struct side){ .watch = { .fd = fds[i], .ready = side_ready }, .connection = c };
+		setsockopt(fds[i], SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+		/* Who writes has its own opinion about the size of segments. */
+		setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	}
-	c->service = s;
-	c->connecting = true;
 	TAILQ_INSERT_TAIL(&s->connections, c, next);
+	s->n++;
 	f->nconnections++;
-	rearm(f, c);
+	if (rearm(f, c) < 0)
+		reset(f, c);
 }
 
 void stream_ready(struct forward *f, struct watch *w, uint32_t events)
 {
 	struct service *s = (struct service *)w;
-	bool room = true;
 
-	for (unsigned i = 0; i < ACCEPTS && room; i++) {
-		int fd = accept4(s->watch.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	for (unsigned i = 0; i < ACCEPTS && service_share(s, f->nconnections, f->max_connections); i++) {
+		int client = accept4(s->watch.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), container;
 
-		if (fd >= 0)
-			begin(f, s, fd);
-		else if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
+		if (client < 0) {
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+				service_pause(f, s);
 			return;
-		room = fd >= 0 && f->nconnections < CONNECTIONS_MAX;
+		}
+		container = service_connect(s);
+		if (container < 0)
+			close_fd(client);
+		else
+			begin(f, s, client, container);
 	}
-	/* The next end of a connection makes room. */
-	if (!room)
-		services_accept(f, false);
+	if (!service_share(s, f->nconnections, f->max_connections))
+		service_pause(f, s);
 }

@@ -10,6 +10,7 @@
 
 #include "../base/cleanup.h"
 #include "../base/fd.h"
+#include "../net/inaddr.h"
 #include "../net/netlink.h"
 #include "../base/text.h"
 #include "netns.h"
@@ -43,10 +44,7 @@ static struct address address6(uint64_t hi, uint64_t lo)
 {
 	struct address a = { .family = AF_INET6 };
 
-	for (unsigned i = 0; i < 8; i++) {
-		a.bytes[i] = (uint8_t)(hi >> (56 - 8 * i));
-		a.bytes[8 + i] = (uint8_t)(lo >> (56 - 8 * i));
-	}
+	inaddr_bytes(hi, lo, a.bytes);
 	return a;
 }
 

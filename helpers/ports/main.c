@@ -1,7 +1,7 @@
 /* postern-ports - sockets bound at ports of the host. README.md.
  *
- * Input: protocol, address and range, all the controller's word. What may be published is policy's: the firewall judges it where the
- * kernel forwards and a port is only kept from others, this program where its sockets are what clients reach (a user's engine). */
+ * Input: protocol, address and range, all the controller's word. Which ports may lead to containers is policy's to say, and a socket that
+ * only keeps others off could be read from, too: so for both. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -10,77 +10,52 @@
 
 #include "../base/cleanup.h"
 #include "../base/sandbox.h"
+#include "../net/inaddr.h"
 #include "../net/portrule.h"
 #include "../protocol/server.h"
 
 enum { BACKLOG = 4096 };
 
-static socklen_t address_of(const struct req_ports_bind *req, uint16_t port, struct sockaddr_storage *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	if (req->address_hi == 0 && req->address_lo >> 32 == 0xffff) {
-		struct sockaddr_in *in = (struct sockaddr_in *)ret;
-
-		in->sin_family = AF_INET;
-		in->sin_port = htons(port);
-		in->sin_addr.s_addr = htonl((uint32_t)req->address_lo);
-		return sizeof(*in);
-	}
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
-
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons(port);
-	for (unsigned i = 0; i < 8; i++) {
-		in6->sin6_addr.s6_addr[i] = (uint8_t)(req->address_hi >> (56 - 8 * i));
-		in6->sin6_addr.s6_addr[8 + i] = (uint8_t)(req->address_lo >> (56 - 8 * i));
-	}
-	return sizeof(*in6);
-}
-
-static int bind_one(const struct req_ports_bind *req, uint16_t port, int *ret)
+/* The port, which is also found when it is 0. */
+static int bind_one(const struct req_ports_bind *req, const uint8_t host[16], uint16_t port, int *ret)
 {
 	int type = req->protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM, one = 1;
+	bool listens = type == SOCK_STREAM && req->listen;
 	struct sockaddr_storage a;
-	socklen_t n = address_of(req, port, &a);
+	uint8_t found[16];
+	socklen_t n = inaddr_socket(host, port, &a);
 	_cleanup_close_ int fd = socket(a.ss_family, type | SOCK_CLOEXEC, (int)req->protocol);
+	int r;
 
 	if (fd < 0)
 		return -errno;
 	/* Else a connection that has just ended would keep its port for a minute. */
-	if (type == SOCK_STREAM && req->listen)
+	if (listens)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (a.ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&a, n) < 0 || (type == SOCK_STREAM && req->listen && listen(fd, BACKLOG) < 0))
+	if (bind(fd, (struct sockaddr *)&a, n) < 0 || (listens && listen(fd, BACKLOG) < 0))
 		return -errno;
 	n = sizeof(a);
 	if (getsockname(fd, (struct sockaddr *)&a, &n) < 0)
 		return -errno;
+	r = inaddr_of_socket(&a, found, &port);
+	if (r < 0)
+		return r;
 	*ret = TAKE_FD(fd);
-	return ntohs(a.ss_family == AF_INET ? ((struct sockaddr_in *)&a)->sin_port
-					    : ((struct sockaddr_in6 *)&a)->sin6_port);
+	return port;
 }
 
 /* The rule for a port is the same whether it was asked for or found. */
-static int check_port(struct request *r, uint16_t port)
+static int check_port(struct request *r, const uint8_t host[16], uint32_t port)
 {
 	const struct policy_firewall *policy = r->helper->policy;
 	const struct req_ports_bind *req = r->req;
-	uint8_t host[16];
 	const char *rule;
+	bool allowed = port_allowed(policy->ports, policy->nports, req->protocol, host, port, &rule);
 
-	if (!req->listen && !policy->common.ids_shared)
-		return 0;
-	for (unsigned i = 0; i < 8; i++) {
-		host[i] = (uint8_t)(req->address_hi >> (56 - 8 * i));
-		host[8 + i] = (uint8_t)(req->address_lo >> (56 - 8 * i));
-	}
-	if (port_allowed(policy->ports, policy->nports, req->protocol, host, port, &rule)) {
-		request_rule(r, rule);
-		return 0;
-	}
 	request_rule(r, rule);
-	return request_fail(r, -EPERM, "port");
+	return allowed ? 0 : request_fail(r, -EPERM, "port");
 }
 
 static int run_bind(struct request *r)
@@ -88,19 +63,21 @@ static int run_bind(struct request *r)
 	const struct req_ports_bind *req = r->req;
 	struct rep_ports_bind *rep = r->rep;
 	int e = -EADDRINUSE;
+	uint8_t host[16];
 
 	if (req->protocol != IPPROTO_TCP && req->protocol != IPPROTO_UDP && req->protocol != IPPROTO_SCTP)
 		return request_fail(r, -EINVAL, "protocol");
+	inaddr_bytes(req->address_hi, req->address_lo, host);
 	for (uint32_t port = req->first; port <= req->last && e == -EADDRINUSE; port++) {
-		e = port ? check_port(r, (uint16_t)port) : 0;
+		e = port ? check_port(r, host, port) : 0;
 		if (e < 0)
 			return e;
-		e = bind_one(req, (uint16_t)port, &rep->socket);
+		e = bind_one(req, host, (uint16_t)port, &rep->socket);
 	}
 	if (e < 0)
 		return request_fail(r, e, "bind");
 	rep->port = (uint32_t)e;
-	return req->first ? 0 : check_port(r, (uint16_t)e);
+	return req->first ? 0 : check_port(r, host, rep->port);
 }
 
 static int start(struct helper *h)

@@ -183,7 +183,7 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 /* --- resolver: without any privilege; the controller tells it who is called what ----------------------------- */
 #define OPS_RESOLVER(OP)                                                                                         \
 	OP(resolver, RESOLVER, serve, SERVE, PRIVATE, NONE, "answers on a container's sockets for its networks") \
-	OP(resolver, RESOLVER, unserve, UNSERVE, PRIVATE, NONE, "closes them")                                   \
+	OP(resolver, RESOLVER, unserve, UNSERVE, RELEASE, NONE, "closes them")                                   \
 	OP(resolver, RESOLVER, names, NAMES, PRIVATE, NONE,                                                       \
 	   "the names of one endpoint in one network, replacing earlier ones") \
 	OP(resolver, RESOLVER, unname, UNNAME, PRIVATE, NONE, "forgets an endpoint")                             \
@@ -215,9 +215,9 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 
 /* --- forward: without any privilege, in the engine's network namespace; passes bytes where the kernel cannot ------ */
 #define OPS_FORWARD(OP)                                                                                          \
-	OP(forward, FORWARD, serve, SERVE, PRIVATE, NONE, "passes what comes to a socket on to an address")       \
-	OP(forward, FORWARD, unserve, UNSERVE, PRIVATE, NONE, "closes it and its connections")                    \
-	OP(forward, FORWARD, uplink, UPLINK, PRIVATE, NONE, "is there a way out of the namespace?")
+	OP(forward, FORWARD, serve, SERVE, ACQUIRE, NONE, "passes what comes to a socket on to an address")       \
+	OP(forward, FORWARD, unserve, UNSERVE, RELEASE, NONE, "closes it and its connections")                    \
+	OP(forward, FORWARD, uplink, UPLINK, QUERY, NONE, "is there a way out of the namespace?")
 #define REQ_forward_serve(F, S)                                                                                  \
 	F(S, U64, id, 1, UINT64_MAX)                                                                             \
 	F(S, U64, address_hi, 0, UINT64_MAX) /* of the container, as in PUBLISH */                               \

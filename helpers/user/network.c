@@ -5,7 +5,6 @@
  *
  * The keeper holds the namespace and the uplink as long as an engine is connected to RUN/network.sock or a container runs: an engine
  * that is started again finds the bridges that its containers are at. It takes nothing from anyone; whoever can connect is the user. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -26,14 +25,16 @@
 #include <unistd.h>
 
 #include "../base/cleanup.h"
+#include "../base/clock.h"
 #include "../base/fd.h"
 #include "../base/log.h"
 #include "../base/pass.h"
 #include "../base/sys.h"
 #include "../base/text.h"
+#include "../shared/uplink.h"
 #include "user.h"
 
-enum { UPLINK_ARGS = 20, UPLINK_MS = 3000, STEP_MS = 5, END_MS = 3000, FIRST_MS = 10000 };
+enum { UPLINK_ARGS = 20, UPLINK_MS = 3000, STEP_MS = 5, END_MS = 3000, FIRST_MS = 10000, STEADY_S = 60, RESTARTS_MAX = 5 };
 static const char socket_name[] = "network.sock", netns_name[] = "netns";
 static const char here[] = ""; /* in a command: the path of the namespace */
 
@@ -50,7 +51,9 @@ struct keeper {
 	int ns, probe[2]; /* the namespace; sockets in it, to ask about its routes: IPv4, IPv6 if there is any */
 	int engine; /* -EBADF: none is connected */
 	int container; /* then: the pidfd of a monitor */
-	pid_t uplink;
+	pid_t uplink; /* 0: there is none */
+	uint64_t uplink_ns; /* since then */
+	unsigned restarts; /* of one that does not stay */
 	char path[PATH_SIZE + 16];
 };
 
@@ -80,11 +83,9 @@ static int make_inside(int to)
 	if (unshare(CLONE_NEWNET) < 0)
 		return -errno;
 	fds[0] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	fds[1] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	fds[2] = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fds[0] < 0 || fds[1] < 0)
-		return -errno;
-	r = loopback_up(fds[1]);
+	r = fds[0] < 0 ? -errno : uplink_probe(fds + 1);
+	if (r == 0)
+		r = loopback_up(fds[1]);
 	return r < 0 ? r : pass_send(to, &byte, 1, fds, fds[2] < 0 ? 2 : 3, 0);
 }
 
@@ -118,9 +119,12 @@ static int netns_name_it(struct keeper *k, const char *run)
 {
 	_cleanup_close_ int file = openat(k->run, netns_name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	char source[32];
+	int r = file < 0 ? -errno : text_format(k->path, sizeof(k->path), "%s/%s", run, netns_name);
 
+	if (r < 0)
+		return r;
 	snprintf(source, sizeof(source), "/proc/self/fd/%d", k->ns);
-	if (file < 0 || unshare(CLONE_NEWNS) < 0 || text_format(k->path, sizeof(k->path), "%s/%s", run, netns_name) < 0 ||
+	if (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_SLAVE | MS_REC, NULL) < 0 ||
 	    mount(source, k->path, NULL, MS_BIND, NULL) < 0)
 		return -errno;
 	return 0;
@@ -128,16 +132,9 @@ static int netns_name_it(struct keeper *k, const char *run)
 
 /* --- the way out ----------------------------------------------------------------------------------------------- */
 
-/* To an address that is nobody's (RFC 5737, RFC 3849): connecting a datagram socket sends nothing. */
-static bool leads_out(const int probe[2])
+static bool leads_out(const struct keeper *k)
 {
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(9) };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(9) };
-
-	inet_pton(AF_INET, "203.0.113.1", &v4.sin_addr);
-	inet_pton(AF_INET6, "2001:db8::1", &v6.sin6_addr);
-	return connect(probe[0], (struct sockaddr *)&v4, sizeof(v4)) == 0 ||
-	       (probe[1] >= 0 && connect(probe[1], (struct sockaddr *)&v6, sizeof(v6)) == 0);
+	return uplink_leads_out(k->probe, AF_INET) || uplink_leads_out(k->probe, AF_INET6);
 }
 
 static void __attribute__((noreturn)) run_uplink(const struct keeper *k, const char *const *command)
@@ -167,8 +164,9 @@ static int start_uplink(struct keeper *k, const char *const *command)
 	if (pid == 0)
 		run_uplink(k, command);
 	for (int ms = 0; ms < UPLINK_MS; ms += STEP_MS) {
-		if (leads_out(k->probe)) {
+		if (leads_out(k)) {
 			k->uplink = pid;
+			k->uplink_ns = clock_ns();
 			return 0;
 		}
 		if (waitpid(pid, &status, WNOHANG) == pid)
@@ -197,6 +195,19 @@ static void find_uplink(struct keeper *k)
 	}
 	if (!any)
 		log_warn("containers' networks have no way out: neither pasta nor slirp4netns is installed (apt-get install passt)");
+}
+
+/* One that does not stay is not started for ever. */
+static void uplink_again(struct keeper *k)
+{
+	if (clock_ns() - k->uplink_ns > STEADY_S * UINT64_C(1000000000))
+		k->restarts = 0;
+	if (k->restarts++ < RESTARTS_MAX) {
+		log_warn("the way out of containers' networks has ended: it is made again");
+		find_uplink(k);
+	} else {
+		log_warn("the way out of containers' networks does not stay: the next start of the engine makes it again");
+	}
 }
 
 static void end_uplink(struct keeper *k)
@@ -258,6 +269,7 @@ static void take_engine(struct keeper *k)
 	close_fd(k->engine);
 	k->engine = fd;
 	k->container = close_fd(k->container);
+	k->restarts = 0;
 	if (k->uplink == 0)
 		find_uplink(k);
 	pass_send(fd, &byte, 1, &k->ns, 1, MSG_DONTWAIT);
@@ -271,7 +283,7 @@ static void take_signals(struct keeper *k, bool *stop)
 		*stop = *stop || info.ssi_signo == SIGTERM;
 	if (k->uplink > 0 && waitpid(k->uplink, NULL, WNOHANG) == k->uplink) {
 		k->uplink = 0;
-		log_warn("the way out of containers' networks has ended; it is made again when the engine is started again");
+		uplink_again(k);
 	}
 }
 

@@ -13,7 +13,8 @@
 #include "hostile.h"
 
 static const enum helper_id targets[] = { HELPER_IDMAP, HELPER_NETNS, HELPER_LOOKUP, HELPER_MOUNT, HELPER_CGROUP,
-					  HELPER_DEVICE, HELPER_SPAWN, HELPER_LAYER, HELPER_VETH, HELPER_FIREWALL, HELPER_PORTS };
+					  HELPER_DEVICE, HELPER_SPAWN, HELPER_LAYER, HELPER_VETH, HELPER_FIREWALL, HELPER_PORTS,
+					  HELPER_RESOLVER, HELPER_FORWARD };
 static union any_message req;
 
 /* A helper that every engine has or, better, cgroup: an op of few words to ask often, and one of ID_BYTES alone. */

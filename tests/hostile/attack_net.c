@@ -4,6 +4,7 @@
  * than this program. */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -214,5 +215,130 @@ static void rules(void)
 	sandbox_drop(&a);
 }
 
-const struct attack net_attacks[] = { { "11, 25", links }, { "4, 11, 25", namespaces }, { "11", rules } };
+static int take_port(uint32_t protocol, uint32_t address, uint32_t first, uint32_t last, bool listens)
+{
+	struct req_ports_bind req = { .protocol = protocol, .first = first, .last = last, .address_lo = UINT64_C(0xffff) << 32 | address,
+				      .listen = listens };
+	struct rep_ports_bind rep = { .socket = -EBADF };
+	int r = ask(channel(HELPER_PORTS), OP_PORTS_BIND, &req, &rep, &why);
+
+	return r < 0 ? r : rep.socket;
+}
+
+static void ports(void)
+{
+	static const struct {
+		uint32_t protocol, address, first, last;
+		const char *what;
+	} bad[] = { { IPPROTO_TCP, 0, 22, 22, "a port of the host's services" }, { IPPROTO_UDP, 0, 53, 53, "the same for datagrams" },
+		    { IPPROTO_TCP, 0, 1, 65535, "a range that begins there" }, { IPPROTO_TCP, IP(8, 8, 8, 8), 8080, 8080, "another host's address" },
+		    { IPPROTO_TCP, 0, 8081, 8080, "a range that ends before it begins" }, { IPPROTO_ICMP, 0, 8080, 8080, "a protocol without ports" },
+		    { IPPROTO_RAW, 0, 8080, 8080, "raw packets" } };
+	int fd;
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(bad); i++)
+		refused("11", take_port(bad[i / 2].protocol, bad[i / 2].address, bad[i / 2].first, bad[i / 2].last, i % 2), bad[i / 2].what);
+	fd = take_port(IPPROTO_TCP, 0, 8080, 8080, false);
+	result(fd >= 0, "11: an honest one works (%s)", why.stage);
+	refused("11", take_port(IPPROTO_TCP, 0, 8080, 8080, true), "one that is taken");
+	refused("11", take_port(IPPROTO_TCP, IP(127, 0, 0, 1), 8080, 8080, true), "the same at one address");
+	close_fd(fd);
+}
+
+static int serve_at(uint64_t id, uint64_t hi, uint64_t lo, int fd)
+{
+	struct req_forward_serve req = { .id = id, .address_hi = hi, .address_lo = lo, .port = 80, .socket = fd };
+
+	return ask(channel(HELPER_FORWARD), OP_FORWARD_SERVE, &req, NULL, &why);
+}
+
+static int serve(uint64_t id, uint32_t address, int fd)
+{
+	return serve_at(id, 0, UINT64_C(0xffff) << 32 | address, fd);
+}
+
+static int unserve(uint64_t id)
+{
+	struct req_forward_unserve req = { .id = id };
+
+	return ask(channel(HELPER_FORWARD), OP_FORWARD_UNSERVE, &req, NULL, &why);
+}
+
+/* Through the engine's network namespace and its uplink: to nobody but containers. */
+static void forward_elsewhere(int fd)
+{
+	static const struct {
+		uint32_t address;
+		const char *what;
+	} v4[] = { { IP(8, 8, 8, 8), "an address outside policy" }, { IP(10, 77, 0, 9), "a neighbour on another's link, within policy" },
+		   { IP(10, 77, 0, 1), "an address of the namespace's own" }, { IP(172, 30, 0, 1), "its end of the bridge" },
+		   { IP(172, 31, 0, 2), "one that only the way out leads to" }, { IP(10, 0, 2, 2), "slirp4netns's door to the host" },
+		   { IP(10, 0, 2, 3), "its name server" }, { IP(169, 254, 1, 1), "a link-local one" }, { IP(127, 0, 0, 1), "loopback" },
+		   { IP(172, 30, 255, 255), "everybody at the bridge" }, { IP(224, 0, 0, 1), "a group" }, { 0, "no address" } };
+	static const struct {
+		uint64_t hi, lo;
+		const char *what;
+	} v6[] = { { 0, 0, "IPv6: no address" }, { 0, 1, "IPv6: loopback" }, { UINT64_C(0xfe80) << 48, 1, "IPv6: a link-local one" },
+		   { UINT64_C(0xfd00) << 48, 2, "IPv6: one that is nobody's, within policy" }, { UINT64_C(0xff02) << 48, 1, "IPv6: a group" },
+		   { UINT64_C(0x20010db8) << 32, 1, "IPv6: an address outside policy" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(v4); i++)
+		refused("11", serve(1, v4[i].address, fd), v4[i].what);
+	for (size_t i = 0; i < ARRAY_SIZE(v6); i++)
+		refused("11", serve_at(1, v6[i].hi, v6[i].lo, fd), v6[i].what);
+}
+
+static void forward_sockets(int listening)
+{
+	const struct sockaddr_in any = { .sin_family = AF_INET };
+	int pair[2], fds[7] = { open("/dev/null", O_RDWR | O_CLOEXEC), socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+				socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+				socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0) };
+	static const char *const what[] = { "a device as a socket", "a socket that is not bound", "one that does not listen", "one of datagrams that is not bound",
+					    "a Unix socket", "a netlink socket", "one end of a pair" };
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 || bind(fds[2], (const struct sockaddr *)&any, sizeof(any)) < 0)
+		result(false, "3: the set-up failed (%s)", strerror(errno));
+	fds[6] = pair[0];
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		refused("3", serve(1, IP(172, 30, 0, 2), fds[i]), what[i]);
+		close_fd(fds[i]);
+	}
+	close_fd(pair[1]);
+	fcntl(listening, F_SETFL, O_ASYNC);
+	refused("3", serve(1, IP(172, 30, 0, 2), listening), "a socket that signals");
+	fcntl(listening, F_SETFL, 0);
+}
+
+static void forwarded(void)
+{
+	struct rep_veth_attach rep = { 0 };
+	struct sandbox a;
+	int fd, datagrams;
+
+	if (!has_channel(HELPER_FORWARD))
+		return;
+	fd = take_port(IPPROTO_TCP, 0, 8080, 8080, true);
+	datagrams = take_port(IPPROTO_UDP, 0, 8080, 8080, true);
+	if (fd < 0 || datagrams < 0 || sandbox_make(&a, true) < 0 || bridge("pst-a", IP(172, 30, 0, 1), 16) < 0 ||
+	    attach("pst-a", "eth0", a.userns, a.netns, MAC, &rep) < 0) {
+		result(false, "11: the set-up failed (%s)", why.stage);
+		return;
+	}
+	forward_elsewhere(fd);
+	forward_sockets(fd);
+	result(serve(1, IP(172, 30, 0, 2), fd) == 0, "11: an honest one works (%s)", why.stage);
+	refused("11", serve(1, IP(172, 30, 0, 3), datagrams), "a number that is taken");
+	result(serve(2, IP(172, 30, 0, 2), datagrams) == 0, "11: an honest one of datagrams works (%s)", why.stage);
+	refused("11", unserve(3), "the end of one that is not there");
+	result(unserve(1) == 0 && unserve(2) == 0, "11: both go");
+	refused("8", unserve(1), "once more");
+	result(detach(rep.host) == 0 && unbridge("pst-a") == 0, "11: all of it goes");
+	refused("11", serve(1, IP(172, 30, 0, 2), fd), "a container whose bridge has gone");
+	close_fd(fd);
+	close_fd(datagrams);
+	sandbox_drop(&a);
+}
+
+const struct attack net_attacks[] = { { "11, 25", links }, { "4, 11, 25", namespaces }, { "11", rules }, { "11", ports }, { "3, 8, 11", forwarded } };
 const unsigned n_net_attacks = ARRAY_SIZE(net_attacks);

@@ -35,8 +35,8 @@ start=postern-launcher
 is_users && start=postern-user user=(setpriv --reuid "$POSTERN_UID" --regid "$(id -g "$POSTERN_USER")" --clear-groups) other=()
 read=$(dirname "$POSTERN_RUN")/read.sock
 # Links of another's, where veth and firewall work: on the host, or in the network namespace of a user's engine.
-links='ip link add hosteth type veth peer name hostpeer && ip addr add 10.77.0.1/24 dev hosteth &&
-	ip link set hosteth up && ip link set hostpeer up && ip link add hostbr type bridge && ip link add psthost type bridge || exit 1'
+links='ip link add hosteth type veth peer name hostpeer && ip addr add 10.77.0.1/24 dev hosteth && ip addr add fd77::1/64 dev hosteth nodad &&
+	ip link set hosteth up && ip link set hostpeer up && ip route add default via 10.77.0.9 && ip route add default via fd77::9 && ip link add hostbr type bridge && ip link add psthost type bridge || exit 1'
 ln -s /proc/self/net/dev "$POSTERN_DATA/state/links"
 # shellcheck disable=SC2086
 unshare --net bash -c "$links"'
