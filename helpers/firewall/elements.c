@@ -119,15 +119,34 @@ int elements_add(struct nft *n, const struct element *e, unsigned count)
 	return count ? change(n, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, e, count) : 0;
 }
 
+/* Is the element there? No dump: the kernel looks up this one. */
+static bool is_there(struct nft *n, const struct element *e)
+{
+	char room[ANSWER_BYTES];
+	struct mnl_nlmsg_batch *batch = mnl_nlmsg_batch_start(room, sizeof(room) / 2);
+	bool there = batch && put(n, batch, NFT_MSG_GETSETELEM, NLM_F_ACK, e) == 0 &&
+		     mnl_socket_sendto(n->sock, mnl_nlmsg_batch_head(batch), mnl_nlmsg_batch_size(batch)) >= 0 &&
+		     first_error(n) == 0;
+
+	if (batch)
+		mnl_nlmsg_batch_stop(batch);
+	return there;
+}
+
+/* A change that fails costs the kernel a grace period, some 20 ms: so what is not there is left out. */
 int elements_remove(struct nft *n, const struct element *e, unsigned count)
 {
+	static struct element there[64];
+	unsigned found = 0;
 	int r = 0;
 
-	for (unsigned i = 0; i < count; i++) {
-		int one = change(n, NFT_MSG_DELSETELEM, 0, &e[i], 1);
-
-		if (one < 0 && one != -ENOENT && r == 0)
-			r = one;
+	for (unsigned i = 0; i < count && r == 0; i++) {
+		if (is_there(n, &e[i]))
+			there[found++] = e[i];
+		if (found == ARRAY_SIZE(there) || (found && i + 1 == count)) {
+			r = change(n, NFT_MSG_DELSETELEM, 0, there, found);
+			found = 0;
+		}
 	}
 	return r;
 }

@@ -74,8 +74,9 @@ static const char rules[] =
 	"	set told6 { typeof iifname . ether saddr . @th,64,128; size %5$u; }\n"
 	"	chain own {\n"
 	"		type filter hook prerouting priority -300;\n"
-	"		iifname != @ends accept\n"
+	/* What nearly every packet is comes first. */
 	"		ether type ip iifname . ether saddr . ip saddr @own4 accept\n"
+	"		iifname != @ends accept\n"
 	"		ether type arp iifname . arp saddr ether . arp saddr ip @own4 accept\n"
 	"		ether type ip6 icmpv6 type nd-neighbor-advert iifname . ether saddr . @th,64,128 != @told6 "
 	"drop\n"
