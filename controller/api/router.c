@@ -11,29 +11,42 @@
 #include "../../helpers/shared/op_names.h"
 #include "http_internal.h"
 
-/* What Docker has and this engine has not, by the method (NULL: all) and the first segments of the path: clients that ask for
- * it are told so, in Docker's words where it has some. What clients only probe for is not here: "page not found" tells them. */
+/* What Docker has and this engine has not, by the method (NULL: all) and the beginning of the path: clients that ask for it are
+ * told so, in Docker's words where it has some. What clients only probe for is not here: "page not found" tells them. */
 #define NO_MANAGER                                                                                           \
 	"This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this " \
 	"node to swarm and try again."
+#define NOT_YET(what) what " is not available in this version of the engine"
+#define NO_REGISTRY "registries are not available in this version of the engine: "
 static const struct {
-	const char *method, *first, *second;
+	const char *method, *path;
 	int status;
 	const char *message;
 } absent[] = {
-	{ "POST", "swarm", "leave", 503, "This node is not part of a swarm" },
-	{ "POST", "swarm", "init", 503, "swarm mode is not available in this engine" },
-	{ "POST", "swarm", "join", 503, "swarm mode is not available in this engine" },
-	{ NULL, "swarm", NULL, 503, NO_MANAGER },
-	{ NULL, "services", NULL, 503, NO_MANAGER },
-	{ NULL, "nodes", NULL, 503, NO_MANAGER },
-	{ NULL, "secrets", NULL, 503, NO_MANAGER },
-	{ NULL, "configs", NULL, 503, NO_MANAGER },
-	{ NULL, "tasks", NULL, 503, NO_MANAGER },
-	{ "POST", "build", NULL, 501, "this engine does not build images: build with another tool and load the archive" },
-	{ "POST", "auth", NULL, 501, "registries are not available in this version: there is nothing to log in to" },
-	{ "GET", "images", "search", 501, "registries are not available in this version: there is nothing to search" },
-	{ "POST", "plugins", NULL, 501, "plugins are not available in this engine" },
+	{ "POST", "/swarm/leave", 503, "This node is not part of a swarm" },
+	{ "POST", "/swarm/init", 503, "swarm mode is not available in this engine" },
+	{ "POST", "/swarm/join", 503, "swarm mode is not available in this engine" },
+	{ NULL, "/swarm", 503, NO_MANAGER },
+	{ NULL, "/services", 503, NO_MANAGER },
+	{ NULL, "/nodes", 503, NO_MANAGER },
+	{ NULL, "/secrets", 503, NO_MANAGER },
+	{ NULL, "/configs", 503, NO_MANAGER },
+	{ NULL, "/tasks", 503, NO_MANAGER },
+	{ NULL, "/containers/{}/exec", 501, NOT_YET("exec") },
+	{ NULL, "/exec", 501, NOT_YET("exec") },
+	{ NULL, "/containers/{}/archive", 501, NOT_YET("copying from and to containers (cp)") ": bind a directory, or use export" },
+	{ NULL, "/containers/{}/copy", 501, NOT_YET("copying from containers (cp)") ": bind a directory, or use export" },
+	{ NULL, "/containers/{}/stats", 501, NOT_YET("stats") },
+	{ NULL, "/containers/{}/update", 501, NOT_YET("update") ": remove the container and run it again" },
+	{ NULL, "/containers/{}/changes", 501, NOT_YET("diff") },
+	{ NULL, "/containers/{}/checkpoints", 501, "checkpoints are not available in this engine" },
+	{ NULL, "/commit", 501, NOT_YET("commit") ": export the container and import that" },
+	{ "POST", "/build", 501, "this engine does not build images: build with another tool and load the archive" },
+	{ "POST", "/auth", 501, NO_REGISTRY "there is nothing to log in to" },
+	{ "GET", "/images/search", 501, NO_REGISTRY "there is nothing to search" },
+	{ "POST", "/images/{*}/push", 501, NO_REGISTRY "use save" },
+	{ "GET", "/distribution", 501, NO_REGISTRY "there is nothing to look at" },
+	{ "POST", "/plugins", 501, "plugins are not available in this engine" },
 };
 
 struct match {
@@ -53,11 +66,13 @@ static unsigned count_segments(const char *pattern)
 	return n;
 }
 
-/* Patterns begin with a slash and end without one. */
-static bool match_path(const struct http_request *r, const char *pattern, struct match *m)
+/* Of the first n segments. Patterns begin with a slash and end without one. */
+static bool match_path(const struct http_request *r, unsigned n_segments, const char *pattern, struct match *m)
 {
 	unsigned at = 0;
 
+	if (n_segments > r->nsegments)
+		return false;
 	m->nargs = 0;
 	while (*pattern == '/') {
 		const char *part = ++pattern;
@@ -65,7 +80,7 @@ static bool match_path(const struct http_request *r, const char *pattern, struct
 		unsigned n = 1;
 
 		pattern += len;
-		if (at == r->nsegments)
+		if (at == n_segments)
 			return false;
 		if (part[0] != '{') {
 			if (strncmp(r->segments[at], part, len) != 0 || r->segments[at][len] != '\0')
@@ -76,9 +91,9 @@ static bool match_path(const struct http_request *r, const char *pattern, struct
 		if (part[1] == '*') {
 			unsigned behind = count_segments(pattern);
 
-			if (r->nsegments - at <= behind)
+			if (n_segments - at <= behind)
 				return false;
-			n = r->nsegments - at - behind;
+			n = n_segments - at - behind;
 		}
 		if (m->nargs == API_ARGS_MAX)
 			return false;
@@ -86,7 +101,7 @@ static bool match_path(const struct http_request *r, const char *pattern, struct
 		m->args[m->nargs++].n = n;
 		at += n;
 	}
-	return at == r->nsegments;
+	return at == n_segments;
 }
 
 static bool find_method(const struct http_request *r, const char *method, struct match *m)
@@ -95,7 +110,7 @@ static bool find_method(const struct http_request *r, const char *method, struct
 		for (size_t i = 0; i < *route_tables[t].n; i++) {
 			const struct route *route = &route_tables[t].routes[i];
 
-			if (strcmp(route->method, method) == 0 && match_path(r, route->path, m)) {
+			if (strcmp(route->method, method) == 0 && match_path(r, r->nsegments, route->path, m)) {
 				m->route = route;
 				return true;
 			}
@@ -200,11 +215,12 @@ static int check_rights(struct http_request *r, const struct route *route, struc
 
 static void not_found(const struct http_request *r, struct err *err)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(absent) && r->nsegments > 0; i++) {
-		const char *second = absent[i].second;
+	for (size_t i = 0; i < ARRAY_SIZE(absent); i++) {
+		struct match m;
 
-		if (strcmp(r->segments[0], absent[i].first) == 0 && (!absent[i].method || strcmp(r->method, absent[i].method) == 0) &&
-		    (!second || (r->nsegments > 1 && strcmp(r->segments[1], second) == 0)))
+		if ((!absent[i].method || strcmp(r->method, absent[i].method) == 0) &&
+		    (match_path(r, r->nsegments, absent[i].path, &m) ||
+		     match_path(r, count_segments(absent[i].path), absent[i].path, &m)))
 			err_set(err, absent[i].status, "%s", absent[i].message);
 	}
 	err_set(err, 404, "page not found");

@@ -1,4 +1,4 @@
-/* acts.c - pause, unpause, restart, rename, top, history, save, export, prune, system df. */
+/* acts.c - pause, unpause, rename, top, history, save, export, prune. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@
 #include "http_client.h"
 
 struct act_options {
-	const char *time, *signal, *format, *output, *message;
-	bool force, all, volumes, quiet, no_trunc, human, verbose;
+	const char *format, *output;
+	bool force, all, volumes, quiet, no_trunc, human;
 	struct texts filters;
 };
 #define OPTION(name, letter, kind, field, text)                                                                        \
@@ -43,34 +43,6 @@ int verb_pause(struct cli *cli, int argc, char **argv)
 int verb_unpause(struct cli *cli, int argc, char **argv)
 {
 	return simple(cli, argc, argv, API "/containers/%s/unpause");
-}
-
-int verb_restart(struct cli *cli, int argc, char **argv)
-{
-	static const struct option_row rows[] = {
-		OPTION("time", 't', OPT_TEXT, time, "seconds until it is killed"),
-		OPTION("timeout", 0, OPT_TEXT, time, "the same"),
-		OPTION("signal", 's', OPT_TEXT, signal, "instead of its own"),
-	};
-	struct act_options o = { 0 };
-	_cleanup_free_ char *query = NULL;
-	int n, r;
-
-	r = OPTIONS(rows, &o, false, argc, argv, &n);
-	if (r)
-		return r < 0;
-	if (n == 0)
-		return usage_of(argv[0], "[-t SECONDS] [-s SIGNAL] CONTAINER...", n);
-	query = api_path("?signal=%s%s%s", o.signal ? o.signal : "", "", "");
-	if (o.time) {
-		_cleanup_free_ char *time = api_path("&t=%s", o.time), *both = NULL;
-
-		if (asprintf(&both, "%s%s", query, time) < 0)
-			return 1;
-		free(query);
-		query = TAKE_PTR(both);
-	}
-	return api_each(cli, n, argv + 1, "POST", API "/containers/%s/restart", query, /* force= */ false);
 }
 
 int verb_rename(struct cli *cli, int argc, char **argv)
@@ -154,7 +126,7 @@ static cJSON *history_row(const cJSON *layer, const struct act_options *o)
 	snprintf(text, sizeof(text), !o->no_trunc && strlen(by) > 45 ? "%.44s…" : "%.4000s", by);
 	cJSON_AddStringToObject(row, "CreatedBy", text);
 	if (o->human)
-		text_size(text, sizeof(text), json_number_at(layer, "Size"));
+		text_size(text, sizeof(text), json_number_at(layer, "Size"), SIZE_SHORT);
 	else
 		snprintf(text, sizeof(text), "%.0f", json_number_at(layer, "Size"));
 	cJSON_AddStringToObject(row, "Size", text);
@@ -216,7 +188,7 @@ static int receive(struct http *h, int fd)
 		if (r < 0)
 			return fail(1, "write: %s", strerror(-r));
 		if (show && (got >> 23) != (got + (uint64_t)n) >> 23) {
-			text_size(size, sizeof(size), (double)got);
+			text_size(size, sizeof(size), (double)got, SIZE_SHORT);
 			fprintf(stderr, "\r%s  ", size);
 		}
 		got += (uint64_t)n;
@@ -367,7 +339,7 @@ static int prune_total(int r, double bytes)
 {
 	char size[32];
 
-	text_size(size, sizeof(size), bytes);
+	text_size(size, sizeof(size), bytes, SIZE_LONG);
 	if (r == 0)
 		printf("Total reclaimed space: %s\n", size);
 	return r;
@@ -441,94 +413,4 @@ int system_prune(struct cli *cli, int argc, char **argv)
 		r |= prune(cli, PRUNE_VOLUMES, &bytes);
 	}
 	return prune_total(r, bytes);
-}
-
-/* --- system df -------------------------------------------------------------------------------------------- */
-struct usage_sum {
-	unsigned total, active;
-	double size, reclaimable;
-};
-
-static void add_usage(cJSON *rows, const char *type, const struct usage_sum *s)
-{
-	cJSON *row = cJSON_CreateObject();
-	char text[64], size[32];
-
-	cJSON_AddStringToObject(row, "Type", type);
-	snprintf(text, sizeof(text), "%u", s->total);
-	cJSON_AddStringToObject(row, "TotalCount", text);
-	snprintf(text, sizeof(text), "%u", s->active);
-	cJSON_AddStringToObject(row, "Active", text);
-	text_size(size, sizeof(size), s->size);
-	cJSON_AddStringToObject(row, "Size", size);
-	text_size(size, sizeof(size), s->reclaimable);
-	if (s->size > 0)
-		snprintf(text, sizeof(text), "%s (%d%%)", size, (int)(s->reclaimable * 100 / s->size));
-	else
-		snprintf(text, sizeof(text), "%s", size);
-	cJSON_AddStringToObject(row, "Reclaimable", text);
-	cJSON_AddItemToArray(rows, row);
-}
-
-static void sum_items(struct usage_sum *s, const cJSON *list, const char *size, const char *count, const char *state)
-{
-	const cJSON *item;
-
-	cJSON_ArrayForEach (item, list) {
-		double bytes = json_number_at(item, size);
-		bool active = count ? json_number_at(item, count) > 0
-				    : strcmp(json_text_at(item, state), "running") == 0 ||
-					      strcmp(json_text_at(item, state), "paused") == 0;
-
-		bytes = bytes > 0 ? bytes : 0;
-		s->total++;
-		s->active += active;
-		s->size += bytes;
-		s->reclaimable += active ? 0 : bytes;
-	}
-}
-
-int system_df(struct cli *cli, int argc, char **argv)
-{
-	static const struct option_row rows[] = {
-		OPTION("format", 0, OPT_TEXT, format, "template, table TEMPLATE, or json"),
-		OPTION("verbose", 'v', OPT_FLAG, verbose, "each of them, as JSON"),
-	};
-	static const struct column columns[] = { { "TYPE", "Type" },
-						 { "TOTAL", "TotalCount" },
-						 { "ACTIVE", "Active" },
-						 { "SIZE", "Size" },
-						 { "RECLAIMABLE", "Reclaimable" } };
-	struct usage_sum images = { 0 }, containers = { 0 }, volumes = { 0 }, cache = { 0 };
-	struct act_options o = { 0 };
-	cJSON *df = NULL, *table;
-	int n, r;
-
-	r = OPTIONS(rows, &o, false, argc, argv, &n);
-	if (r)
-		return r < 0;
-	if (n)
-		return usage_of(argv[0], "[--format F] [-v]", n);
-	if (api_call(cli, "GET", API "/system/df", NULL, &df) < 0)
-		return 1;
-	if (o.verbose) {
-		json_print(stdout, df, 0);
-		cJSON_Delete(df);
-		return 0;
-	}
-	sum_items(&images, json_at(df, "Images"), "Size", "Containers", NULL);
-	images.size = json_number_at(df, "LayersSize"); /* shared layers count once */
-	if (images.reclaimable > images.size)
-		images.reclaimable = images.size;
-	sum_items(&containers, json_at(df, "Containers"), "SizeRw", NULL, "State");
-	sum_items(&volumes, json_at(df, "Volumes"), "UsageData.Size", "UsageData.RefCount", NULL);
-	table = cJSON_CreateArray();
-	add_usage(table, "Images", &images);
-	add_usage(table, "Containers", &containers);
-	add_usage(table, "Local Volumes", &volumes);
-	add_usage(table, "Build Cache", &cache);
-	r = table_print(table, columns, ARRAY_SIZE(columns), o.format, true);
-	cJSON_Delete(table);
-	cJSON_Delete(df);
-	return r;
 }

@@ -137,7 +137,9 @@ struct column {
 int table_print(const cJSON *rows, const struct column *columns, size_t n, const char *format, bool titles);
 
 void text_ago(char *out, size_t size, int64_t seconds); /* "3 minutes" */
-void text_size(char *out, size_t size, double bytes); /* "4.27MB" */
+/* "4.27MB" or "4.268MB": Docker has both. */
+enum size_digits { SIZE_SHORT = 3, SIZE_LONG };
+void text_size(char *out, size_t size, double bytes, enum size_digits digits);
 int64_t time_seconds(const char *rfc3339); /* 0 when it is none */
 /* "20s", "1h30m", a Unix time or RFC 3339: Unix seconds as the API wants them, in out. 0 or -1 after a message. */
 int time_argument(const char *s, char *out, size_t size);
@@ -165,6 +167,9 @@ int verb_start(struct cli *cli, int argc, char **argv);
 int verb_attach(struct cli *cli, int argc, char **argv);
 /* The member "Labels" of a table's row: "a=1,b=2". */
 void row_add_labels(cJSON *row, const cJSON *labels);
+/* Rows of the tables of ps and images, out of what the API lists; whole: nothing is cut. */
+cJSON *container_row(const cJSON *container, bool whole);
+cJSON *image_row(const cJSON *image, const char *ref, bool whole);
 int verb_ps(struct cli *cli, int argc, char **argv);
 int verb_logs(struct cli *cli, int argc, char **argv);
 int verb_stop(struct cli *cli, int argc, char **argv);

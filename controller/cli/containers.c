@@ -1,4 +1,4 @@
-/* containers.c - ps, logs, stop, kill, wait, rm. */
+/* containers.c - ps, logs, stop, restart, kill, wait, rm. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -108,18 +108,18 @@ static void add_keys(cJSON *row, const char *title, const cJSON *o)
 	cJSON_AddStringToObject(row, title, text);
 }
 
-static cJSON *ps_row(const cJSON *c, const struct ps_options *o)
+cJSON *container_row(const cJSON *c, bool whole)
 {
 	cJSON *row = cJSON_CreateObject();
 	time_t created = (time_t)json_number_at(c, "Created");
 	char text[512], ago[64], date[64];
 	struct tm tm;
 
-	snprintf(text, sizeof(text), "%.*s", o->no_trunc ? 64 : 12, json_text_at(c, "Id"));
+	snprintf(text, sizeof(text), "%.*s", whole ? 64 : 12, json_text_at(c, "Id"));
 	cJSON_AddStringToObject(row, "ID", text);
 	cJSON_AddStringToObject(row, "Image", json_text_at(c, "Image"));
 	snprintf(text, sizeof(text),
-		 !o->no_trunc && strlen(json_text_at(c, "Command")) > 20 ? "\"%.19s…\"" : "\"%.500s\"",
+		 !whole && strlen(json_text_at(c, "Command")) > 20 ? "\"%.19s…\"" : "\"%.500s\"",
 		 json_text_at(c, "Command"));
 	cJSON_AddStringToObject(row, "Command", text);
 	text_ago(ago, sizeof(ago), (int64_t)(time(NULL) - created));
@@ -130,11 +130,13 @@ static cJSON *ps_row(const cJSON *c, const struct ps_options *o)
 	cJSON_AddStringToObject(row, "Status", json_text_at(c, "Status"));
 	cJSON_AddStringToObject(row, "State", json_text_at(c, "State"));
 	add_ports(row, json_at(c, "Ports"));
-	add_mounts(row, json_at(c, "Mounts"), o->no_trunc);
+	add_mounts(row, json_at(c, "Mounts"), whole);
 	add_keys(row, "Networks", json_at(c, "NetworkSettings.Networks"));
 	add_names(row, json_at(c, "Names"));
 	row_add_labels(row, json_at(c, "Labels"));
-	text_size(text, sizeof(text), json_number_at(c, "SizeRw"));
+	text_size(ago, sizeof(ago), json_number_at(c, "SizeRw"), SIZE_SHORT);
+	text_size(date, sizeof(date), json_number_at(c, "SizeRootFs"), SIZE_SHORT);
+	snprintf(text, sizeof(text), json_number_at(c, "SizeRootFs") > 0 ? "%s (virtual %s)" : "%s", ago, date);
 	cJSON_AddStringToObject(row, "Size", text);
 	return row;
 }
@@ -161,7 +163,7 @@ int verb_ps(struct cli *cli, int argc, char **argv)
 		return 1;
 	rows = cJSON_CreateArray();
 	cJSON_ArrayForEach(c, list) {
-		cJSON_AddItemToArray(rows, ps_row(c, &o));
+		cJSON_AddItemToArray(rows, container_row(c, o.no_trunc));
 	}
 	if (o.quiet)
 		r = table_print(rows, ids, 1, o.format, false);
@@ -221,13 +223,13 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 	return r;
 }
 
-/* --- stop, kill, rm, wait ------------------------------------------------------------------------------------ */
+/* --- stop, restart, kill, rm, wait ------------------------------------------------------------------------------------ */
 struct stop_options {
 	const char *time, *signal;
 	bool force, volumes;
 };
 
-int verb_stop(struct cli *cli, int argc, char **argv)
+static int end(struct cli *cli, int argc, char **argv, const char *path)
 {
 	static const struct option_row rows[] = {
 		{ "time", 't', OPT_TEXT, offsetof(struct stop_options, time), NULL, NULL,
@@ -243,12 +245,20 @@ int verb_stop(struct cli *cli, int argc, char **argv)
 	if (r)
 		return r < 0;
 	if (n == 0)
-		return usage("stop [-t SECONDS] [-s SIGNAL] CONTAINER...");
-	if (o.time && o.signal)
-		query = api_path("?t=%s&signal=%s", o.time, o.signal);
-	else
-		query = o.time ? api_path("?t=%s", o.time) : o.signal ? api_path("?signal=%s", o.signal) : api_path("");
-	return api_each(cli, n, argv + 1, "POST", API "/containers/%s/stop", query, /* force= */ false);
+		return usage_of(argv[0], "[-t SECONDS] [-s SIGNAL] CONTAINER...", n);
+	/* An empty one is as good as none. */
+	query = api_path("?t=%s&signal=%s", o.time ? o.time : "", o.signal ? o.signal : "");
+	return api_each(cli, n, argv + 1, "POST", path, query, /* force= */ false);
+}
+
+int verb_stop(struct cli *cli, int argc, char **argv)
+{
+	return end(cli, argc, argv, API "/containers/%s/stop");
+}
+
+int verb_restart(struct cli *cli, int argc, char **argv)
+{
+	return end(cli, argc, argv, API "/containers/%s/restart");
 }
 
 int verb_kill(struct cli *cli, int argc, char **argv)

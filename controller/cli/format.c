@@ -108,7 +108,7 @@ int template_print(FILE *out, const char *text, const cJSON *v)
 }
 
 /* --- tables ------------------------------------------------------------------------------------------------------ */
-enum { COLUMNS_MAX = 16, CELL_MAX = 512 };
+enum { COLUMNS_MAX = 16, CELL_MAX = 512, CELL_MIN = 7 /* as Docker's */ };
 
 /* Letters as seen: bytes that do not continue a UTF-8 sequence. */
 static int width(const char *s)
@@ -134,6 +134,9 @@ static int print_columns(const cJSON *rows, const struct column *columns, size_t
 			widths[i] = width(cell) > widths[i] ? width(cell) : widths[i];
 		}
 	}
+	for (size_t i = 0; i < n; i++)
+		if (widths[i] < CELL_MIN)
+			widths[i] = CELL_MIN;
 	for (size_t i = 0; titles && i < n; i++)
 		printf("%s%*s", columns[i].title, i + 1 < n ? widths[i] - width(columns[i].title) + 3 : 0, "");
 	if (titles)
@@ -217,7 +220,7 @@ void text_ago(char *out, size_t size, int64_t seconds)
 	}
 }
 
-void text_size(char *out, size_t size, double bytes)
+void text_size(char *out, size_t size, double bytes, enum size_digits digits)
 {
 	static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB" };
 	size_t i = 0;
@@ -226,7 +229,7 @@ void text_size(char *out, size_t size, double bytes)
 		bytes /= 1000;
 		i++;
 	}
-	snprintf(out, size, "%.3g%s", bytes, units[i]);
+	snprintf(out, size, "%.*g%s", (int)digits, bytes, units[i]);
 }
 
 int64_t time_seconds(const char *s)

@@ -60,34 +60,22 @@ static const char *digest_of(const cJSON *image, const char *repository)
 	return "<none>";
 }
 
-/* Without what is understood: "docker.io/library/busybox" is busybox. */
-static const char *familiar(const char *name)
-{
-	static const char registry[] = "docker.io/", library[] = "library/";
-
-	if (strncmp(name, registry, sizeof(registry) - 1) == 0)
-		name += sizeof(registry) - 1;
-	if (strncmp(name, library, sizeof(library) - 1) == 0)
-		name += sizeof(library) - 1;
-	return name;
-}
-
-static cJSON *image_row(const cJSON *image, const char *ref, const struct images_options *o)
+cJSON *image_row(const cJSON *image, const char *ref, bool whole)
 {
 	cJSON *row = cJSON_CreateObject();
-	_cleanup_free_ char *name = strdup(familiar(ref));
+	_cleanup_free_ char *name = strdup(ref);
 	char *tag = name ? split_tag(name) : NULL;
 	const char *id = json_text_at(image, "Id");
 	char text[256], ago[64];
 	time_t created;
 	struct tm tm;
 
-	if (!o->no_trunc && strncmp(id, "sha256:", 7) == 0)
+	if (!whole && strncmp(id, "sha256:", 7) == 0)
 		id += 7;
 	cJSON_AddStringToObject(row, "Repository", name ? name : "");
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
 	cJSON_AddStringToObject(row, "Tag", tag ? tag : "<none>");
-	snprintf(text, sizeof(text), "%.*s", o->no_trunc ? 80 : 12, id);
+	snprintf(text, sizeof(text), "%.*s", whole ? 80 : 12, id);
 	cJSON_AddStringToObject(row, "ID", text);
 	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): its cleanup attribute frees it */
 	cJSON_AddStringToObject(row, "Digest", digest_of(image, name ? name : ""));
@@ -97,7 +85,7 @@ static cJSON *image_row(const cJSON *image, const char *ref, const struct images
 	text_ago(ago, sizeof(ago), (int64_t)time(NULL) - (int64_t)json_number_at(image, "Created"));
 	snprintf(text, sizeof(text), "%s ago", ago);
 	cJSON_AddStringToObject(row, "CreatedSince", text);
-	text_size(text, sizeof(text), json_number_at(image, "Size"));
+	text_size(text, sizeof(text), json_number_at(image, "Size"), SIZE_SHORT);
 	cJSON_AddStringToObject(row, "Size", text);
 	return row;
 }
@@ -129,10 +117,10 @@ int verb_images(struct cli *cli, int argc, char **argv)
 
 		cJSON_ArrayForEach(tag, tags) {
 			if (cJSON_IsString(tag))
-				cJSON_AddItemToArray(rows, image_row(image, tag->valuestring, &o));
+				cJSON_AddItemToArray(rows, image_row(image, tag->valuestring, o.no_trunc));
 		}
 		if (cJSON_GetArraySize(tags) == 0)
-			cJSON_AddItemToArray(rows, image_row(image, "<none>", &o));
+			cJSON_AddItemToArray(rows, image_row(image, "<none>", o.no_trunc));
 	}
 	if (o.quiet)
 		r = table_print(rows, ids, 1, o.format, false);
@@ -153,7 +141,7 @@ static void show_sent(uint64_t sent)
 	if (time(NULL) == last)
 		return;
 	last = time(NULL);
-	text_size(text, sizeof(text), (double)sent);
+	text_size(text, sizeof(text), (double)sent, SIZE_SHORT);
 	fprintf(stderr, "\r%s sent ", text);
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../helpers/base/cleanup.h"
 #include "cli.h"
 
 static int inspect_type(struct cli *cli, const char *type, int argc, char **argv)
@@ -144,6 +145,49 @@ const struct verb verbs[] = {
 
 /* clang-format on */
 
+/* What Docker's command line has beside these. */
+#define NOT_YET "is not available in this version"
+#define NO_REGISTRY NOT_YET ": there is no registry client, use 'load' and 'save'"
+#define ONE_HOST "is not available: this engine is of one host"
+static const struct {
+	const char *name, *text;
+} absent[] = {
+	{ "exec", NOT_YET },
+	{ "stats", NOT_YET },
+	{ "update", NOT_YET },
+	{ "diff", NOT_YET },
+	{ "cp", NOT_YET ": bind a directory, or use 'export'" },
+	{ "commit", NOT_YET ": use 'export' and 'import'" },
+	{ "pull", NO_REGISTRY },
+	{ "push", NO_REGISTRY },
+	{ "search", NO_REGISTRY },
+	{ "login", NO_REGISTRY },
+	{ "logout", NO_REGISTRY },
+	{ "manifest", NO_REGISTRY },
+	{ "trust", NO_REGISTRY },
+	{ "build", "is not available: build with another tool and 'load' the archive" },
+	{ "builder", "is not available: build with another tool and 'load' the archive" },
+	{ "buildx", "is not available: build with another tool and 'load' the archive" },
+	{ "compose", "is a program of its own: docker-compose works with DOCKER_HOST" },
+	{ "context", "is not available: -H SOCKET or POSTERN_SOCKET names another engine" },
+	{ "swarm", ONE_HOST },
+	{ "service", ONE_HOST },
+	{ "stack", ONE_HOST },
+	{ "node", ONE_HOST },
+	{ "secret", ONE_HOST },
+	{ "config", ONE_HOST },
+	{ "plugin", "is not available in this engine" },
+	{ "checkpoint", "is not available in this engine" },
+};
+
+static const char *why_absent(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(absent); i++)
+		if (strcmp(absent[i].name, name) == 0)
+			return absent[i].text;
+	return NULL;
+}
+
 /* --- finding one ------------------------------------------------------------------------------------------ */
 const struct verb *verb_find(const struct verb *table, const char *name)
 {
@@ -184,6 +228,8 @@ int verb_dispatch(struct cli *cli, const struct verb *table, const char *group, 
 		return argc < 1;
 	}
 	v = verb_find(table, argv[0]);
+	if (!v && why_absent(argv[0]))
+		return fail(1, "'%s%s' %s.", group, argv[0], why_absent(argv[0]));
 	if (!v) {
 		near = word_nearest(argv[0], verb_name, table);
 		fail(1, "'%s%s' is not a postern command.", group, argv[0]);

@@ -1,7 +1,9 @@
-/* inspect_mounts.c - what a container has mounted, as inspect and lists show it: Docker's MountPoint. */
+/* inspect_mounts.c - what a container has mounted, as inspect and lists show it: Docker's MountPoint; events of volumes. */
 #include <stdio.h>
+#include <string.h>
 
 #include "../volume/volume.h"
+#include "events.h"
 #include "internal.h"
 
 /* Where volumes and images are is a name, not a way in: the store's parent is closed. */
@@ -56,4 +58,47 @@ cJSON *container_mounts_json(struct engine *e, const cJSON *merged)
 				cJSON_AddItemToArray(array, mount_json(e, &mounts.v[i]));
 	spec_mounts_finish(&mounts);
 	return array;
+}
+
+/* Cheap, and false for most: what cannot hold a volume without one of these. */
+static bool may_have_volumes(const struct container *c)
+{
+	static const char *const words[] = { "\"volume\"", "\"AnonymousVolumes\"", "\"Binds\":[\"" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strstr(c->row.config, words[i]))
+			return true;
+	return false;
+}
+
+void container_tell_volumes(struct container *c, bool mounted)
+{
+	struct spec_mounts mounts = { 0 };
+	cJSON *merged;
+
+	if (!may_have_volumes(c))
+		return;
+	merged = container_config(c);
+	if (container_mounts(merged, &mounts, NULL) < 0)
+		mounts.n = 0;
+	for (size_t i = 0; i < mounts.n; i++) {
+		const struct spec_mount *m = &mounts.v[i];
+		cJSON *attributes;
+
+		if (m->type != SPEC_VOLUME)
+			continue;
+		attributes = cJSON_CreateObject();
+		cJSON_AddStringToObject(attributes, "container", c->row.id);
+		if (mounted)
+			cJSON_AddStringToObject(attributes, "destination", m->target);
+		cJSON_AddStringToObject(attributes, "driver", "local");
+		if (mounted) {
+			cJSON_AddStringToObject(attributes, "propagation", m->propagation ? m->propagation : "");
+			cJSON_AddStringToObject(attributes, "read/write", m->readonly ? "false" : "true");
+		}
+		events_emit(c->e, "volume", mounted ? "mount" : "unmount", m->source, attributes);
+		cJSON_Delete(attributes);
+	}
+	spec_mounts_finish(&mounts);
+	cJSON_Delete(merged);
 }

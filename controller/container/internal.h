@@ -96,6 +96,8 @@ int container_store(struct container *c); /* row to the database */
 struct call_ctx container_ctx(const struct container *c); /* without a client: for exits and recovery */
 /* With the name and image, and the labels, as Docker has them; extra "k", "v" or NULL. */
 void container_emit(struct container *c, const char *action, const char *key, const char *value);
+/* Volume events mount or unmount, one for each that it has. */
+void container_tell_volumes(struct container *c, bool mounted);
 /* Parsed row.config; the caller owns it. Never NULL for a stored row. */
 cJSON *container_config(const struct container *c);
 /* All mounts, anonymous volumes with their names. */

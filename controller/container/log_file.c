@@ -14,20 +14,10 @@
 
 enum { CHUNK = 32 * 1024, TRIES = 16 };
 
-static int open_at(int dir, const char *id, int flags)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "containers/%s-json.log", id);
-	fd = openat(dir, path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return fd < 0 ? -errno : fd;
-}
-
 int log_file_create(struct container *c, const struct spec_log *options)
 {
 	struct log_head head = { LOG_MAGIC, options->slots, options->size }, old;
-	int fd = open_at(c->e->state_dir, c->row.id, O_RDWR | O_CREAT | (options->slots ? 0 : O_APPEND));
+	int fd = container_open_log(c, O_RDWR | O_CREAT | (options->slots ? 0 : O_APPEND));
 
 	if (fd < 0 || !options->slots || pread(fd, &old, sizeof(old), 0) == sizeof(old))
 		return fd; /* a container's options never change */
@@ -116,7 +106,7 @@ int log_file_open(struct log_file *f, const struct container *c)
 	struct log_head head;
 	uint64_t oldest, newest;
 
-	*f = (struct log_file){ .dir = c->e->state_dir, .fd = open_at(c->e->state_dir, c->row.id, O_RDONLY) };
+	*f = (struct log_file){ .dir = c->e->state_dir, .fd = container_open_log(c, O_RDONLY) };
 	if (f->fd < 0)
 		return f->fd;
 	memcpy(f->id, c->row.id, sizeof(f->id));

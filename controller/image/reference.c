@@ -1,8 +1,8 @@
 /* reference.c - names of images, as distribution/reference has them: [host[:port]/]path[:tag][@digest]. Hostile
  * input.
  *
- * Names are kept as they were given. One that leaves the host out also finds the only image that differs by that
- * alone, since other engines write their archives with full names. "repository@sha256:..." names the image of that
+ * Names are kept in Docker's familiar form: "docker.io/library/busybox" is "busybox". One that leaves the host out also finds
+ * the only image that differs by that alone, since other engines name what they build "localhost/x". "repository@sha256:..." names the image of that
  * manifest. */
 #include <errno.h>
 #include <stdio.h>
@@ -106,6 +106,22 @@ static bool tag_valid(const char *s)
 	return *s == '\0';
 }
 
+/* "docker.io" and its "library" are understood where no host is said. */
+static const char *familiar(const char *repository)
+{
+	static const char *const hosts[] = { "docker.io/", "index.docker.io/" };
+	const char *name = repository, *slash;
+
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]) && name == repository; i++)
+		if (strncmp(name, hosts[i], strlen(hosts[i])) == 0)
+			name += strlen(hosts[i]);
+	if (strncmp(name, "library/", 8) == 0 && !strchr(name + 8, '/'))
+		name += 8;
+	/* What would then begin like a host stays as it is. */
+	slash = strchr(name, '/');
+	return *name && !(slash && is_host(name, (size_t)(slash - name))) ? name : repository;
+}
+
 int reference_parse(const char *text, struct reference *ret, struct err *err)
 {
 	const char *at = strchr(text, '@');
@@ -128,7 +144,7 @@ int reference_parse(const char *text, struct reference *ret, struct err *err)
 		if (!tag_valid(tag) || text_copy(r.tag, sizeof(r.tag), tag) < 0)
 			return err_set(err, 400, "invalid reference format");
 	}
-	if (text_copy(r.repository, sizeof(r.repository), whole) < 0)
+	if (text_copy(r.repository, sizeof(r.repository), familiar(whole)) < 0)
 		return err_set(err, 400,
 			       "invalid reference format: repository name must not be more than 255 characters");
 	if (!repository_valid(r.repository)) {

@@ -114,6 +114,9 @@ is "events of a container" "start die rename" bash -c "$(declare -f events); now
 is "events by type and event" "ev" bash -c "$(declare -f events); now=$now; events --filter type=volume --filter event=destroy --format '{{.Actor.ID}}'"
 is "events of an image" "tag untag" bash -c "$(declare -f events); now=$now; events --filter type=image --format '{{.Action}}' | xargs"
 like "events as JSON" '"Action":"die".*"exitCode":"7"' bash -c "$(declare -f events); now=$now; events --filter event=die --format '{{json .}}'"
+docker run --rm -v evm:/there:ro -v "$POSTERN_BASE":/b:ro busybox true >/dev/null 2>&1; docker run --rm --mount type=volume,src=evm,dst=/here busybox true >/dev/null 2>&1
+is "events of a volume" "create mount:/there:false:local unmount::: mount:/here:true:local unmount:::" bash -c "$(declare -f events); now=$now; events --filter volume=evm --format '{{if eq .Action \"create\"}}create{{else}}{{.Action}}:{{.Actor.Attributes.destination}}:{{index .Actor.Attributes \"read/write\"}}:{{if eq .Action \"mount\"}}{{.Actor.Attributes.driver}}{{end}}{{end}}' | sed 's/<no value>//g' | xargs"
+docker volume rm evm >/dev/null
 is "events: an unknown filter is no error, as in Docker" "" docker events --since 1 --until 2 --filter nosuch=1
 fails "events: a time that is none" 1 docker events --since yesterday --until 1
 
@@ -150,6 +153,20 @@ done <<'T'
 501 POST /build does not build images
 501 POST /auth registries are not available
 501 GET /images/search?term=x registries are not available
+501 POST /images/a/b/c:d/push registries are not available
+501 POST /images/create?fromImage=a&tag=b pulling is not available
+501 GET /distribution/a/b/json registries are not available
+501 POST /containers/x/exec exec is not available
+501 POST /v1.41/exec/x/start exec is not available
+501 PUT /containers/x/archive?path=/ .cp. is not available
+501 GET /v1.47/containers/x/archive?path=/ .cp. is not available
+501 GET /containers/x/stats stats is not available
+501 POST /containers/x/update update is not available
+501 GET /containers/x/changes diff is not available
+501 POST /commit?container=x commit is not available
+501 GET /containers/x/checkpoints checkpoints are not available
+501 POST /plugins/pull plugins are not available
+404 PUT /containers/x/nothing page not found
 T
 like "docker build says so" "does not build images" env DOCKER_BUILDKIT=0 docker build - <<<"FROM busybox"
 like "docker login says so" "registries are not available" docker login -u a -p b example.invalid

@@ -72,6 +72,11 @@ same top c2 -o pid,comm
 same history busybox --format '{{.Size}} {{.CreatedBy}}'
 same history -q busybox
 same version --format '{{.Server.APIVersion}}'
+same system df
+same system df -v
+same system df --format '{{.Type}}:{{.TotalCount}}:{{.Active}}:{{.Size}}:{{.Reclaimable}}'
+same system df -v --format '{{range .Volumes}}{{.Name}} {{.Links}} {{.Size}};{{end}}{{range .Images}}{{.SharedSize}} {{.UniqueSize}};{{end}}{{len .BuildCache}}'
+same ps -as --format '{{.Names}} {{.Size}}'
 same info --format '{{.ServerVersion}} {{.OSType}}'
 same system info --format '{{.Driver}}'
 same wait c3
@@ -108,6 +113,12 @@ is "export" "$(docker export c1 | tar -tf - | sort)" saved export c1
 like "did you mean a command" "Did you mean 'run'" "$postern" rnu busybox
 like "did you mean one of a group" "Did you mean 'image ls'" "$postern" image sl
 like "did you mean a flag" "did you mean --detach" "$postern" run --detatch busybox
+for verb in exec cp stats pull "image push" "container diff" build swarm; do
+	like "what there is not: $verb" "'$verb' is not available" "$postern" $verb x
+done
+# byte for byte: columns are as wide as Docker's
+is "the table of images" "$(docker images)" "$postern" images
+is "the tables of df" "$(docker system df | sed 's/Less than a second/T/g; s/[0-9]* seconds* ago/T/g')" bash -c "'$postern' system df | sed 's/Less than a second/T/g; s/[0-9]* seconds* ago/T/g'"
 fails "an unknown command" 1 "$postern" frobnicate
 fails "an unknown flag of run" 125 "$postern" run --frobnicate busybox
 like "a function that templates have not" 'function "frob" not defined' "$postern" ps -a --format '{{frob .ID}}'

@@ -333,7 +333,7 @@ static void test_numbers(void)
 	CU_ASSERT_STRING_EQUAL(text, "About an hour");
 	text_ago(text, sizeof(text), 90 * 60 * 24);
 	CU_ASSERT_STRING_EQUAL(text, "36 hours");
-	text_size(text, sizeof(text), 4270000);
+	text_size(text, sizeof(text), 4270000, SIZE_SHORT);
 	CU_ASSERT_STRING_EQUAL(text, "4.27MB");
 	CU_ASSERT_EQUAL(time_seconds("2023-11-14T22:13:20.5Z"), 1700000000);
 	CU_ASSERT_EQUAL(time_seconds("2023-11-14T23:13:20+01:00"), 1700000000);
