@@ -110,7 +110,7 @@ DEPS_BUILD := gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libuv
 	libarchive-dev libseccomp-dev libcjson-dev libnl-3-dev libnftables-dev libnftnl-dev libmnl-dev libldns-dev nettle-dev linux-libc-dev
 DEPS_CHECK := libcunit1-dev libclang-rt-14-dev busybox-static jq curl strace procps iproute2 util-linux e2fsprogs python3-docker openssh-client \
 	podman buildah skopeo umoci zstd docker-compose \
-	uidmap libcap2-bin passt slirp4netns
+	uidmap libcap2-bin passt slirp4netns zsh fish
 DEPS_CHECK += $(if $(shell command -v npm),,nodejs npm) # those that are there may be newer than Debian's
 DEPS_LINT := clang-tidy cppcheck
 # Peers; nothing of them starts by itself.

@@ -22,14 +22,20 @@ static const char zsh_script[] = "#compdef postern\n"
 				 "\tfound=(${(f)\"$(postern __complete \"${(@)words[2,$CURRENT]}\" 2>/dev/null)\"})\n"
 				 "\tcompadd -a found || _files\n"
 				 "}\n"
-				 "compdef _postern postern\n";
+				 "# Loaded by compinit, this file is the function itself at its first call.\n"
+				 "if [ \"$funcstack[1]\" = _postern ]; then _postern \"$@\"; else compdef _postern postern; fi\n";
 
 static const char fish_script[] = "# fish completion of postern: postern completion fish | source\n"
 				  "function __postern_complete\n"
 				  "\tset -l words (commandline -opc) (commandline -ct)\n"
-				  "\tpostern __complete $words[2..-1] 2>/dev/null\n"
+				  "\tset -l found (postern __complete $words[2..-1] 2>/dev/null | string match -- \"$words[-1]*\")\n"
+				  "\tif set -q found[1]\n"
+				  "\t\tprintf '%s\\n' $found\n"
+				  "\telse\n"
+				  "\t\t__fish_complete_path $words[-1]\n"
+				  "\tend\n"
 				  "end\n"
-				  "complete -c postern -a '(__postern_complete)'\n";
+				  "complete -c postern -f -a '(__postern_complete)'\n";
 
 static const struct {
 	const char *shell, *script;

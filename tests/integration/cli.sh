@@ -152,10 +152,31 @@ for page in "$pages"/*; do
 done
 like "postern(1) has the flags of run" 'It Fl d , Fl ..detach' cat "$pages/postern.1"
 rm -rf "$pages"
-for shell in zsh fish; do
-	ok "$shell: a script" "$postern" completion $shell
-	[ -n "$(command -v $shell)" ] && ok "$shell takes it" bash -c "'$postern' completion $shell | $shell -n" || skip "$shell takes it" "it is not installed"
-done
+if [ -n "$(command -v fish)" ]; then
+	fish_completes() { (cd "$top" && PATH=$bin:$PATH HOME=$POSTERN_BASE fish --no-config -c "postern completion fish | source; complete -C '$1'" | tr '\n' ' '); }
+	is "fish: verbs" "run " fish_completes "postern ru"
+	is "fish: verbs of a group" "list load ls " fish_completes "postern image l"
+	like "fish: flags" "^--net --network " fish_completes "postern run --net"
+	is "fish: containers" "k2 k3 " fish_completes "postern logs k"
+	is "fish: images, behind flags" "busybox:latest " fish_completes "postern run --rm -e A=b b"
+	is "fish: files where there are no names" "README.md " fish_completes "postern load -i READ"
+else
+	skip "fish" "it is not installed"
+fi
+if [ -n "$(command -v zsh)" ]; then
+	mkdir "$POSTERN_BASE/zsh" && "$postern" completion zsh >"$POSTERN_BASE/zsh/_postern"
+	# What becomes of a line by the key TAB; loaded as a script, or by compinit as it is installed.
+	zsh_completes() { PATH=$bin:$PATH HOME=$POSTERN_BASE timeout 20 zsh -f "$top/tests/integration/completes.zsh" "$1" "$2" "$POSTERN_BASE/zsh"; }
+	for how in source install; do
+		is "zsh, by $how: verbs" "postern run |" zsh_completes $how "postern ru"
+		is "zsh, by $how: a group's" "postern image load |" zsh_completes $how "postern image lo"
+		is "zsh, by $how: flags" "postern run --network|" zsh_completes $how "postern run --netw"
+		is "zsh, by $how: containers" "postern logs zonly |" bash -c "$(declare -f zsh_completes); export bin=$bin top=$top; '$postern' create --name zonly busybox >/dev/null 2>&1; zsh_completes $how 'postern logs z'; docker rm zonly >/dev/null"
+		is "zsh, by $how: files where there are no names" "postern load -i $top/README.md |" zsh_completes $how "postern load -i $top/READ"
+	done
+else
+	skip "zsh" "it is not installed"
+fi
 
 # --- the daemon's own file
 if ! is_users; then
