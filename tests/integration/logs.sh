@@ -53,7 +53,11 @@ like "compress alone" "compress cannot be true when max-file is less than 2" doc
 run d1 --log-opt labels=a --log-opt env-regex=^E --log-opt 'tag={{.Name}}' --label a='1 &' -e E1=x -e F=y busybox echo hi >/dev/null
 is "labels, env, tag" "E1=x,a=1+%26,tag=d1 hi" docker logs --details d1
 is "as Docker writes them" '{"E1":"x","a":"1 &","tag":"d1"}' bash -c "jq -c .attrs \"\$(docker inspect -f '{{.LogPath}}' d1 | sed 's|^.*/|$state/|')\""
-docker rm -f n1 lo1 d1 >/dev/null
+run d2 --log-opt labels-regex='^b' --log-opt env=E2 --label b.c=2 --label a=1 -e E2=y -e E3=z busybox echo hi >/dev/null
+is "labels-regex, env" "E2=y,b.c=2 hi" docker logs --details d2
+is "mode=non-blocking and max-buffer-size" whole bash -c "docker run --log-opt mode=non-blocking --log-opt max-buffer-size=1m --rm busybox echo whole 2>/dev/null"
+like "max-buffer-size without that mode" "max-buffer-size option is only supported with 'mode=non-blocking'" docker create --log-opt max-buffer-size=1m busybox
+docker rm -f n1 lo1 d1 d2 >/dev/null
 
 # --- rings
 slow='i=0; while [ $i -lt N ]; do i=$((i+1)); echo "a line of some length with the number $i"; [ $((i % 100)) -ne 0 ] || sleep 0.02; done'

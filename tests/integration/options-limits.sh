@@ -151,6 +151,8 @@ Range of blkio weight is from 10 to 1000
 range for oom score adj is \[-1000, 1000\]
 --cpu-rt-runtime 1000
 real-time
+--cpu-rt-period 1000
+real-time
 T
 
 # ulimits and OOM scores: no cgroup needed

@@ -28,6 +28,7 @@ is "--domainname" "example.org" run --hostname box --domainname example.org busy
 like "both are in /etc/hosts" "box.example.org box" run --hostname box --domainname example.org busybox cat /etc/hosts
 like "a host name that is none" "invalid hostname|invalid.*hostname" run --hostname 'a/b' busybox true
 like "--add-host" "10.1.2.3[[:space:]]other" run --add-host other:10.1.2.3 busybox cat /etc/hosts
+is "--dns, --dns-search, --dns-option" "nameserver 9.9.9.9 search x.example options ndots:2" bash -c "$(declare -f run); run --dns 9.9.9.9 --dns-search x.example --dns-option ndots:2 busybox cat /etc/resolv.conf 2>/dev/null | xargs"
 like "--add-host that is none" "bad format for add-host|invalid IP" run --add-host other:nonsense busybox true
 
 # users and groups
@@ -117,12 +118,46 @@ like "--stop-signal that is none" "[Ii]nvalid signal" run --stop-signal FOO busy
 fails "--read-only" 1 run --read-only busybox sh -c 'echo x >/x'
 ok "--rm leaves nothing" bash -c 'docker run --rm --name gone busybox true 2>/dev/null; ! docker inspect gone 2>/dev/null'
 
+# streams, images, files of the client
+is "--attach stdout" out bash -c "timeout 30 docker run --rm --attach stdout busybox sh -c 'echo out; echo err >&2' 2>&1 | grep -v WARNING"
+is "--attach stderr" err bash -c "timeout 30 docker run --rm -a stderr busybox sh -c 'echo out; echo err >&2' 2>&1 | grep -v WARNING"
+is "--interactive" in bash -c "echo in | timeout 30 docker run --rm --interactive busybox cat"
+is "without --interactive there is no input" 0 bash -c "echo in | timeout 30 docker run --rm busybox wc -c"
+is "--tty" "/dev/pts/0 crw" bash -c "timeout 30 docker run --rm --tty busybox sh -c 'echo \$(tty) \$(ls -l \$(tty) | cut -c1-3)' | tr -d '\r'"
+is "--workdir" /tmp run --workdir /tmp busybox pwd
+is "--workdir of none is made" "/made/here 755" run --workdir /made/here busybox sh -c 'echo $(pwd) $(stat -c %a .)'
+like "--workdir that is no directory" "ot a directory" run --workdir /bin/busybox busybox true
+is "--quiet" quiet run --quiet busybox echo quiet
+is "--pull missing" there run --pull missing busybox echo there
+like "--pull always of one that is there" "up to date" run --pull always busybox true
+like "--pull always of none: there is no registry client" "pulling is not available in this version" run --pull always nothing:here true
+is "--platform of the image" "$(uname -m)" run --platform "linux/$(docker version --format '{{.Server.Arch}}')" busybox uname -m
+printf 'from=file\n# no\nx=1\n' >"$w/labels"; chmod 644 "$w/labels"
+docker create --name labelled --label-file "$w/labels" --label from=line busybox true >/dev/null 2>&1
+is "--label-file, and --label wins" "line 1" docker inspect -f '{{.Config.Labels.from}} {{.Config.Labels.x}}' labelled
+docker rm labelled >/dev/null
+rm -f "$w/cid"; is_users && chown "$POSTERN_UID" "$w"
+is "--cidfile" same bash -c "docker create --cidfile '$w/cid' --name cid busybox >/dev/null 2>&1; [ \$(cat '$w/cid') = \$(docker inspect -f '{{.Id}}' cid) ] && echo same; docker rm cid >/dev/null"
+like "--cidfile that is there" "container ID file found" docker create --cidfile "$w/cid" busybox
+proxied() { # OPTIONS: the exit code of a program that SIGUSR1 ends with 33, when its client gets one
+	timeout -k 1 20 docker run --name proxy "$@" busybox sh -c 'trap "exit 33" USR1; echo ready; i=0; while [ $i -lt 20 ]; do sleep 0.1; i=$((i + 1)); done; exit 3' >"$w.proxy" 2>&1 & local client=$!
+	until_true 100 grep -q ready "$w.proxy"
+	kill -USR1 "$(pgrep -n -P $client || echo $client)"
+	wait $client
+	docker wait proxy; docker rm proxy >/dev/null; rm -f "$w.proxy"
+}
+is "--sig-proxy: signals of the client are the program's" 33 proxied
+is "--sig-proxy=false: they are not" 3 proxied --sig-proxy=false
+
 # kept for later, shown as they were given
-docker create --name kept --restart on-failure:3 --health-cmd true --health-interval 5s --health-retries 2 --annotation org.example.a=b \
+docker create --name kept --restart on-failure:3 --health-cmd true --health-interval 5s --health-retries 2 --health-timeout 7s --health-start-period 9s --annotation org.example.a=b \
 	--label l=m --stop-signal 15 --add-host x:1.2.3.4 --runtime runc --isolation default busybox true >/dev/null 2>&1
 is "--restart" "on-failure 3" inspect '{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}'
-is "--health-cmd and its family" "[CMD-SHELL true] 5s 2" inspect '{{.Config.Healthcheck.Test}} {{.Config.Healthcheck.Interval}} {{.Config.Healthcheck.Retries}}'
+is "--health-cmd and its family" "[CMD-SHELL true] 5s 2 7s 9s" inspect '{{with .Config.Healthcheck}}{{.Test}} {{.Interval}} {{.Retries}} {{.Timeout}} {{.StartPeriod}}{{end}}'
 docker --version | grep -Eq 'version (1|20)' || is "--annotation" "map[org.example.a:b]" inspect '{{.HostConfig.Annotations}}'
+docker create --name unhealthy --no-healthcheck busybox true >/dev/null 2>&1
+is "--no-healthcheck" "[NONE]" docker inspect -f '{{.Config.Healthcheck.Test}}' unhealthy
+docker rm unhealthy >/dev/null
 is "--label" m inspect '{{.Config.Labels.l}}'
 docker rm kept >/dev/null
 while read -r options; do
