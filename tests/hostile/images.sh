@@ -54,5 +54,14 @@ like "ids beyond all ids in passwd" "unable to find user|no matching entries|ran
 like "the working directory is a link to a descriptor" "^/|not a directory|no such file|Permission denied|chdir|cwd|working" odd workdir-link workdir-link sh -c pwd
 like "the working directory is a FIFO" "not a directory|Not a directory" odd workdir-fifo workdir-fifo sh -c pwd
 is "the working directory is a link upwards" / odd workdir-up workdir-up sh -c 'pwd -P'
+docker load -q <"$archives/targets.tar" >/dev/null
+onto() { docker run --rm --network none -v odd:"$1" odd:targets sh -c "grep -c ' $2 ' /proc/self/mountinfo" 2>&1; }
+is "a volume on a link upwards is inside" 1 onto /vlink /var/tmp/postern-odd
+like "a volume on a link through /proc" "^0|cannot be mounted|ot a directory|oo many|ymbolic|no such" onto /vself /var/tmp
+like "a volume on a FIFO" "ot a directory" onto /vfifo /vfifo
+like "a volume on what was a device" "ot a directory|^1$" onto /vnode /vnode
+like "a volume on a loop of links" "oo many (levels of )?symbolic" onto /vloop /vloop
+ok "nothing was made where those lead" test ! -e "$victim"
+docker volume rm odd >/dev/null
 is "the daemon is the same" "$daemon" pid_of controller
 finish

@@ -314,6 +314,9 @@ def odd(put):
                     ("uid", entry("etc/passwd", b"user:x:4294967296:1::/:\nroot:x:99999999999999999999:0::/:\n"))):
         l = tar(e)
         put("passwd-" + what, archive(*docker([BASE, l], ["odd:passwd-" + what], cfg=config([sha(BASE), sha(l)], config={"User": "user"}))))
+    targets = tar(link("vlink", "../../../../../../var/tmp/postern-odd"), link("vself", "/proc/self/root/var/tmp"),
+                  entry("vfifo", type=tarfile.FIFOTYPE), entry("vnode", type=tarfile.CHRTYPE), link("vloop", "vloop"))
+    put("targets", archive(*docker([BASE, targets], ["odd:targets"], cfg=config([sha(BASE), sha(targets)]))))
     for what, e in (("link", link("work", "/proc/self/fd/5")), ("fifo", entry("work", type=tarfile.FIFOTYPE)), ("up", link("work", "../../../../..")),):
         l = tar(e)
         put("workdir-" + what, archive(*docker([BASE, l], ["odd:workdir-" + what], cfg=config([sha(BASE), sha(l)], config={"WorkingDir": "/work"}))))
