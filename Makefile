@@ -85,6 +85,23 @@ $(B)/bin/postern: $(call obj,$(SRC_CLI) controller/network/ipam.c) $(ASAN) $(LIB
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_CLI)
 
+# Copies of what makes networks that end at the step that a test names (tests/fault.c).
+comma := ,
+FAULTY := netns veth firewall ports resolver
+FAULTY_LDFLAGS := $(addprefix -Wl$(comma)--wrap=,audit_intent audit_outcome netlink_ask mnl_socket_sendto frame_send call_decode \
+	$(addprefix state_,endpoint_put endpoint_delete network_insert network_update network_delete))
+define faulty_rule
+$(B)/faulty/postern-$(1): $(call obj,$(wildcard helpers/$(1)/*.c) tests/fault.c) $(LIB)
+	@mkdir -p $$(@D)
+	$$(CC) $$(LDFLAGS) $$(FAULTY_LDFLAGS) -o $$@ $$^ $(LIBS_$(1))
+endef
+$(foreach h,$(FAULTY),$(eval $(call faulty_rule,$(h))))
+$(B)/faulty/posternd: $(call obj,controller/main.c tests/fault.c) $(LIB_CONTROLLER) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $(FAULTY_LDFLAGS) -o $@ $^ $(LIBS_CONTROLLER)
+faulty: $(addprefix $(B)/faulty/postern-,$(FAULTY)) $(B)/faulty/posternd
+.PHONY: faulty
+
 # The device program: C for the kernel's BPF machine, built into postern-device as a skeleton.
 $(B)/gen/device.bpf.o: bpf/device.bpf.c bpf/device.h
 	@mkdir -p $(@D)

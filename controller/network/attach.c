@@ -2,7 +2,12 @@
  *
  * A start: addresses and ports are taken and the veth pairs asked for first, since nothing else of the start needs to
  * be waited for; once a pair is there, its row is written, then what depends on it goes out at once: pinned addresses,
- * addresses inside, ports. After the end of a run the pair goes with the container's network namespace. */
+ * addresses inside, ports. After the end of a run the pair goes with the container's network namespace.
+ *
+ * Of a start that is cut off nothing stays, since its namespaces go with it. A container that runs keeps its own: there
+ * the row is written before the pair is made and forgets it after it has gone, and says meanwhile that the endpoint is
+ * on its way. A helper that ends in the middle of a call may have done it or not: a pair is removed by its name in any
+ * case, and the firewall is asked for what it holds (recover.c). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +20,13 @@
 #include "../json.h"
 #include "internal.h"
 
-enum { ENDPOINTS_MAX = 32, PUBLISH_CALLS = PORTS_MAX / PORTS_PER_CALL + 1 };
+enum { ENDPOINTS_MAX = 32, PUBLISH_CALLS = PORTS_MAX / PORTS_PER_CALL + 1, TRIES = 5 };
 
 struct step {
 	struct endpoint *ep;
 	struct pending *attach, *endpoint, *configure, *publish[PUBLISH_CALLS];
-	bool published;
+	bool made; /* the pair, or it may be there */
+	bool published, unsure; /* ports; some are there and some are not, or nobody knows */
 };
 
 struct net_plan {
@@ -33,13 +39,13 @@ struct net_plan {
 	struct step steps[ENDPOINTS_MAX];
 };
 
-/* Of those networks that lead out, the one whose name is first, as with Docker. */
-static struct endpoint *choose_gateway(struct engine *e, const char *container)
+/* Of those networks that lead out, the one whose name is first, as with Docker; without `but` (NULL: all). */
+static struct endpoint *choose_gateway(struct engine *e, const char *container, const struct endpoint *but)
 {
 	struct endpoint *ep = NULL, *best = NULL;
 
 	while ((ep = endpoint_next(e, container, ep)))
-		if (!ep->network->internal && (!best || strcmp(ep->network->name, best->network->name) < 0))
+		if (ep != but && !ep->network->internal && (!best || strcmp(ep->network->name, best->network->name) < 0))
 			best = ep;
 	return best;
 }
@@ -51,6 +57,7 @@ static void submit_attach(struct net_plan *p, struct step *s)
 
 	snprintf(req.bridge, sizeof(req.bridge), "%s", s->ep->network->bridge);
 	snprintf(req.name, sizeof(req.name), "%s", s->ep->inside);
+	snprintf(req.host, sizeof(req.host), "%s", s->ep->host);
 	s->attach = helper_submit(p->e, OP_VETH_ATTACH, &req, &p->ctx, 0);
 }
 
@@ -113,13 +120,39 @@ static void submit_rest(struct net_plan *p, struct step *s)
 /* The helper's errno says that the port is another's: then in Docker's words. */
 static int port_error(const struct engine *e, const struct step *s, int r, struct err *err)
 {
-	if (r != -EEXIST && r != -EPERM)
+	if ((r != -EEXIST && r != -EPERM) || !err)
 		return r;
 	err->status = 0;
 	return port_refused(e, s->ep, s->ep->ports, r, err);
 }
 
-static int wait_rest(const struct engine *e, struct step *s, struct err *err)
+/* What has the port may be of a run that is over: the rest of a call that was lost. */
+static int publish_again(struct net_plan *p, struct step *s, unsigned call, struct err *err)
+{
+	static struct req_firewall_publish publish;
+
+	networks_sweep(p->e);
+	ports_request(s->ep, call * PORTS_PER_CALL, &publish);
+	return helper_call(p->e, OP_FIREWALL_PUBLISH, &publish, NULL, &p->ctx, err);
+}
+
+static int wait_publish(struct net_plan *p, struct step *s, unsigned call, struct err *err)
+{
+	struct err why = { 0 };
+	int r = helper_wait(TAKE_PTR(s->publish[call]), NULL, &why, NULL);
+
+	if (r == -EEXIST) {
+		why.status = 0;
+		r = publish_again(p, s, call, &why);
+	}
+	if (r < 0)
+		s->unsure = true;
+	if (r < 0 && err)
+		*err = why;
+	return r;
+}
+
+static int wait_rest(struct net_plan *p, struct step *s, struct err *err)
 {
 	int r = 0, one;
 
@@ -128,20 +161,23 @@ static int wait_rest(const struct engine *e, struct step *s, struct err *err)
 	if (s->configure && (one = helper_wait(TAKE_PTR(s->configure), NULL, r ? NULL : err, NULL)) < 0 && r == 0)
 		r = one;
 	for (unsigned i = 0; i < PUBLISH_CALLS; i++)
-		if (s->publish[i] && (one = helper_wait(TAKE_PTR(s->publish[i]), NULL, r ? NULL : err, NULL)) < 0 &&
-		    r == 0)
-			r = port_error(e, s, one, err);
+		if (s->publish[i] && (one = wait_publish(p, s, i, r ? NULL : err)) < 0 && r == 0)
+			r = port_error(p->e, s, one, err);
 	return r < 0 ? -1 : 0;
 }
 
 static int take_attach(struct net_plan *p, struct step *s, struct err *err)
 {
-	struct rep_veth_attach rep;
+	int r = helper_wait(TAKE_PTR(s->attach), NULL, err, NULL);
 
-	if (helper_wait(TAKE_PTR(s->attach), &rep, err, NULL) < 0)
+	/* What a helper refuses it has not made. */
+	s->made = r == 0 || r == -ECONNRESET || r == -ETIMEDOUT;
+	if (r < 0)
 		return -1;
-	snprintf(s->ep->host, sizeof(s->ep->host), "%s", rep.host);
-	endpoint_store(p->e, s->ep);
+	if (!s->ep->there)
+		return err_set(err, 409, "container %s has ended meanwhile", p->c->row.id);
+	if (!s->ep->passing)
+		endpoint_store(p->e, s->ep);
 	return 0;
 }
 
@@ -155,6 +191,8 @@ static int begin_one(struct net_plan *p, struct endpoint *ep, struct err *err)
 		return -1;
 	s->ep = ep;
 	p->n++;
+	if (ep->passing)
+		endpoint_store(p->e, ep);
 	submit_attach(p, s);
 	return 0;
 }
@@ -190,7 +228,7 @@ int net_begin(struct container *c, const cJSON *merged, int userns, int netns, c
 	if (!p)
 		return -1;
 	*ret = p;
-	p->gateway = choose_gateway(c->e, c->row.id);
+	p->gateway = choose_gateway(c->e, c->row.id, NULL);
 	for (; ep; ep = endpoint_next(c->e, c->row.id, ep))
 		if (begin_one(p, ep, err) < 0)
 			return -1;
@@ -207,7 +245,7 @@ int net_finish(struct net_plan *p, struct err *err)
 		submit_rest(p, &p->steps[i]);
 	}
 	for (unsigned i = 0; i < p->n; i++)
-		if (wait_rest(p->e, &p->steps[i], r ? NULL : err) < 0)
+		if (wait_rest(p, &p->steps[i], r ? NULL : err) < 0)
 			r = -1;
 	for (unsigned i = 0; i < p->n && r == 0 && ports_are_forwarded(p->e); i++)
 		r = forward_publish(p->e, p->steps[i].ep, err);
@@ -223,61 +261,105 @@ static void unpin(struct engine *e, struct endpoint *ep, bool ports)
 	struct req_firewall_endpoint endpoint;
 	struct req_firewall_unendpoint forget;
 
+	if (!ep->there)
+		return; /* its container has ended meanwhile */
 	forward_unpublish(e, ep);
 	for (unsigned first = 0; ports && !ports_are_forwarded(e) && first < ep->nports;) {
 		first += ports_request(ep, first, &publish);
 		helper_detach(helper_submit(e, OP_FIREWALL_UNPUBLISH, &publish, NULL, 0));
 	}
-	if (!ep->host[0])
-		return;
 	endpoint_request(ep, &endpoint);
 	memcpy(&forget, &endpoint, sizeof(forget)); /* the same fields: ops_net.h */
 	helper_detach(helper_submit(e, OP_FIREWALL_UNENDPOINT, &forget, NULL, 0));
 }
 
+int net_call_surely(struct engine *e, enum op op, const void *req, const struct call_ctx *ctx, struct err *err)
+{
+	int r = -ECONNRESET;
+
+	for (unsigned i = 0; i < TRIES && r == -ECONNRESET; i++) {
+		if (err)
+			err->status = 0;
+		r = helper_call(e, op, req, NULL, ctx, err);
+	}
+	return r;
+}
+
+/* Waits until the pair has gone: the row must not forget its name before. */
 static void detach(struct engine *e, const struct endpoint *ep)
 {
 	struct req_veth_detach req;
+	struct err err = { 0 };
+	int r;
 
-	if (!ep->host[0])
-		return;
 	snprintf(req.host, sizeof(req.host), "%s", ep->host);
-	helper_detach(helper_submit(e, OP_VETH_DETACH, &req, NULL, 0));
+	r = net_call_surely(e, OP_VETH_DETACH, &req, NULL, &err);
+	if (r < 0 && r != -ENODEV)
+		log_warn("%s", err.message);
+}
+
+void net_take_out(struct engine *e, struct endpoint *ep)
+{
+	resolver_unname(e, ep);
+	detach(e, ep); /* as long as it is there its addresses are pinned */
+	unpin(e, ep, /* ports= */ true);
+	endpoint_release(e, ep);
 }
 
 static void abandon(struct net_plan *p, struct step *s)
 {
-	struct err ignored = { 0 };
-	bool good = true;
-
-	if (s->attach && take_attach(p, s, &ignored) < 0)
-		good = false;
-	wait_rest(p->e, s, &ignored);
-	/* A port that was another's must stay the other's: what failed as a whole has changed nothing. */
+	if (s->attach)
+		take_attach(p, s, NULL);
+	wait_rest(p, s, NULL);
 	resolver_unname(p->e, s->ep);
-	unpin(p->e, s->ep, s->published && ignored.status == 0);
-	if (good)
+	if (s->made) {
 		detach(p->e, s->ep);
+		/* A port that was another's must stay the other's. */
+		unpin(p->e, s->ep, s->published && !s->unsure);
+	}
 	endpoint_release(p->e, s->ep);
 }
 
 void net_end(struct net_plan *p, bool failed)
 {
+	bool unsure = false;
+
 	if (!p)
 		return;
-	for (unsigned i = 0; failed && i < p->n; i++)
+	for (unsigned i = 0; failed && i < p->n; i++) {
 		abandon(p, &p->steps[i]);
+		unsure = unsure || p->steps[i].unsure;
+	}
+	if (unsure)
+		networks_sweep(p->e);
 	free(p);
+}
+
+/* Do others live in its network namespace? It does not end with this container then. */
+static bool others_inside(const struct container *c)
+{
+	const struct container *o;
+
+	TAILQ_FOREACH(o, &c->e->containers->all, next)
+		if (o != c && c->row.base && o->row.base == c->row.base)
+			return true;
+	return false;
 }
 
 void net_release(struct container *c)
 {
+	bool others = others_inside(c);
 	struct endpoint *ep = NULL;
 
 	resolver_forget(c);
 	while ((ep = endpoint_next(c->e, c->row.id, ep))) {
 		if (!ep->there)
 			continue;
+		if (others && !ep->passing) {
+			ep->passing = true;
+			detach(c->e, ep);
+			ep->passing = false;
+		}
 		unpin(c->e, ep, /* ports= */ true);
 		endpoint_release(c->e, ep);
 	}
@@ -295,8 +377,7 @@ void net_repeat(struct engine *e, struct endpoint *ep)
 		return;
 	}
 	endpoint_request(ep, &endpoint);
-	if (ep->host[0])
-		helper_call(e, OP_FIREWALL_ENDPOINT, &endpoint, NULL, NULL, NULL);
+	helper_call(e, OP_FIREWALL_ENDPOINT, &endpoint, NULL, NULL, NULL);
 	if (ports_are_forwarded(e)) {
 		forward_again(e, ep);
 		return;
@@ -329,11 +410,10 @@ static int running_namespaces(struct container *c, const struct call_ctx *ctx, s
 		       "other network");
 }
 
-/* The default route follows the choice of the gateway: takes it from `old`, gives it to the chosen one. */
-static int move_gateway(struct container *c, struct endpoint *old, int userns, int netns, const struct call_ctx *ctx,
-			struct err *err)
+/* The default route follows the choice of the gateway: takes it from `old`, gives it to `now`. */
+static int move_gateway(struct container *c, struct endpoint *old, struct endpoint *now, int userns, int netns,
+			const struct call_ctx *ctx, struct err *err)
 {
-	struct endpoint *now = choose_gateway(c->e, c->row.id);
 	struct req_netns_configure req;
 
 	if (now == old)
@@ -341,34 +421,30 @@ static int move_gateway(struct container *c, struct endpoint *old, int userns, i
 	if (old && old->there) {
 		configure_request(old, false, userns, netns, &req);
 		req.down = 1;
-		if (helper_call(c->e, OP_NETNS_CONFIGURE, &req, NULL, ctx, err) < 0)
+		if (net_call_surely(c->e, OP_NETNS_CONFIGURE, &req, ctx, err) < 0)
 			return -1;
 	}
 	if (!now || !now->there)
 		return 0;
 	configure_request(now, true, userns, netns, &req);
-	return helper_call(c->e, OP_NETNS_CONFIGURE, &req, NULL, ctx, err) < 0 ? -1 : 0;
+	return net_call_surely(c->e, OP_NETNS_CONFIGURE, &req, ctx, err) < 0 ? -1 : 0;
 }
 
 static int connect_running(struct container *c, struct endpoint *ep, const struct call_ctx *ctx, struct err *err)
 {
 	struct rep_spawn_namespaces ns;
-	struct endpoint *old;
 	struct net_plan *p;
 	int r;
 
 	if (running_namespaces(c, ctx, &ns, err) < 0)
 		return -1;
-	/* Who has the default route so far. */
-	TAILQ_REMOVE(&c->e->networks->endpoints, ep, next);
-	old = choose_gateway(c->e, c->row.id);
-	TAILQ_INSERT_TAIL(&c->e->networks->endpoints, ep, next);
 	p = plan_new(c, ns.userns, ns.netns, ctx, err);
 	r = p ? begin_one(p, ep, err) : -1;
 	if (r == 0)
 		r = net_finish(p, err);
 	if (r == 0)
-		r = move_gateway(c, old, ns.userns, ns.netns, ctx, err);
+		r = move_gateway(c, choose_gateway(c->e, c->row.id, ep), choose_gateway(c->e, c->row.id, NULL),
+				 ns.userns, ns.netns, ctx, err);
 	net_end(p, r < 0);
 	message_close_fds(&op_desc(OP_SPAWN_NAMESPACES)->rep, &ns);
 	return r;
@@ -403,32 +479,34 @@ int net_connect(struct container *c, struct network *n, const cJSON *settings, c
 		n->users--;
 		return -1;
 	}
+	ep->passing = true;
 	r = container_is_running(c) ? connect_running(c, ep, ctx, err) : 0;
-	if (r < 0)
+	if (!endpoint_settle(ep)) {
+		r = err_set(err, 409, "container %s was removed meanwhile", c->row.id);
+	} else if (r < 0) {
 		endpoint_delete(c->e, ep);
-	else
+		resolver_refresh(c);
+	} else {
+		endpoint_store(c->e, ep);
 		network_emit(c->e, n, "connect", c->row.id);
+	}
 	n->users--;
 	return r;
 }
 
 static int disconnect_running(struct container *c, struct endpoint *ep, const struct call_ctx *ctx, struct err *err)
 {
-	bool gateway = choose_gateway(c->e, c->row.id) == ep;
+	bool gateway = choose_gateway(c->e, c->row.id, NULL) == ep;
 	struct rep_spawn_namespaces ns;
 	int r = 0;
 
 	if (gateway && running_namespaces(c, ctx, &ns, err) < 0)
 		return -1;
-	unpin(c->e, ep, /* ports= */ true);
-	detach(c->e, ep);
-	resolver_unname(c->e, ep);
-	endpoint_release(c->e, ep);
+	endpoint_store(c->e, ep);
+	net_take_out(c->e, ep);
 	resolver_refresh(c);
 	if (gateway) {
-		TAILQ_REMOVE(&c->e->networks->endpoints, ep, next);
-		r = move_gateway(c, NULL, ns.userns, ns.netns, ctx, err);
-		TAILQ_INSERT_TAIL(&c->e->networks->endpoints, ep, next);
+		r = move_gateway(c, NULL, choose_gateway(c->e, c->row.id, ep), ns.userns, ns.netns, ctx, err);
 		message_close_fds(&op_desc(OP_SPAWN_NAMESPACES)->rep, &ns);
 	}
 	return r;
@@ -445,15 +523,17 @@ int net_disconnect(struct container *c, struct network *n, bool force, const str
 	if (!ep)
 		return err_set(err, force ? 404 : 403, "container %s is not connected to network %s", c->row.id,
 			       n->name);
+	if (ep->passing)
+		return err_set(err, 409, "another request connects container %s to network %s or disconnects it",
+			       c->row.id, n->name);
 	n->users++;
+	ep->passing = true;
 	if (ep->there && container_is_running(c))
 		r = disconnect_running(c, ep, ctx, force ? NULL : err);
-	if (r == 0 || force) {
+	if (ep->there && force)
+		net_take_out(c->e, ep);
+	if (endpoint_settle(ep) && (r == 0 || force)) {
 		r = 0;
-		if (ep->there) {
-			unpin(c->e, ep, /* ports= */ true);
-			endpoint_release(c->e, ep);
-		}
 		endpoint_delete(c->e, ep);
 		network_emit(c->e, n, "disconnect", c->row.id);
 	}

@@ -56,12 +56,29 @@ struct endpoint *endpoint_next(struct engine *e, const char *container, struct e
 	return ep;
 }
 
-void endpoint_forget(struct engine *e, struct endpoint *ep)
+static void endpoint_free(struct endpoint *ep)
 {
-	TAILQ_REMOVE(&e->networks->endpoints, ep, next);
 	ports_drop(ep->ports, ep->nports);
 	cJSON_Delete(ep->settings);
 	free(ep);
+}
+
+void endpoint_forget(struct engine *e, struct endpoint *ep)
+{
+	TAILQ_REMOVE(&e->networks->endpoints, ep, next);
+	if (ep->passing)
+		ep->gone = true;
+	else
+		endpoint_free(ep);
+}
+
+bool endpoint_settle(struct endpoint *ep)
+{
+	ep->passing = false;
+	if (!ep->gone)
+		return true;
+	endpoint_free(ep);
+	return false;
 }
 
 /* --- rows --- */
@@ -82,9 +99,12 @@ void endpoint_store(struct engine *e, const struct endpoint *ep)
 	_cleanup_free_ char *text = NULL;
 	struct endpoint_row row;
 	char address[ADDRESS_TEXT];
-	cJSON *o = cJSON_CreateObject();
+	cJSON *o;
 	int r;
 
+	if (ep->gone)
+		return;
+	o = cJSON_CreateObject();
 	cJSON_AddStringToObject(o, "id", ep->id);
 	cJSON_AddItemReferenceToObject(o, "settings", ep->settings);
 	if (ep->there) {
@@ -98,6 +118,8 @@ void endpoint_store(struct engine *e, const struct endpoint *ep)
 		cJSON_AddStringToObject(o, "mac", address);
 		cJSON_AddStringToObject(o, "inside", ep->inside);
 		cJSON_AddStringToObject(o, "host", ep->host);
+		if (ep->passing)
+			cJSON_AddTrueToObject(o, "passing");
 		for (unsigned i = 0; i < ep->nports; i++)
 			cJSON_AddItemToArray(ports, port_row(&ep->ports[i]));
 	}
@@ -160,6 +182,7 @@ static int load_row(void *data, struct endpoint_row *row)
 			pool_take(&n->v6, ep->v6, ep->v6);
 		snprintf(ep->inside, sizeof(ep->inside), "%s", json_text(o, "inside", "", NULL));
 		snprintf(ep->host, sizeof(ep->host), "%s", json_text(o, "host", "", NULL));
+		ep->passing = json_bool(o, "passing", false, NULL);
 		load_ports(ep, json_get(o, "ports"));
 	}
 	TAILQ_INSERT_TAIL(&e->networks->endpoints, ep, next);
@@ -346,6 +369,22 @@ static void choose_inside(struct engine *e, struct endpoint *ep)
 	}
 }
 
+/* The prefix of all links of ours, "v", seven hexadecimal digits. */
+static void choose_host(struct engine *e, struct endpoint *ep)
+{
+	const struct endpoint *other;
+	uint32_t number;
+
+	do {
+		if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+			abort();
+		snprintf(ep->host, sizeof(ep->host), "%.7sv%07x", e->policy->bridge_prefix, number & 0xfffffff);
+		TAILQ_FOREACH(other, &e->networks->endpoints, next)
+			if (other != ep && strcmp(other->host, ep->host) == 0)
+				break;
+	} while (other);
+}
+
 int endpoint_allocate(struct engine *e, struct endpoint *ep, struct err *err)
 {
 	const cJSON *ipam = json_get(ep->settings, "IPAMConfig");
@@ -361,7 +400,7 @@ int endpoint_allocate(struct engine *e, struct endpoint *ep, struct err *err)
 	if (!mac[0] || mac_parse(mac, &ep->mac) < 0)
 		ep->mac = choose_mac(ep);
 	choose_inside(e, ep);
-	ep->host[0] = '\0';
+	choose_host(e, ep);
 	ep->there = true;
 	return 0;
 }
@@ -378,7 +417,7 @@ void endpoint_release(struct engine *e, struct endpoint *ep)
 	ep->ports = NULL;
 	ep->nports = 0;
 	ep->there = false;
-	ep->host[0] = ep->inside[0] = '\0';
+	ep->inside[0] = '\0';
 	endpoint_store(e, ep);
 }
 

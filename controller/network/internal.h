@@ -13,9 +13,13 @@ int network_build(struct engine *e, const char *id, const char *name, int64_t cr
 		  struct network **ret, struct err *err);
 /* One that no list holds any more; NULL is allowed. */
 void network_free(struct network *n);
+/* One that was being made when the controller ended. */
+void network_undo(struct engine *e, struct network *n);
 int endpoints_load(struct engine *e, struct err *err);
 /* Out of the list, without touching its row. */
 void endpoint_forget(struct engine *e, struct endpoint *ep);
+/* It has arrived: false when it was removed meanwhile; it is freed then. */
+bool endpoint_settle(struct endpoint *ep);
 
 int mac_parse(const char *text, uint64_t *ret);
 void mac_format(uint64_t mac, char ret[18]);
@@ -26,7 +30,13 @@ uint32_t endpoint_linklocal(const struct endpoint *ep, uint32_t to[ADDRESSES_MAX
 
 /* Why a port, or the first of some, cannot lead to the container: in Docker's words where it has any. -1. */
 int port_refused(const struct engine *e, const struct endpoint *ep, const struct port *p, int error, struct err *err);
+/* For acts that may be done twice: again when the helper has ended meanwhile. */
+int net_call_surely(struct engine *e, enum op op, const void *req, const struct call_ctx *ctx, struct err *err);
 void net_repeat(struct engine *e, struct endpoint *ep);
+/* All that the kernel and the resolver have of it goes, and its addresses and ports are free. */
+void net_take_out(struct engine *e, struct endpoint *ep);
+/* What the firewall's tables have and no endpoint stands for goes. */
+void networks_sweep(struct engine *e);
 
 /* --- resolver.c: what postern-resolver is told --- */
 /* A container's names in its networks, and its own sockets when it is in a network of a user's and has none yet. A

@@ -29,7 +29,8 @@ struct network {
 	bool bridged; /* driver bridge: the rest holds for it only */
 	char bridge[IFNAME_MAX + 1];
 	struct pool v4, v6;
-	bool internal, icc, up; /* up: its bridge is known to be there */
+	bool internal, icc, up; /* up: its bridge is known to be there, and its rules */
+	bool made, passing; /* the bridge may be there; it is being made: after a crash it goes */
 	uint32_t flags; /* NET_* */
 	uint32_t mtu;
 	uint8_t host[16]; /* where its ports are published by default */
@@ -57,7 +58,10 @@ struct endpoint {
 	bool there; /* addresses are taken */
 	uint8_t v4[16], v6[16]; /* bits of the pools; zeros: none */
 	uint64_t mac;
-	char inside[IFNAME_MAX + 1], host[IFNAME_MAX + 1]; /* "eth0"; host "" before it is attached */
+	char inside[IFNAME_MAX + 1], host[IFNAME_MAX + 1]; /* "eth0", and the bridge's end: named before they are made */
+	/* On its way in or out while its container runs: after a crash it is taken out. Whoever is at it may wait: `gone` says
+	 * that its row was removed meanwhile. */
+	bool passing, gone;
 	struct port *ports; /* of the container, if they lead to it by this network */
 	unsigned nports;
 };
@@ -101,6 +105,7 @@ struct endpoint *endpoint_next(struct engine *e, const char *container, struct e
 /* Adds the row. settings is copied; NULL: none. */
 int endpoint_add(struct engine *e, struct network *n, const char *container, const cJSON *settings,
 		 struct endpoint **ret, struct err *err);
+/* Row and memory; the latter stays until endpoint_settle while it is passing. */
 void endpoint_delete(struct engine *e, struct endpoint *ep);
 /* Those that a new container asks for: the rows. Networks that are not there are an error at the start, as with
  * Docker. */

@@ -272,6 +272,7 @@ static int make_bridge(struct engine *e, struct network *n, const struct call_ct
 		bridge.gateway6_bits = n->v6.bits;
 	}
 	r = helper_call(e, OP_VETH_BRIDGE, &bridge, NULL, ctx, err);
+	n->made = n->made || r == 0 || r == -ECONNRESET || r == -ETIMEDOUT;
 	if (r == 0)
 		r = helper_call(e, OP_FIREWALL_NETWORK, &rules, NULL, ctx, err);
 	n->up = r == 0;
@@ -348,16 +349,34 @@ int network_ready(struct engine *e, struct network *n, const struct call_ctx *ct
 /* --- making --- */
 static int insert(struct engine *e, struct network *n, struct err *err)
 {
-	_cleanup_free_ char *text = cJSON_PrintUnformatted(n->config);
-	struct network_row row = { .name = n->name, .config = text, .created_ns = n->created_ns };
+	_cleanup_free_ char *text = NULL;
+	struct network_row row = { .name = n->name, .created_ns = n->created_ns };
 	int r;
 
+	if (n->passing)
+		cJSON_AddTrueToObject(n->config, "Passing");
+	row.config = text = cJSON_PrintUnformatted(n->config);
+	cJSON_DeleteItemFromObject(n->config, "Passing");
 	snprintf(row.id, sizeof(row.id), "%s", n->id);
 	r = text ? state_network_insert(e->state, &row) : -ENOMEM;
 	if (r == -EEXIST)
 		return err_set(err, 409, "network with name %s already exists", n->name);
 	if (r < 0)
 		return err_set(err, 500, "database: %s", strerror(-r));
+	if (!n->passing)
+		TAILQ_INSERT_TAIL(&e->networks->all, n, next);
+	return 0;
+}
+
+/* It is made: the row says so. */
+static int arrive(struct engine *e, struct network *n, struct err *err)
+{
+	_cleanup_free_ char *text = cJSON_PrintUnformatted(n->config);
+	int r = text ? state_network_update(e->state, n->id, text) : -ENOMEM;
+
+	if (r < 0)
+		return err_set(err, 500, "database: %s", strerror(-r));
+	n->passing = false;
 	TAILQ_INSERT_TAIL(&e->networks->all, n, next);
 	return 0;
 }
@@ -496,9 +515,17 @@ static void take_down(struct engine *e, struct network *n)
 
 	snprintf(rules.bridge, sizeof(rules.bridge), "%s", n->bridge);
 	snprintf(bridge.bridge, sizeof(bridge.bridge), "%s", n->bridge);
-	helper_call(e, OP_FIREWALL_UNNETWORK, &rules, NULL, NULL, NULL);
-	helper_call(e, OP_VETH_UNBRIDGE, &bridge, NULL, NULL, NULL);
-	n->up = false;
+	net_call_surely(e, OP_FIREWALL_UNNETWORK, &rules, NULL, NULL);
+	net_call_surely(e, OP_VETH_UNBRIDGE, &bridge, NULL, NULL);
+	n->up = n->made = false;
+}
+
+void network_undo(struct engine *e, struct network *n)
+{
+	take_down(e, n);
+	state_network_delete(e->state, n->id);
+	TAILQ_REMOVE(&e->networks->all, n, next);
+	network_free(n);
 }
 
 int network_create(struct engine *e, const cJSON *body, const struct call_ctx *ctx, struct network **ret,
@@ -515,9 +542,15 @@ int network_create(struct engine *e, const cJSON *body, const struct call_ctx *c
 	new_id(id);
 	if (!config || network_build(e, id, name, time_now_ns(), config, &n, err) < 0)
 		return -1;
-	if (settle(e, n, ctx, err) < 0 || insert(e, n, err) < 0) {
-		if (n->up)
+	n->passing = true;
+	if (insert(e, n, err) < 0) {
+		network_free(n);
+		return -1;
+	}
+	if (settle(e, n, ctx, err) < 0 || arrive(e, n, err) < 0) {
+		if (n->made)
 			take_down(e, n);
+		state_network_delete(e->state, n->id);
 		network_free(n);
 		return -1;
 	}
@@ -579,13 +612,16 @@ static int load_row(void *data, struct network_row *row)
 {
 	struct engine *e = data;
 	cJSON *config = cJSON_Parse(row->config);
+	bool passing = json_bool(config, "Passing", false, NULL);
 	struct err err = { 0 };
 	struct network *n;
 
+	cJSON_DeleteItemFromObject(config, "Passing");
 	if (!config || network_build(e, row->id, row->name, row->created_ns, config, &n, &err) < 0) {
 		log_error("network %s: %s", row->name, config ? err.message : "its row cannot be read");
 		return 0;
 	}
+	n->passing = passing;
 	TAILQ_INSERT_TAIL(&e->networks->all, n, next);
 	return 0;
 }

@@ -97,8 +97,12 @@ static int reserve(struct engine *e, uint32_t protocol, const uint8_t host[16], 
 	}
 	if (ports_are_forwarded(e))
 		return r; /* without its socket nothing leads in */
-	if (r == -EACCES && table)
-		return in_table(table, first) ? -EADDRINUSE : first;
+	/* Nobody but root could take it. */
+	for (uint32_t port = first; r == -EACCES && table && first && port <= last; port++)
+		if (!in_table(table, (uint16_t)port))
+			return (int)port;
+	if (r == -EACCES && table && first)
+		return -EADDRINUSE;
 	/* A kernel without SCTP, or without version 6: nobody else can have it either. */
 	return (r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT || r == -ESOCKTNOSUPPORT) && first ? first : r;
 }

@@ -119,6 +119,11 @@ int elements_add(struct nft *n, const struct element *e, unsigned count)
 	return count ? change(n, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, e, count) : 0;
 }
 
+int elements_put(struct nft *n, const struct element *e, unsigned count)
+{
+	return count ? change(n, NFT_MSG_NEWSETELEM, NLM_F_CREATE, e, count) : 0;
+}
+
 /* Is the element there? No dump: the kernel looks up this one. */
 static bool is_there(struct nft *n, const struct element *e)
 {

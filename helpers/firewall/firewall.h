@@ -37,7 +37,9 @@ void element_data(struct element *e, const void *part, size_t size);
 int elements_open(struct nft *n);
 /* All or none. -EEXIST when one is there, -ENFILE when the set is as large as policy allows. */
 int elements_add(struct nft *n, const struct element *e, unsigned count);
-/* Those that are there. */
+/* The same for elements of sets; those that are there stay as they are. */
+int elements_put(struct nft *n, const struct element *e, unsigned count);
+/* Those that are there, all at once. */
 int elements_remove(struct nft *n, const struct element *e, unsigned count);
 /* Calls each() with every element of a set, until it answers other than 0. */
 int elements_each(struct nft *n, uint16_t family, const char *set, int (*each)(const struct element *e, void *data),

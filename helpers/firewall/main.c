@@ -93,12 +93,13 @@ static const struct {
 		     { "masquerade6", NET_MASQUERADE6 },
 		     { "internal", NET_INTERNAL } };
 
-static unsigned network_elements(const char *bridge, uint32_t flags, struct element *ret)
+/* Those that a network with these flags has, or those that it does not have. */
+static unsigned network_elements(const char *bridge, uint32_t flags, bool has, struct element *ret)
 {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(network_sets); i++) {
-		if (network_sets[i].flag && !(flags & network_sets[i].flag))
+		if ((!network_sets[i].flag || flags & network_sets[i].flag) != has)
 			continue;
 		ret[n] = element_of(NFPROTO_INET, network_sets[i].set);
 		key_name(&ret[n], bridge);
@@ -107,14 +108,6 @@ static unsigned network_elements(const char *bridge, uint32_t flags, struct elem
 		n++;
 	}
 	return n;
-}
-
-static int forget_network(struct request *r, const char *bridge)
-{
-	struct element e[ARRAY_SIZE(network_sets)];
-	struct ctx *c = r->helper->ctx;
-
-	return elements_remove(&c->nft, e, network_elements(bridge, NET_FLAGS, e));
 }
 
 static int run_network(struct request *r)
@@ -126,10 +119,10 @@ static int run_network(struct request *r)
 
 	if (e < 0)
 		return e;
-	/* Its flags may be others than before. */
-	e = forget_network(r, req->bridge);
+	/* Told again, maybe with other flags: at no time is it without those that it has. */
+	e = elements_put(&c->nft, all, network_elements(req->bridge, req->flags, true, all));
 	if (e == 0)
-		e = elements_add(&c->nft, all, network_elements(req->bridge, req->flags, all));
+		e = elements_remove(&c->nft, all, network_elements(req->bridge, req->flags, false, all));
 	if (e == -ENFILE)
 		request_rule(r, "networks.max");
 	return e < 0 ? request_fail(r, e, "elements") : 0;
@@ -138,11 +131,14 @@ static int run_network(struct request *r)
 static int run_unnetwork(struct request *r)
 {
 	const struct req_firewall_unnetwork *req = r->req;
+	struct element all[ARRAY_SIZE(network_sets)];
+	struct ctx *c = r->helper->ctx;
 	int e = name_ours(r, req->bridge);
 
-	if (e == 0 && (e = forget_network(r, req->bridge)) < 0)
-		request_fail(r, e, "elements");
-	return e;
+	if (e < 0)
+		return e;
+	e = elements_remove(&c->nft, all, network_elements(req->bridge, NET_FLAGS, true, all));
+	return e < 0 ? request_fail(r, e, "elements") : 0;
 }
 
 /* --- endpoints ----------------------------------------------------------------------------------------------- */
@@ -225,14 +221,43 @@ static int run_endpoint(struct request *r)
 	if (e < 0)
 		return e;
 	n = endpoint_elements(r->req, all);
-	e = elements_add(&c->nft, all, n);
-	if (e == -EEXIST) { /* told again: after a restart of the controller's */
-		elements_remove(&c->nft, all, n);
-		e = elements_add(&c->nft, all, n);
-	}
+	e = elements_put(&c->nft, all, n);
 	if (e == -ENFILE)
 		request_rule(r, "networks.endpoints");
 	return e < 0 ? request_fail(r, e, "elements") : 0;
+}
+
+struct owned {
+	const struct element *end;
+	unsigned n;
+	struct element e[ENDPOINT_ELEMENTS];
+};
+
+static int one_owned(const struct element *e, void *data)
+{
+	struct owned *o = data;
+
+	if (memcmp(e->key, o->end->key, o->end->key_size) != 0)
+		return 0;
+	o->e[o->n++] = *e;
+	return o->n == ARRAY_SIZE(o->e); /* not one more */
+}
+
+/* Whatever it was told to have. Its name at last, by which ENDPOINTS tells of it. */
+static int forget_end(struct nft *nft, const struct element *end)
+{
+	static const char *const sets[] = { "own4", "own6", "told6" };
+	struct owned o = { .end = end };
+	int e = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(sets) && e >= 0; i++)
+		do {
+			o.n = 0;
+			e = elements_each(nft, NFPROTO_BRIDGE, sets[i], one_owned, &o);
+			if (e >= 0)
+				e = elements_remove(nft, o.e, o.n);
+		} while (e == 0 && o.n == ARRAY_SIZE(o.e));
+	return e < 0 ? e : elements_remove(nft, end, 1);
 }
 
 static int run_unendpoint(struct request *r)
@@ -241,12 +266,15 @@ static int run_unendpoint(struct request *r)
 	struct element all[ENDPOINT_ELEMENTS];
 	struct ctx *c = r->helper->ctx;
 	int e = name_ours(r, req->host);
+	unsigned n;
 
 	if (e == 0 && req->addresses6.n % 2)
 		e = request_fail(r, -EINVAL, "addresses");
-	if (e == 0 && (e = elements_remove(&c->nft, all, endpoint_elements(r->req, all))) < 0)
-		request_fail(r, e, "elements");
-	return e;
+	if (e < 0)
+		return e;
+	n = endpoint_elements(r->req, all);
+	e = req->addresses4.n || req->addresses6.n ? elements_remove(&c->nft, all, n) : forget_end(&c->nft, all);
+	return e < 0 ? request_fail(r, e, "elements") : 0;
 }
 
 /* --- ports --------------------------------------------------------------------------------------------------- */

@@ -32,13 +32,14 @@ enum { IFNAME_MAX = 15, MTU_MAX = 65535, PORTS_PER_CALL = 64, ADDRESSES_MAX = 8 
 #define REP_veth_unbridge(F, S)
 #define REQ_veth_attach(F, S)                                                                                    \
 	F(S, NAME, bridge, 1, IFNAME_MAX)                                                                        \
+	F(S, NAME, host, 1, IFNAME_MAX) /* of the bridge's end: chosen by who asks, written down before */       \
 	F(S, NAME, name, 1, IFNAME_MAX) /* inside: "eth0" */                                                     \
 	F(S, U64, mac, 1, 0xffffffffffff)                                                                        \
 	F(S, U32, mtu, 0, MTU_MAX)                                                                               \
 	F(S, U32, isolated, 0, 1) /* reaches the bridge's own addresses and what lies behind, not its neighbours */ \
 	F(S, FD, userns, FDK_USERNS, REQUIRED) /* owner of the next, and itself made by netns: both proven */    \
 	F(S, FD, netns, FDK_NETNS, REQUIRED)
-#define REP_veth_attach(F, S) F(S, NAME, host, 1, IFNAME_MAX) /* the bridge's end */
+#define REP_veth_attach(F, S)
 #define REQ_veth_detach(F, S) F(S, NAME, host, 1, IFNAME_MAX)
 #define REP_veth_detach(F, S)
 
@@ -63,13 +64,13 @@ enum { NET_MASQUERADE4 = 1, NET_MASQUERADE6 = 2, NET_INTERNAL = 4, NET_FLAGS = 7
 #define REQ_firewall_unnetwork(F, S) F(S, NAME, bridge, 1, IFNAME_MAX)
 #define REP_firewall_unnetwork(F, S)
 #define ENDPOINT_FIELDS(F, S)                                                                                    \
-	F(S, NAME, host, 1, IFNAME_MAX) /* as veth ATTACH answered */                                            \
+	F(S, NAME, host, 1, IFNAME_MAX) /* of veth ATTACH */                                                     \
 	F(S, U64, mac, 1, 0xffffffffffff)                                                                        \
 	F(S, U32S, addresses4, 0, ADDRESSES_MAX)                                                                 \
 	F(S, U64S, addresses6, 0, 2 * ADDRESSES_MAX) /* two numbers each; that which the MAC makes need not be told */
 #define REQ_firewall_endpoint(F, S) ENDPOINT_FIELDS(F, S)
 #define REP_firewall_endpoint(F, S)
-#define REQ_firewall_unendpoint(F, S) ENDPOINT_FIELDS(F, S) /* as told before */
+#define REQ_firewall_unendpoint(F, S) ENDPOINT_FIELDS(F, S) /* as told before; without addresses: all of that veth */
 #define REP_firewall_unendpoint(F, S)
 /* A port is five numbers: protocol << 32 | host port << 16 | container port; host address hi, lo; container address hi,
  * lo. Version 4 addresses as ::ffff:a.b.c.d; host address :: and ::ffff:0.0.0.0 are every address of the host of that

@@ -11,9 +11,7 @@
 #include <limits.h>
 #include <linux/landlock.h>
 #include <linux/netlink.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,7 +23,7 @@
 #include "../protocol/server.h"
 #include "veth.h"
 
-enum { FD_RANGE_NS = FD_OWN, MTU_MIN = 68, MTU_MIN_V6 = 1280, TRIES = 8 };
+enum { FD_RANGE_NS = FD_OWN, MTU_MIN = 68, MTU_MIN_V6 = 1280 };
 
 struct ctx {
 	struct netlink rt;
@@ -212,39 +210,19 @@ static int run_unbridge(struct request *r)
 
 /* --- veth pairs ---------------------------------------------------------------------------------------------- */
 
-/* A name for the bridge's end that no link has: the prefix, "v", seven hexadecimal digits. */
-static int make_pair(struct request *r, struct veth *v, char host[IFNAME_MAX + 1])
-{
-	struct ctx *c = r->helper->ctx;
-	struct link taken;
-	uint32_t number;
-	int e = -EEXIST;
-
-	for (unsigned i = 0; i < TRIES && e == -EEXIST; i++) {
-		if (getrandom(&number, sizeof(number), 0) != sizeof(number))
-			return request_fail(r, -EIO, "random");
-		snprintf(host, IFNAME_MAX + 1, "%.7sv%07x", policy_of(r)->common.bridge_prefix, number & 0xfffffff);
-		v->host = host;
-		e = veth_make(&c->rt, v);
-		/* Or is it the container's name that is taken? */
-		if (e == -EEXIST && link_find(&c->rt, host, 0, &taken) == -ENODEV)
-			break;
-	}
-	return e < 0 ? request_fail(r, e, e == -EEXIST ? "name inside" : "create") : 0;
-}
-
 static int run_attach(struct request *r)
 {
 	const struct req_veth_attach *req = r->req;
 	const struct policy_veth *policy = policy_of(r);
-	struct rep_veth_attach *rep = r->rep;
-	struct veth v = { .name = req->name,
+	struct ctx *c = r->helper->ctx;
+	struct veth v = { .host = req->host,
+			  .name = req->name,
 			  .group = group_of(r),
 			  .mtu = req->mtu,
 			  .mac = req->mac,
 			  .netns = req->netns,
 			  .isolated = req->isolated };
-	struct link bridge;
+	struct link bridge, taken;
 	int e = userns_prove(req->userns, FD_RANGE_NS, policy_id(&policy->common, IDS_OWNER));
 
 	if (e < 0)
@@ -257,11 +235,18 @@ static int run_attach(struct request *r)
 		return request_fail(r, -EINVAL, "mac");
 	if (req->mtu && req->mtu < MTU_MIN)
 		return request_fail(r, -EINVAL, "mtu");
-	e = find_ours(r, req->bridge, "bridge", &bridge);
+	e = name_ours(r, req->host);
 	if (e == 0)
-		e = room_for(r, "veth", &((struct ctx *)r->helper->ctx)->veths, policy->max_veths, "networks.endpoints");
+		e = find_ours(r, req->bridge, "bridge", &bridge);
+	if (e == 0)
+		e = room_for(r, "veth", &c->veths, policy->max_veths, "networks.endpoints");
+	if (e < 0)
+		return e;
 	v.bridge = bridge.index;
-	return e < 0 ? e : make_pair(r, &v, rep->host);
+	e = veth_make(&c->rt, &v);
+	if (e == -EEXIST)
+		return request_fail(r, e, link_find(&c->rt, req->host, 0, &taken) == 0 ? "name" : "name inside");
+	return e < 0 ? request_fail(r, e, "create") : 0;
 }
 
 static int run_detach(struct request *r)

@@ -63,13 +63,21 @@ static int detach(const char *name)
 	return ask(channel(HELPER_VETH), OP_VETH_DETACH, &req, NULL, &why);
 }
 
-static int attach(const char *name, const char *inside, int userns, int netns, uint64_t mac, struct rep_veth_attach *rep)
+static int attach_as(const char *host, const char *name, const char *inside, int userns, int netns, uint64_t mac)
 {
 	struct req_veth_attach req = { .userns = userns, .netns = netns, .mac = mac };
 
 	text_copy(req.bridge, sizeof(req.bridge), name);
+	text_copy(req.host, sizeof(req.host), host);
 	text_copy(req.name, sizeof(req.name), inside);
-	return ask(channel(HELPER_VETH), OP_VETH_ATTACH, &req, rep, &why);
+	return ask(channel(HELPER_VETH), OP_VETH_ATTACH, &req, NULL, &why);
+}
+
+static const char end[] = "pstv0000001";
+
+static int attach(const char *name, const char *inside, int userns, int netns, uint64_t mac)
+{
+	return attach_as(end, name, inside, userns, netns, mac);
 }
 
 static int configure(const char *name, int userns, int netns)
@@ -112,7 +120,6 @@ static void links(void)
 static void namespaces(void)
 {
 	int host = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), user = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
-	struct rep_veth_attach rep = { 0 }, other;
 	struct sandbox a, b;
 	int r;
 
@@ -123,23 +130,27 @@ static void namespaces(void)
 		return;
 	}
 	result(bridge("pst-a", IP(172, 30, 0, 1), 16) == 0, "11: making a bridge of ours again changes nothing");
-	refused("4, 25", attach("pst-a", "eth0", a.userns, host, MAC, &other), "the host's network namespace");
-	refused("4, 25", attach("pst-a", "eth0", user, host, MAC, &other), "the same with its user namespace");
-	refused("4", attach("pst-a", "eth0", a.userns, b.netns, MAC, &other), "one container's network namespace as another's");
-	refused("11", attach("hostbr", "eth0", a.userns, a.netns, MAC, &other), "a port on the host's bridge");
-	refused("11", attach("lo", "eth0", a.userns, a.netns, MAC, &other), "a port on what is no bridge");
-	refused("11", attach("pst-a", "lo", a.userns, a.netns, MAC, &other), "a name that is taken inside");
-	refused("11", attach("pst-a", "eth0", a.userns, a.netns, UINT64_C(1) << 40, &other), "a group address as a container's");
-	r = attach("pst-a", "eth0", a.userns, a.netns, MAC, &rep);
-	result(r == 0 && is_there(rep.host), "11: an honest one works (%s)", r < 0 ? why.stage : rep.host);
+	refused("4, 25", attach("pst-a", "eth0", a.userns, host, MAC), "the host's network namespace");
+	refused("4, 25", attach("pst-a", "eth0", user, host, MAC), "the same with its user namespace");
+	refused("4", attach("pst-a", "eth0", a.userns, b.netns, MAC), "one container's network namespace as another's");
+	refused("11", attach("hostbr", "eth0", a.userns, a.netns, MAC), "a port on the host's bridge");
+	refused("11", attach("lo", "eth0", a.userns, a.netns, MAC), "a port on what is no bridge");
+	refused("11", attach("pst-a", "lo", a.userns, a.netns, MAC), "a name that is taken inside");
+	refused("11", attach("pst-a", "eth0", a.userns, a.netns, UINT64_C(1) << 40), "a group address as a container's");
+	refused("11", attach_as("hosteth", "pst-a", "eth0", a.userns, a.netns, MAC), "the bridge's end named as the host's interface");
+	refused("11", attach_as("psthost", "pst-a", "eth0", a.userns, a.netns, MAC), "as one of the host's that is named as if it were ours");
+	refused("11", attach_as("eth9", "pst-a", "eth0", a.userns, a.netns, MAC), "as no link of ours is named");
+	refused("11", attach_as("pst-a", "pst-a", "eth0", a.userns, a.netns, MAC), "as the bridge itself");
+	r = attach("pst-a", "eth0", a.userns, a.netns, MAC);
+	result(r == 0 && is_there(end), "11: an honest one works (%s)", r < 0 ? why.stage : end);
 	refused("4", configure("eth0", a.userns, host), "addresses in the host's network namespace");
 	refused("4", configure("eth0", user, host), "the same with its user namespace");
 	refused("4", configure("eth0", b.userns, a.netns), "addresses as another container's root");
 	refused("11", configure("eth7", a.userns, a.netns), "addresses for an interface that is not there");
 	result(configure("eth0", a.userns, a.netns) == 0, "11: an honest one works (%s)", why.stage);
-	refused("11", unbridge(rep.host), "removing a veth as a bridge");
+	refused("11", unbridge(end), "removing a veth as a bridge");
 	refused("11", detach("pst-a"), "removing a bridge as a veth");
-	result(detach(rep.host) == 0 && !is_there(rep.host), "11: detaching removes the pair");
+	result(detach(end) == 0 && !is_there(end), "11: detaching removes the pair");
 	result(unbridge("pst-a") == 0 && !is_there("pst-a"), "11: and the bridge goes");
 	sandbox_drop(&a);
 	sandbox_drop(&b);
@@ -180,16 +191,38 @@ static unsigned published(void)
 	return ask(channel(HELPER_FIREWALL), OP_FIREWALL_LIST, &req, &rep, NULL) < 0 ? 9999 : rep.ports.n / PORT_NUMBERS;
 }
 
+/* Whatever an endpoint has. */
+static int forget(const char *host)
+{
+	struct req_firewall_unendpoint req = { .mac = MAC };
+
+	text_copy(req.host, sizeof(req.host), host);
+	return ask(channel(HELPER_FIREWALL), OP_FIREWALL_UNENDPOINT, &req, NULL, &why);
+}
+
+/* How many endpoints the tables have. */
+static unsigned pinned(void)
+{
+	struct req_firewall_endpoints req = { .skip = 0 };
+	static struct rep_firewall_endpoints rep;
+	unsigned n = 0;
+
+	if (ask(channel(HELPER_FIREWALL), OP_FIREWALL_ENDPOINTS, &req, &rep, NULL) < 0)
+		return 9999;
+	for (const char *p = rep.hosts; *p; p++)
+		n += p == rep.hosts || p[-1] == ' ';
+	return n;
+}
+
 static void rules(void)
 {
 	enum { TCP = 6, ICMP = 1 };
-	struct rep_veth_attach rep = { 0 };
 	struct sandbox a;
 
 	if (!has_channel(HELPER_FIREWALL))
 		return;
 	if (sandbox_make(&a, true) < 0 || bridge("pst-a", IP(172, 30, 0, 1), 16) < 0 ||
-	    attach("pst-a", "eth0", a.userns, a.netns, MAC, &rep) < 0) {
+	    attach("pst-a", "eth0", a.userns, a.netns, MAC) < 0) {
 		result(false, "11: the set-up failed (%s)", why.stage);
 		return;
 	}
@@ -198,8 +231,13 @@ static void rules(void)
 	refused("11", network(OP_FIREWALL_UNNETWORK, "hosteth"), "forgetting a link of the host's");
 	result(network(OP_FIREWALL_NETWORK, "pst-a") == 0 && network(OP_FIREWALL_NETWORK, "pst-a") == 0, "11: an honest one works, twice");
 	refused("11", endpoint("hosteth", MAC, IP(172, 30, 0, 2)), "the host's interface as an endpoint");
-	refused("11", endpoint(rep.host, MAC, IP(8, 8, 8, 8)), "an address outside policy for an endpoint");
-	result(endpoint(rep.host, MAC, IP(172, 30, 0, 2)) == 0, "11: an honest one works (%s)", why.stage);
+	refused("11", endpoint(end, MAC, IP(8, 8, 8, 8)), "an address outside policy for an endpoint");
+	result(endpoint(end, MAC, IP(172, 30, 0, 2)) == 0, "11: an honest one works (%s)", why.stage);
+	refused("11", forget("hosteth"), "forgetting the host's interface as an endpoint");
+	result(pinned() == 1 && forget("pstv0000002") == 0 && pinned() == 1, "11: forgetting an endpoint that is not there changes nothing");
+	result(forget(end) == 0 && pinned() == 0, "11: all of an endpoint goes by its name (%s)", why.stage);
+	result(endpoint(end, MAC, IP(172, 30, 0, 2)) == 0 && endpoint(end, MAC, IP(172, 30, 0, 2)) == 0 && pinned() == 1,
+	       "11: it can be told twice (%s)", why.stage);
 	refused("11", publish(OP_FIREWALL_PUBLISH, TCP, 0, 22, IP(172, 30, 0, 2), 22), "a port outside policy");
 	refused("11", publish(OP_FIREWALL_PUBLISH, ICMP, 0, 8080, IP(172, 30, 0, 2), 80), "a protocol without ports");
 	refused("11", publish(OP_FIREWALL_PUBLISH, TCP, 0, 8080, IP(10, 77, 0, 9), 80), "a port that leads to a neighbour of the host");
@@ -211,7 +249,7 @@ static void rules(void)
 	refused("11", publish(OP_FIREWALL_PUBLISH, TCP, 0, 8080, IP(172, 30, 0, 2), 81), "the same port of the host again");
 	result(publish(OP_FIREWALL_UNPUBLISH, TCP, 0, 8080, IP(172, 30, 0, 2), 80) == 0 && published() == 0, "11: and goes");
 	result(publish(OP_FIREWALL_UNPUBLISH, TCP, 0, 8080, IP(172, 30, 0, 2), 80) == 0, "11: once more changes nothing");
-	result(detach(rep.host) == 0 && network(OP_FIREWALL_UNNETWORK, "pst-a") == 0 && unbridge("pst-a") == 0, "11: all of it goes");
+	result(detach(end) == 0 && network(OP_FIREWALL_UNNETWORK, "pst-a") == 0 && unbridge("pst-a") == 0, "11: all of it goes");
 	sandbox_drop(&a);
 }
 
