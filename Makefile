@@ -88,7 +88,7 @@ $(B)/bin/postern: $(call obj,$(SRC_CLI) controller/network/ipam.c) $(ASAN) $(LIB
 # Copies of what makes networks that end at the step that a test names (tests/fault.c).
 comma := ,
 FAULTY := netns veth firewall ports resolver
-FAULTY_LDFLAGS := $(addprefix -Wl$(comma)--wrap=,audit_intent audit_outcome netlink_ask mnl_socket_sendto frame_send call_decode \
+FAULTY_LDFLAGS := $(addprefix -Wl$(comma)--wrap=,audit_outcome netlink_ask mnl_socket_sendto frame_send frame_receive call_decode \
 	$(addprefix state_,endpoint_put endpoint_delete network_insert network_update network_delete))
 define faulty_rule
 $(B)/faulty/postern-$(1): $(call obj,$(wildcard helpers/$(1)/*.c) tests/fault.c) $(LIB)
@@ -182,14 +182,14 @@ stop:
 	@tests/demo stop
 
 check: deps-check
-	@$(MAKE) --no-print-directory -s -j2 build unit hostile
+	@$(MAKE) --no-print-directory -s -j2 build unit hostile faulty
 	@$(MAKE) --no-print-directory -s fuzz-build
 	@$(SUDO) tests/run
 check-full: check full lint asan fuzz bench vm
 # What takes minutes at first: a Debian is made by debootstrap, and kept below build/images.
 full: deps-check
 	$(call install_missing,debootstrap)
-	@$(MAKE) --no-print-directory -s -j2 build
+	@$(MAKE) --no-print-directory -s -j2 build faulty
 	@$(SUDO) tests/run full
 .PHONY: full
 

@@ -2,7 +2,7 @@
  * at a step that the test names. Nothing of what is installed has it (Makefile, `faulty`).
  *
  * The linker puts the functions below between callers and what they call (ld(1), --wrap). A step is such a call:
- *   PROGRAM.OP.before, .after  a helper is about to record an op that it was asked for, or has done it and not yet said so
+ *   PROGRAM.OP.before, .after, .reply  a helper has read a request, has done it, is about to answer
  *   PROGRAM.kernel             a helper is about to change something by netlink
  *   controller.OP.ask, .asked, .answer  the controller is about to send a request, has sent it, has an answer
  *   controller.row.WHAT        the controller is about to write a row of a network or an endpoint
@@ -56,6 +56,13 @@ static void __attribute__((constructor)) open_file(void)
 	close(fd);
 }
 
+/* Where the filter does not let us. */
+static void die(void)
+{
+	syscall(SYS_kill, getpid(), SIGKILL);
+	__builtin_trap();
+}
+
 static void step(const char *op, const char *what)
 {
 	static unsigned serial, passed;
@@ -75,9 +82,8 @@ static void step(const char *op, const char *what)
 		if (write(STDERR_FILENO, text, (size_t)n) != n)
 			return;
 	}
-	/* Where the filter does not know this call, it is the filter that ends us. */
 	if (pid == (unsigned)getpid() && strcmp(wanted, name) == 0 && passed++ == skip)
-		syscall(SYS_kill, getpid(), SIGKILL);
+		die();
 }
 
 /* What the linker calls __real_F is F itself; not every program has each. */
@@ -87,10 +93,15 @@ static void step(const char *op, const char *what)
 	type __wrap_##f(__VA_ARGS__)
 
 /* --- helpers --- */
-WRAP(int, audit_intent, int audit, struct request *r, uint64_t *ret_sequence)
+/* Also the controller's answers come this way, and audit's. */
+WRAP(int, frame_receive, int sock, struct frame *f, int flags)
 {
-	step(r->op->name, "before");
-	return __real_audit_intent(audit, r, ret_sequence);
+	int r = __real_frame_receive(sock, f, flags);
+	const struct op_desc *d = r == 0 && !(f->h.flags & FRAME_REPLY) ? op_desc(f->h.op) : NULL;
+
+	if (d && strcmp(d->helper_name, program) == 0)
+		step(d->name, "before");
+	return r;
 }
 
 WRAP(int, audit_outcome, int audit, struct request *r, int status, const void *rep)
@@ -117,7 +128,7 @@ static void asking(const struct frame_header *h, const char *what)
 	const struct op_desc *d = op_desc(h->op);
 	char name[64];
 
-	if (strcmp(program, "controller") != 0 || !d || h->flags & FRAME_REPLY)
+	if (!d || h->flags & FRAME_REPLY || strcmp(program, "controller") != 0)
 		return;
 	snprintf(name, sizeof(name), "%s-%s", d->helper_name, d->name);
 	step(name, what);
@@ -125,8 +136,11 @@ static void asking(const struct frame_header *h, const char *what)
 
 WRAP(int, frame_send, int sock, struct frame_header *h, const void *body, size_t len, const int *fds, size_t nfds, int flags)
 {
+	const struct op_desc *d = op_desc(h->op);
 	int r;
 
+	if (d && h->flags & FRAME_REPLY && strcmp(d->helper_name, program) == 0)
+		step(d->name, "reply");
 	asking(h, "ask");
 	r = __real_frame_send(sock, h, body, len, fds, nfds, flags);
 	asking(h, "asked");

@@ -355,13 +355,13 @@ void net_release(struct container *c)
 	while ((ep = endpoint_next(c->e, c->row.id, ep))) {
 		if (!ep->there)
 			continue;
-		if (others && !ep->passing) {
-			ep->passing = true;
+		endpoint_hold(ep);
+		if (others)
 			detach(c->e, ep);
-			ep->passing = false;
-		}
 		unpin(c->e, ep, /* ports= */ true);
 		endpoint_release(c->e, ep);
+		if (!endpoint_let_go(ep))
+			ep = NULL; /* from the first again: those that are done are not there */
 	}
 }
 
@@ -450,6 +450,15 @@ static int connect_running(struct container *c, struct endpoint *ep, const struc
 	return r;
 }
 
+/* A start or an end that is under way has its endpoints for itself. */
+static void wait_settled(struct container *c, struct network *n)
+{
+	n->users++;
+	while (!c->gone && (c->row.status == STATUS_STARTING || c->cleaning))
+		container_watch(c, -1);
+	n->users--;
+}
+
 int net_connect(struct container *c, struct network *n, const cJSON *settings, const struct call_ctx *ctx,
 		struct err *err)
 {
@@ -458,6 +467,7 @@ int net_connect(struct container *c, struct network *n, const cJSON *settings, c
 	bool other = spec_share(json_get(merged, "HostConfig"), "NetworkMode", NULL) != SHARE_OWN,
 	     none = strcmp(mode, "none") == 0;
 	struct endpoint *ep;
+	bool running;
 	int r;
 
 	cJSON_Delete(merged);
@@ -472,22 +482,28 @@ int net_connect(struct container *c, struct network *n, const cJSON *settings, c
 		return err_set(err, 400,
 			       "container cannot be connected to multiple networks with one of the networks in private "
 			       "(none) mode");
+	wait_settled(c, n);
+	if (c->gone)
+		return err_set(err, 404, "No such container: %s", c->row.id);
 	if (endpoint_find(c->e, n, c->row.id))
 		return err_set(err, 403, "endpoint with name %s already exists in network %s", c->row.name, n->name);
 	n->users++;
-	if (endpoint_add(c->e, n, c->row.id, settings, &ep, err) < 0) {
+	running = container_is_running(c);
+	if (endpoint_add(c->e, n, c->row.id, settings, running, &ep, err) < 0) {
 		n->users--;
 		return -1;
 	}
-	ep->passing = true;
-	r = container_is_running(c) ? connect_running(c, ep, ctx, err) : 0;
-	if (!endpoint_settle(ep)) {
+	endpoint_hold(ep);
+	r = running ? connect_running(c, ep, ctx, err) : 0;
+	ep->passing = false;
+	if (!endpoint_let_go(ep)) {
 		r = err_set(err, 409, "container %s was removed meanwhile", c->row.id);
 	} else if (r < 0) {
 		endpoint_delete(c->e, ep);
 		resolver_refresh(c);
 	} else {
-		endpoint_store(c->e, ep);
+		if (running)
+			endpoint_store(c->e, ep);
 		network_emit(c->e, n, "connect", c->row.id);
 	}
 	n->users--;
@@ -514,12 +530,14 @@ static int disconnect_running(struct container *c, struct endpoint *ep, const st
 
 int net_disconnect(struct container *c, struct network *n, bool force, const struct call_ctx *ctx, struct err *err)
 {
-	struct endpoint *ep = endpoint_find(c->e, n, c->row.id);
+	struct endpoint *ep;
 	int r = 0;
 
 	if (strcmp(n->name, "host") == 0)
 		return err_set(err, 400,
 			       "container cannot be disconnected from host network or connected to host network");
+	wait_settled(c, n);
+	ep = endpoint_find(c->e, n, c->row.id);
 	if (!ep)
 		return err_set(err, force ? 404 : 403, "container %s is not connected to network %s", c->row.id,
 			       n->name);
@@ -527,15 +545,21 @@ int net_disconnect(struct container *c, struct network *n, bool force, const str
 		return err_set(err, 409, "another request connects container %s to network %s or disconnects it",
 			       c->row.id, n->name);
 	n->users++;
+	endpoint_hold(ep);
 	ep->passing = true;
 	if (ep->there && container_is_running(c))
 		r = disconnect_running(c, ep, ctx, force ? NULL : err);
 	if (ep->there && force)
 		net_take_out(c->e, ep);
-	if (endpoint_settle(ep) && (r == 0 || force)) {
-		r = 0;
-		endpoint_delete(c->e, ep);
-		network_emit(c->e, n, "disconnect", c->row.id);
+	ep->passing = false;
+	if (endpoint_let_go(ep)) {
+		if (r < 0 && !force) {
+			endpoint_store(c->e, ep);
+		} else {
+			endpoint_delete(c->e, ep);
+			network_emit(c->e, n, "disconnect", c->row.id);
+			r = 0;
+		}
 	}
 	n->users--;
 	return r;

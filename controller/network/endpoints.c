@@ -66,18 +66,23 @@ static void endpoint_free(struct endpoint *ep)
 void endpoint_forget(struct engine *e, struct endpoint *ep)
 {
 	TAILQ_REMOVE(&e->networks->endpoints, ep, next);
-	if (ep->passing)
-		ep->gone = true;
-	else
+	ep->gone = true;
+	if (!ep->holds)
 		endpoint_free(ep);
 }
 
-bool endpoint_settle(struct endpoint *ep)
+void endpoint_hold(struct endpoint *ep)
 {
-	ep->passing = false;
+	ep->holds++;
+}
+
+bool endpoint_let_go(struct endpoint *ep)
+{
+	ep->holds--;
 	if (!ep->gone)
 		return true;
-	endpoint_free(ep);
+	if (!ep->holds)
+		endpoint_free(ep);
 	return false;
 }
 
@@ -107,6 +112,8 @@ void endpoint_store(struct engine *e, const struct endpoint *ep)
 	o = cJSON_CreateObject();
 	cJSON_AddStringToObject(o, "id", ep->id);
 	cJSON_AddItemReferenceToObject(o, "settings", ep->settings);
+	if (ep->passing)
+		cJSON_AddTrueToObject(o, "passing");
 	if (ep->there) {
 		cJSON *ports = cJSON_AddArrayToObject(o, "ports");
 
@@ -118,8 +125,6 @@ void endpoint_store(struct engine *e, const struct endpoint *ep)
 		cJSON_AddStringToObject(o, "mac", address);
 		cJSON_AddStringToObject(o, "inside", ep->inside);
 		cJSON_AddStringToObject(o, "host", ep->host);
-		if (ep->passing)
-			cJSON_AddTrueToObject(o, "passing");
 		for (unsigned i = 0; i < ep->nports; i++)
 			cJSON_AddItemToArray(ports, port_row(&ep->ports[i]));
 	}
@@ -173,6 +178,7 @@ static int load_row(void *data, struct endpoint_row *row)
 	ep->settings = cJSON_DetachItemFromObject(o, "settings");
 	if (!ep->settings)
 		ep->settings = cJSON_CreateObject();
+	ep->passing = json_bool(o, "passing", false, NULL);
 	if (json_get(o, "mac")) {
 		ep->there = true;
 		mac_parse(json_text(o, "mac", "", NULL), &ep->mac);
@@ -182,7 +188,6 @@ static int load_row(void *data, struct endpoint_row *row)
 			pool_take(&n->v6, ep->v6, ep->v6);
 		snprintf(ep->inside, sizeof(ep->inside), "%s", json_text(o, "inside", "", NULL));
 		snprintf(ep->host, sizeof(ep->host), "%s", json_text(o, "host", "", NULL));
-		ep->passing = json_bool(o, "passing", false, NULL);
 		load_ports(ep, json_get(o, "ports"));
 	}
 	TAILQ_INSERT_TAIL(&e->networks->endpoints, ep, next);
@@ -231,7 +236,7 @@ static int check_settings(const struct network *n, const cJSON *settings, struct
 	return 0;
 }
 
-int endpoint_add(struct engine *e, struct network *n, const char *container, const cJSON *settings,
+int endpoint_add(struct engine *e, struct network *n, const char *container, const cJSON *settings, bool passing,
 		 struct endpoint **ret, struct err *err)
 {
 	struct endpoint *ep;
@@ -245,6 +250,7 @@ int endpoint_add(struct engine *e, struct network *n, const char *container, con
 		return err_set(err, 500, "out of memory");
 	}
 	ep->network = n;
+	ep->passing = passing;
 	hex_encode(raw, sizeof(raw), ep->id);
 	snprintf(ep->container, sizeof(ep->container), "%s", container);
 	ep->settings = settings ? cJSON_Duplicate(settings, true) : cJSON_CreateObject();
@@ -276,7 +282,7 @@ static int add_wanted(struct engine *e, const char *container, const char *name,
 		return -1;
 	if (!n->bridged || endpoint_find(e, n, container))
 		return 0;
-	return endpoint_add(e, n, container, settings, &ep, err);
+	return endpoint_add(e, n, container, settings, /* passing= */ false, &ep, err);
 }
 
 /* What older clients say beside the settings of the only network goes into them. */

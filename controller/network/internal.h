@@ -18,8 +18,9 @@ void network_undo(struct engine *e, struct network *n);
 int endpoints_load(struct engine *e, struct err *err);
 /* Out of the list, without touching its row. */
 void endpoint_forget(struct engine *e, struct endpoint *ep);
-/* It has arrived: false when it was removed meanwhile; it is freed then. */
-bool endpoint_settle(struct endpoint *ep);
+/* Keeps its memory while the caller waits; letting go is false when it was removed meanwhile: it may be freed then. */
+void endpoint_hold(struct endpoint *ep);
+bool endpoint_let_go(struct endpoint *ep);
 
 int mac_parse(const char *text, uint64_t *ret);
 void mac_format(uint64_t mac, char ret[18]);

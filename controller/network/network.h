@@ -59,9 +59,10 @@ struct endpoint {
 	uint8_t v4[16], v6[16]; /* bits of the pools; zeros: none */
 	uint64_t mac;
 	char inside[IFNAME_MAX + 1], host[IFNAME_MAX + 1]; /* "eth0", and the bridge's end: named before they are made */
-	/* On its way in or out while its container runs: after a crash it is taken out. Whoever is at it may wait: `gone` says
-	 * that its row was removed meanwhile. */
-	bool passing, gone;
+	bool passing; /* on its way in or out while its container runs, by its row: after a crash it is taken out */
+	/* Who is at it and may wait: its memory stays until the last of them has let go. */
+	unsigned holds;
+	bool gone; /* out of the list, and without a row */
 	struct port *ports; /* of the container, if they lead to it by this network */
 	unsigned nports;
 };
@@ -102,10 +103,10 @@ void network_emit(struct engine *e, const struct network *n, const char *action,
 struct endpoint *endpoint_find(struct engine *e, const struct network *n, const char *container); /* NULL: none */
 /* The next endpoint of a container, after `last` (NULL: the first), in the order in which they were made. */
 struct endpoint *endpoint_next(struct engine *e, const char *container, struct endpoint *last);
-/* Adds the row. settings is copied; NULL: none. */
-int endpoint_add(struct engine *e, struct network *n, const char *container, const cJSON *settings,
+/* Adds the row. settings is copied; NULL: none. passing: see there. */
+int endpoint_add(struct engine *e, struct network *n, const char *container, const cJSON *settings, bool passing,
 		 struct endpoint **ret, struct err *err);
-/* Row and memory; the latter stays until endpoint_settle while it is passing. */
+/* Row and memory; the latter stays while somebody holds it. */
 void endpoint_delete(struct engine *e, struct endpoint *ep);
 /* Those that a new container asks for: the rows. Networks that are not there are an error at the start, as with
  * Docker. */

@@ -143,10 +143,10 @@ static void recover_endpoints(struct engine *e, bool repeat)
 	for (ep = TAILQ_FIRST(&e->networks->endpoints); ep; ep = next) {
 		bool out = ep->passing || !container_by_id(e, ep->container);
 
-		ep->passing = true; /* stays in memory */
+		endpoint_hold(ep);
 		recover_endpoint(e, ep, out, repeat);
 		next = ep->gone ? TAILQ_FIRST(&e->networks->endpoints) : TAILQ_NEXT(ep, next);
-		if (endpoint_settle(ep) && out)
+		if (endpoint_let_go(ep) && out)
 			endpoint_delete(e, ep);
 	}
 }

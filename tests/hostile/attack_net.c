@@ -350,7 +350,6 @@ static void forward_sockets(int listening)
 
 static void forwarded(void)
 {
-	struct rep_veth_attach rep = { 0 };
 	struct sandbox a;
 	int fd, datagrams;
 
@@ -359,7 +358,7 @@ static void forwarded(void)
 	fd = take_port(IPPROTO_TCP, 0, 8080, 8080, true);
 	datagrams = take_port(IPPROTO_UDP, 0, 8080, 8080, true);
 	if (fd < 0 || datagrams < 0 || sandbox_make(&a, true) < 0 || bridge("pst-a", IP(172, 30, 0, 1), 16) < 0 ||
-	    attach("pst-a", "eth0", a.userns, a.netns, MAC, &rep) < 0) {
+	    attach("pst-a", "eth0", a.userns, a.netns, MAC) < 0) {
 		result(false, "11: the set-up failed (%s)", why.stage);
 		return;
 	}
@@ -371,7 +370,7 @@ static void forwarded(void)
 	refused("11", unserve(3), "the end of one that is not there");
 	result(unserve(1) == 0 && unserve(2) == 0, "11: both go");
 	refused("8", unserve(1), "once more");
-	result(detach(rep.host) == 0 && unbridge("pst-a") == 0, "11: all of it goes");
+	result(detach(end) == 0 && unbridge("pst-a") == 0, "11: all of it goes");
 	refused("11", serve(1, IP(172, 30, 0, 2), fd), "a container whose bridge has gone");
 	close_fd(fd);
 	close_fd(datagrams);

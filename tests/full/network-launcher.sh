@@ -1,14 +1,13 @@
 #!/bin/bash
 # Engines: system
-# kill -9 of what makes networks, while containers start, connect and disconnect: an error or a success, and nothing left.
+# kill -9 of the launcher, and with it all helpers, while a container is in a network: it goes on, and nothing is left in the end. The
+# other programs: network-steps.sh.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../netlib.sh"
 
-pid_of() { jq -r ".helpers[] | select(.name == \"$1\") | .pid" "$POSTERN_RUN/helpers.json"; }
 elements() { in_h nft -j list ruleset | jq -c '[.nftables[] | .set, .map | select(.) | {n: .name, e: (.elem // [] | tostring)}]'; }
 rules() { in_h nft -j list ruleset | jq '[.nftables[] | select(.rule)] | length'; }
 links() { in_h ip -br link | awk '{print $1}' | sort; }
-sockets() { in_h ss -Htuan | awk '{print $1, $5}' | sort; }
 state() { elements; rules; links; }
 clean() { docker ps -aq | xargs -r docker rm -f >/dev/null 2>&1; }
 export -f elements rules links state in_h; export H
@@ -19,38 +18,6 @@ until_true 40 bash -c "[ \$(nsenter --net=/run/netns/$H ip -br link | grep -c '^
 state >"$POSTERN_BASE/before"
 works() { docker run --rm --network one -p 8801:80 peer peer ask tcp stay 80; }
 
-# The step is hit by the time that passes: sampled; ten within ten seconds, and the launcher would give up.
-for program in veth firewall netns ports resolver controller; do
-	for ms in 004 012 030; do
-		docker run --rm --network one -p 8801:80 -p 8802:80/udp peer true >/dev/null 2>&1 & run=$!
-		sleep "0.$ms"
-		kill -9 "$(pid_of "$program")" 2>/dev/null
-		wait $run
-	done
-	ok "$program killed during starts: the engine goes on" until_true 60 works
-	docker run -d --name moves --network one peer sleep 1000 >/dev/null
-	for ms in 002 006 012; do
-		docker network connect two moves >/dev/null 2>&1 & run=$!
-		sleep "0.$ms"
-		kill -9 "$(pid_of "$program")" 2>/dev/null
-		wait $run
-		until_true 60 docker version
-		docker network disconnect two moves >/dev/null 2>&1 & run=$!
-		sleep "0.$ms"
-		kill -9 "$(pid_of "$program")" 2>/dev/null
-		wait $run
-		until_true 60 docker version
-	done
-	docker network disconnect -f two moves >/dev/null 2>&1
-	until_true 40 docker network connect two moves
-	like "$program killed during connect: the container can be connected" "already exists in network two" docker network connect two moves
-	docker rm -f moves >/dev/null 2>&1
-	ok "$program: the port is reached as before" in_w "$peer" ask tcp 192.0.2.1 8800
-	until_true 60 bash -c 'state | cmp -s - "$POSTERN_BASE/before"'
-	is "$program: no address, link or element is left" "$(cat "$POSTERN_BASE/before")" state
-	is "$program: no endpoint is left" "stays" bash -c "docker network inspect one two -f '{{range .Containers}}{{.Name}}{{end}}' | tr -d '\n'"
-	docker ps -aq --filter status=created --filter status=exited | xargs -r docker rm -f >/dev/null
-done
 is "one name, one answer" 1 bash -c "docker run --rm --network one peer nslookup -type=a stay 127.0.0.11 | grep -c '^Address: 172'"
 
 # the launcher, and with it all; the container stays
