@@ -186,6 +186,7 @@ static void tell_end(struct container *c)
 		container_emit(c, "oom", NULL, NULL);
 	snprintf(code, sizeof(code), "%d", c->row.exit_code);
 	container_emit(c, "die", "exitCode", code);
+	net_tell(c, "disconnect");
 	container_tell_volumes(c, /* mounted= */ false);
 }
 

@@ -541,6 +541,7 @@ static void started(struct plan *p)
 	free(TAKE_PTR(c->row.error));
 	container_apply(c, EVENT_STARTED);
 	container_store(c);
+	net_tell(c, "connect");
 	container_tell_volumes(c, /* mounted= */ true);
 	container_emit(c, "start", NULL, NULL);
 	drop_tickets(p);

@@ -131,6 +131,8 @@ int net_finish(struct net_plan *p, struct err *err);
 void net_end(struct net_plan *p, bool failed);
 /* After the end of a run: ports, addresses and names go back. */
 void net_release(struct container *c);
+/* An event "connect" or "disconnect" of each network that it is in: it has started or ended. */
+void net_tell(struct container *c, const char *action);
 int net_connect(struct container *c, struct network *n, const cJSON *settings, const struct call_ctx *ctx,
 		struct err *err);
 int net_disconnect(struct container *c, struct network *n, bool force, const struct call_ctx *ctx, struct err *err);

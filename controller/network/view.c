@@ -23,6 +23,12 @@ void network_emit(struct engine *e, const struct network *n, const char *action,
 	cJSON_Delete(attributes);
 }
 
+void net_tell(struct container *c, const char *action)
+{
+	for (struct endpoint *ep = endpoint_next(c->e, c->row.id, NULL); ep; ep = endpoint_next(c->e, c->row.id, ep))
+		network_emit(c->e, ep->network, action, c->row.id);
+}
+
 static void add_container(struct engine *e, const struct endpoint *ep, cJSON *to)
 {
 	const struct container *c = container_by_id(e, ep->container);

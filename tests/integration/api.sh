@@ -109,7 +109,7 @@ like "docker system df -v" "vol1 +1 " docker system df -v
 now=$(date +%s.%N)
 id=$(docker ps -aq --filter name=ended); docker start ended >/dev/null; docker wait ended >/dev/null; docker rename ended over; docker volume create ev >/dev/null; docker volume rm ev >/dev/null
 docker tag busybox ev:1; docker rmi ev:1 >/dev/null
-events() { docker events --since "$now" --until "$(($(date +%s) + 1))" "$@"; }
+events() { docker events --since "$now" --until "$(date +%s.%N)" "$@"; }
 is "events of a container" "start die rename" bash -c "$(declare -f events); now=$now; events --filter container=$id --format '{{.Action}}' | xargs"
 is "events by type and event" "ev" bash -c "$(declare -f events); now=$now; events --filter type=volume --filter event=destroy --format '{{.Actor.ID}}'"
 is "events of an image" "tag untag" bash -c "$(declare -f events); now=$now; events --filter type=image --format '{{.Action}}' | xargs"
@@ -117,6 +117,29 @@ like "events as JSON" '"Action":"die".*"exitCode":"7"' bash -c "$(declare -f eve
 docker run --rm -v evm:/there:ro -v "$POSTERN_BASE":/b:ro busybox true >/dev/null 2>&1; docker run --rm --mount type=volume,src=evm,dst=/here busybox true >/dev/null 2>&1
 is "events of a volume" "create mount:/there:false:local unmount::: mount:/here:true:local unmount:::" bash -c "$(declare -f events); now=$now; events --filter volume=evm --format '{{if eq .Action \"create\"}}create{{else}}{{.Action}}:{{.Actor.Attributes.destination}}:{{index .Actor.Attributes \"read/write\"}}:{{if eq .Action \"mount\"}}{{.Actor.Attributes.driver}}{{end}}{{end}}' | sed 's/<no value>//g' | xargs"
 docker volume rm evm >/dev/null
+docker create --name evc --label el=2 busybox true >/dev/null 2>&1
+while IFS='|' read -r filter want; do
+	is "events --filter $filter" "$want" bash -c "$(declare -f events); now=$now; events --filter '$filter' --format '{{.Type}}:{{.Action}}' | xargs"
+done <<'T'
+label=el|container:create
+label=el=2|container:create
+label=el=3|
+container=evc|container:create
+image=ev|image:tag
+image=ev:1|image:tag
+event=destroy|volume:destroy container:destroy container:destroy volume:destroy
+type=daemon|
+scope=swarm|
+event=rename|container:rename
+T
+docker rm evc >/dev/null
+if [[ $(docker info -f '{{.Plugins.Network}}') = *bridge* ]]; then
+	docker network create evn >/dev/null; docker run --rm --network evn busybox true; docker network rm evn >/dev/null
+	is "events of a network" "create connect disconnect destroy" bash -c "$(declare -f events); now=$now; events --filter network=evn --format '{{.Action}}' | xargs"
+	like "whose container" "^[0-9a-f]{64} evn bridge$" bash -c "$(declare -f events); now=$now; events --filter network=evn --filter event=connect --format '{{.Actor.Attributes.container}} {{.Actor.Attributes.name}} {{.Actor.Attributes.type}}'"
+else
+	skip "events of a network" "this engine makes no networks"
+fi
 is "events: an unknown filter is no error, as in Docker" "" docker events --since 1 --until 2 --filter nosuch=1
 fails "events: a time that is none" 1 docker events --since yesterday --until 1
 
