@@ -16,6 +16,7 @@
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/fd.h"
 #include "../container/container.h"
+#include "../container/events.h"
 #include "../daemon_config.h"
 #include "../helper_client.h"
 #include "../json.h"
@@ -273,7 +274,7 @@ static void add_limits(cJSON *o, struct engine *e, const struct system_facts *f)
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		cJSON_AddBoolToObject(o, flags[i].name, limits_have(e, flags[i].kind));
-	cJSON_AddBoolToObject(o, "OomKillDisable", false);
+	cJSON_AddBoolToObject(o, "OomKillDisable", limits_have(e, LIMITS_OOM_KILL));
 	cJSON_AddStringToObject(o, "CgroupDriver", f->no_cgroups ? "none" : "cgroupfs");
 	cJSON_AddStringToObject(o, "CgroupVersion", f->cgroup_version);
 	if (f->no_cgroups)
@@ -322,8 +323,7 @@ static void add_absent(const struct engine *e, cJSON *o)
 		"IndexServerAddress", "HttpProxy", "HttpsProxy", "NoProxy", "Isolation", "InitBinary", "ProductLicense",
 	};
 	static const char *const commits[] = { "ContainerdCommit", "RuncCommit", "InitCommit" };
-	static const char *const counts[] = { "NFd", "NGoroutines", "NEventsListener" };
-	static const char *const lists[] = { "CDISpecDirs" };
+	static const char *const counts[] = { "NFd", "NGoroutines" };
 	const cJSON *labels;
 	cJSON *sub;
 
@@ -331,8 +331,6 @@ static void add_absent(const struct engine *e, cJSON *o)
 		cJSON_AddStringToObject(o, empty[i], "");
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
 		cJSON_AddNumberToObject(o, counts[i], 0);
-	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
-		cJSON_AddArrayToObject(o, lists[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(commits); i++)
 		cJSON_AddStringToObject(cJSON_AddObjectToObject(o, commits[i]), "ID", "");
 	labels = json_get(e->config, "labels");
@@ -368,6 +366,8 @@ static void info(struct http_request *r)
 	add_plugins(e, o);
 	add_limits(o, e, f);
 	add_host(o, f);
+	add_texts(o, "CDISpecDirs", cdi_dirs, ARRAY_SIZE(cdi_dirs));
+	cJSON_AddNumberToObject(o, "NEventsListener", events_listeners(e));
 	add_texts(o, "SecurityOptions", security, ARRAY_SIZE(security) - !f->rootless);
 	runtimes = cJSON_AddObjectToObject(o, "Runtimes");
 	cJSON_AddStringToObject(cJSON_AddObjectToObject(runtimes, "postern"), "path", "postern-spawn");

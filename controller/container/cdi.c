@@ -21,7 +21,7 @@
 enum { FILE_BYTES_MAX = 1 << 20, FILES_MAX = 64 };
 
 /* The later ones win. */
-static const char *const dirs[] = { "/etc/cdi", "/var/run/cdi" };
+const char *const cdi_dirs[2] = { "/etc/cdi", "/var/run/cdi" };
 
 struct cdi {
 	unsigned n;
@@ -61,8 +61,8 @@ static void read_file(struct cdi *c, int dir, const char *name)
 
 static void read_all(struct cdi *c)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-		int dir = open(dirs[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < ARRAY_SIZE(cdi_dirs); i++) {
+		int dir = open(cdi_dirs[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		struct dirent **names;
 		int n = dir < 0 ? -1 : scandirat(dir, ".", &names, NULL, alphasort);
 

@@ -18,6 +18,9 @@ unsigned containers_using_volume(struct engine *e, const char *volume, char ret_
 bool containers_running_with_volume(struct engine *e, const char *volume);
 void containers_count(struct engine *e, unsigned *ret_running, unsigned *ret_paused, unsigned *ret_stopped);
 
+/* cdi.c: where the host says which devices there are by name. */
+extern const char *const cdi_dirs[2];
+
 /* limits.c: what containers can be limited in here. */
 enum limit_kind {
 	LIMITS_MEMORY,
@@ -27,7 +30,8 @@ enum limit_kind {
 	LIMITS_CPUSET,
 	LIMITS_PIDS,
 	LIMITS_BLKIO,
-	LIMITS_COUNT,
+	LIMITS_COUNT, /* warned of when they are not there */
+	LIMITS_OOM_KILL = LIMITS_COUNT,
 };
 bool limits_have(const struct engine *e, enum limit_kind kind);
 

@@ -72,6 +72,16 @@ void events_emit(struct engine *e, const char *type, const char *action, const c
 		task_wake(l->task);
 }
 
+unsigned events_listeners(const struct engine *e)
+{
+	const struct listener *l;
+	unsigned n = 0;
+
+	for (l = TAILQ_FIRST(&e->events->listeners); l; l = TAILQ_NEXT(l, next))
+		n++;
+	return n;
+}
+
 static const char *text_of(const cJSON *o, const char *name)
 {
 	const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, name);

@@ -10,6 +10,8 @@ struct http_request;
 int events_create(struct engine *e);
 /* type "container", "image", "volume"; action "start", ...; id; attributes: object (borrowed) or NULL. */
 void events_emit(struct engine *e, const char *type, const char *action, const char *id, const cJSON *attributes);
+/* How many clients listen. */
+unsigned events_listeners(const struct engine *e);
 /* GET /events: since, until, filters. */
 void events_serve(struct http_request *r);
 

@@ -13,7 +13,7 @@ bool limits_have(const struct engine *e, enum limit_kind kind)
 		[LIMITS_MEMORY] = BIT(LIMIT_MEMORY), [LIMITS_SWAP] = BIT(LIMIT_SWAP),
 		[LIMITS_CPU] = BIT(LIMIT_SHARES),    [LIMITS_QUOTA] = BIT(LIMIT_QUOTA),
 		[LIMITS_CPUSET] = BIT(LIMIT_CPUS),   [LIMITS_PIDS] = BIT(LIMIT_PIDS),
-		[LIMITS_BLKIO] = BIT(LIMIT_BLKIO),
+		[LIMITS_BLKIO] = BIT(LIMIT_BLKIO),   [LIMITS_OOM_KILL] = BIT(LIMIT_OOM),
 	};
 
 	return e->limits & bits[kind];

@@ -95,6 +95,12 @@ is "info: forwarding as it is" "$(grep -q 1 /proc/sys/net/ipv4/ip_forward && ech
 like "info: the file system" "Backing Filesystem" field /info '.DriverStatus[0][0]'
 is "info: types" "array array array object object object null string boolean" field /info \
 	'[.Warnings, .SecurityOptions, .DriverStatus, .Plugins, .Runtimes, .Swarm, .GenericResources, .ID, .Debug] | map(type) | join(" ")'
+is "info: files of devices, drivers of logs" "/etc/cdi /var/run/cdi journald json-file local" field /info '(.CDISpecDirs + .Plugins.Log) | join(" ")'
+is "info: OomKillDisable as the kernel has it" "$(is_users || ! ls /sys/fs/cgroup/memory/memory.oom_control >/dev/null 2>&1 && echo false || echo true)" field /info .OomKillDisable
+docker events >/dev/null & listening=$!
+ok "info: who listens to events" until_true 100 bash -c "$(declare -f api field); $(declare -p as); [ \"\$(field /info .NEventsListener)\" = 1 ]"
+kill $listening; wait $listening 2>/dev/null
+is "version: what there is" "linux $(uname -r) 1.24 Engine" field /version '"\(.Os) \(.KernelVersion) \(.MinAPIVersion) \(.Components[0].Name)"'
 like "docker info prints without an error" "Storage Driver: overlay2" docker info
 is "docker info --format" "overlay2 json-file" docker info --format '{{.Driver}} {{.LoggingDriver}}'
 is "version: types" "string string string string string array" field /version '[.Version, .ApiVersion, .MinAPIVersion, .KernelVersion, .Arch, .Components] | map(type) | join(" ")'

@@ -60,6 +60,13 @@ bool networks_lead_out(struct engine *e)
 	return true;
 }
 
+unsigned events_listeners(const struct engine *e)
+{
+	return 0;
+}
+
+const char *const cdi_dirs[2] = { "/etc/cdi", "/var/run/cdi" };
+
 /* --- handlers ----------------------------------------------------------------------------------------------------- */
 static void echo(struct http_request *r)
 {
