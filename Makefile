@@ -119,6 +119,7 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB_CONTROLLER) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcunit -larchive $(LIBS_CONTROLLER)
 $(B)/unit/test_layer $(B)/unit/test_copy: $(call obj,$(filter-out %/main.c %/jobs.c,$(wildcard helpers/layer/*.c)))
+$(B)/unit/test_forward: $(call obj,$(filter-out %/main.c,$(wildcard helpers/forward/*.c)))
 unit: $(UNIT)
 .PHONY: unit
 

@@ -38,10 +38,24 @@ void forward_unpublish(struct engine *e, struct endpoint *ep)
 	for (unsigned i = 0; i < ep->nports; i++) {
 		const struct req_forward_unserve req = { .id = ep->ports[i].forward };
 
-		if (req.id >> 32 == generation(e))
+		if (req.id >> 32 == generation(e)) {
 			helper_detach(helper_submit(e, OP_FORWARD_UNSERVE, &req, NULL, 0));
+			e->networks->unserves++;
+		}
 		ep->ports[i].forward = 0;
 	}
+}
+
+bool forward_settles(struct engine *e)
+{
+	const struct req_forward_uplink last = { 0 };
+	uint32_t all = e->networks->unserves;
+
+	if (all == e->networks->settled)
+		return false;
+	helper_call(e, OP_FORWARD_UPLINK, &last, NULL, NULL, NULL); /* its answer comes after everything that was asked before */
+	e->networks->settled = all;
+	return true;
 }
 
 /* Nobody waits: an endpoint may go meanwhile. */

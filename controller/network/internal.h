@@ -52,7 +52,10 @@ void resolver_repeat(struct engine *e);
 
 /* --- forward.c: what postern-forward is told --- */
 int forward_publish(struct engine *e, struct endpoint *ep, struct err *err);
+/* Nobody waits: until postern-forward has heard of it, it keeps the ports taken. */
 void forward_unpublish(struct engine *e, struct endpoint *ep);
+/* Waits until it has. False: there was nothing to wait for. */
+bool forward_settles(struct engine *e);
 /* After a start of the controller or of postern-forward: the ports of one endpoint, of all. Failures are logged. */
 void forward_again(struct engine *e, struct endpoint *ep);
 void forward_repeat(struct engine *e);

@@ -72,6 +72,7 @@ struct networks {
 	struct network_head all;
 	struct endpoint_head endpoints;
 	uint32_t forwards; /* numbers given to postern-forward */
+	uint32_t unserves, settled; /* ends that it was told of; so many of them are known to be done */
 };
 
 /* --- all networks (networks.c) --- */

@@ -90,6 +90,8 @@ static int reserve(struct engine *e, uint32_t protocol, const uint8_t host[16], 
 	struct err err = { 0 };
 	int r = helper_call(e, OP_PORTS_BIND, &req, &rep, NULL, &err);
 
+	if (r == -EADDRINUSE && forward_settles(e))
+		r = helper_call(e, OP_PORTS_BIND, &req, &rep, NULL, &err);
 	*ret = -EBADF;
 	if (r == 0) {
 		*ret = rep.socket;
