@@ -159,20 +159,31 @@ static int make_seccomp(struct plan *p, struct err *err)
 	return p->seccomp < 0 ? err_set(err, 500, "seccomp filter: %s", strerror(-p->seccomp)) : 0;
 }
 
+/* Takes text, which may be NULL: then there is nothing to say. */
+static void annotate(struct plan *p, const char *name, char *text)
+{
+	if (text)
+		cJSON_AddStringToObject(cJSON_GetObjectItem(p->spec, "annotations"), name, text);
+	free(text);
+}
+
 static int add_log_attrs(struct plan *p, struct err *err)
 {
 	const struct container_row *row = &p->c->row;
 	const struct spec_log_info info = { row->id, row->name, row->image_id, row->image_ref };
-	bool journal = p->log_options.journal;
+	const struct spec_log *log = &p->log_options;
 	char *text;
 
-	if ((!journal && p->log_options.driver != SPEC_LOG_JSON_FILE) ||
-	    (journal ? spec_log_journal : spec_log_attrs)(p->merged, &info, &text, err) < 0)
-		return err->status ? -1 : 0;
-	if (text)
-		cJSON_AddStringToObject(cJSON_GetObjectItem(p->spec, "annotations"),
-					journal ? "org.postern.journal" : "org.postern.log", text);
-	free(text);
+	if (log->journal) {
+		if (spec_log_journal(p->merged, &info, &text, err) < 0)
+			return -1;
+		annotate(p, "org.postern.journal", text);
+	}
+	if (log->journal || log->driver == SPEC_LOG_JSON_FILE) {
+		if (spec_log_attrs(p->merged, &info, &text, err) < 0)
+			return -1;
+		annotate(p, "org.postern.log", text);
+	}
 	return 0;
 }
 

@@ -184,10 +184,11 @@ if ! is_users; then
 		printf '%s' "$1" >"$POSTERN_BASE/posternd.json"
 		kill -9 "$(jq -r '.helpers[] | select(.name == "controller") | .pid' "$POSTERN_RUN/helpers.json")"
 	}
-	restart '{"log-driver":"local","log-opts":{"max-size":"1m"},"labels":["a=b"],"init":true,"default-ulimits":{"nofile":{"Hard":100,"Soft":50}}}'
+	restart '{"log-driver":"local","log-opts":{"max-size":"1m"},"labels":["a=b"],"init":true,"default-shm-size":1048576,"debug":true,"shutdown-timeout":7,"default-ulimits":{"nofile":{"Hard":100,"Soft":50}}}'
 	until_true 200 bash -c 'docker info --format "{{.LoggingDriver}}" 2>/dev/null | grep -q local'
 	is "default driver and labels" "local [a=b]" docker info --format '{{.LoggingDriver}} {{.Labels}}'
 	is "default ulimits and init" "50 no" bash -c 'docker run --rm busybox sh -c "echo \$(ulimit -n) \$([ \$\$ = 1 ] && echo yes || echo no)" 2>/dev/null'
+	is "default size of /dev/shm, and debug" "1024 true" bash -c 'echo $(docker run --rm busybox df -k /dev/shm 2>/dev/null | awk "END { print \$2 }") $(docker info --format "{{.Debug}}")'
 	is "default options of logs" '{"Type":"local","Config":{"max-size":"1m"}}' bash -c 'docker create --name dd1 busybox >/dev/null 2>&1; docker inspect -f "{{json .HostConfig.LogConfig}}" dd1'
 	is "not for another driver" '{"Type":"json-file","Config":{}}' bash -c 'docker create --name dd2 --log-driver json-file busybox >/dev/null 2>&1; docker inspect -f "{{json .HostConfig.LogConfig}}" dd2'
 	restart '{"log-drivers":"local"}'

@@ -38,6 +38,8 @@ is "a last line without its end is a piece" "true|1|false" field j1 'map(select(
 is "ordinals are without a gap" '["1","2","3","4","5"]' field j1 'map(.CONTAINER_LOG_ORDINAL) | sort | tojson'
 is "docker logs reads what is kept beside it, whatever the bytes" "6f75740a61ff0a5052494f524954593d300a656e64" bash -c "docker logs j1 2>/dev/null | od -An -tx1 | tr -d ' \n'"
 is "and standard error apart" err bash -c 'docker logs j1 2>&1 >/dev/null'
+is "--details" "SHADE=dark,color=red,com.example%2Fx-y=2,container_name=other,tag=j1%2Fbusybox end" docker logs --details --tail 1 j1
+is "--since and --timestamps" 0 bash -c "docker logs -t --since 2200-01-01T00:00:00Z j1 2>&1 | wc -l"
 is "it has no path" "" docker inspect -f '{{.LogPath}}' j1
 is "the driver is told" journald docker inspect -f '{{.HostConfig.LogConfig.Type}}' j1
 is "the sender is neither the controller nor root of the host" 0 bash -c "jq -s 'map(select(._PID == $(jq '.helpers[] | select(.name == "controller") | .pid' "$POSTERN_RUN/helpers.json") or (\"$engine\" == \"system\" and ._UID == 0))) | length' '$dir/got'"

@@ -15,9 +15,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "../../controller/network/network.h"
 #include "../../controller/api/http_internal.h"
 #include "../../controller/container/container.h"
+#include "../../controller/container/events.h"
 #include "../../controller/network/network.h"
 #include "../../controller/state/state.h"
 #include "../../helpers/base/cleanup.h"
