@@ -324,6 +324,7 @@ static int spawn_create(struct plan *p, struct err *err)
 	struct req_spawn_create req;
 	char stage[STAGE_MAX] = "";
 	struct err failure = { 0 };
+	struct pending *call;
 	int r;
 
 	message_init(&op_desc(OP_SPAWN_CREATE)->req, &req);
@@ -362,7 +363,10 @@ static int spawn_create(struct plan *p, struct err *err)
 	req.log_journal = p->log_options.journal;
 	req.exit = p->exit_file;
 	p->created = true; /* or will be, if the answer does not come */
-	r = helper_wait(helper_submit(p->e, OP_SPAWN_CREATE, &req, &p->ctx, 0), &rep, &failure, stage);
+	call = helper_submit(p->e, OP_SPAWN_CREATE, &req, &p->ctx, 0);
+	if (p->net)
+		net_continue(p->net);
+	r = helper_wait(call, &rep, &failure, stage);
 	if (r < 0) {
 		if (failure.status == 403)
 			return err_set(err, 403, "%s", failure.message);

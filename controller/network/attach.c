@@ -1,8 +1,9 @@
 /* attach.c - the way of a container into its networks and out of them.
  *
  * A start: addresses and ports are taken and the veth pairs asked for first, since nothing else of the start needs to
- * be waited for; once a pair is there, its row is written, then what depends on it goes out at once: pinned addresses,
- * addresses inside, ports. After the end of a run the pair goes with the container's network namespace.
+ * be waited for; once a pair is there, its row is written, then what depends on it goes out at once, while the container
+ * is being made: pinned addresses, addresses inside, ports. After the end of a run the pair goes with the container's
+ * network namespace.
  *
  * Of a start that is cut off nothing stays, since its namespaces go with it. A container that runs keeps its own: there
  * the row is written before the pair is made and forgets it after it has gone, and says meanwhile that the endpoint is
@@ -35,6 +36,8 @@ struct net_plan {
 	struct call_ctx ctx;
 	int userns, netns; /* the caller's */
 	struct endpoint *gateway; /* by which the default route leads, NULL: none */
+	struct err failure; /* of net_continue */
+	bool continued;
 	unsigned n;
 	struct step steps[ENDPOINTS_MAX];
 };
@@ -235,14 +238,24 @@ int net_begin(struct container *c, const cJSON *merged, int userns, int netns, c
 	return p->gateway ? ports_take(c->e, p->gateway, merged, err) : 0;
 }
 
+void net_continue(struct net_plan *p)
+{
+	for (unsigned i = 0; i < p->n && !p->failure.status; i++)
+		if (take_attach(p, &p->steps[i], &p->failure) == 0)
+			submit_rest(p, &p->steps[i]);
+	p->continued = true;
+}
+
 int net_finish(struct net_plan *p, struct err *err)
 {
 	int r = 0;
 
-	for (unsigned i = 0; i < p->n; i++) {
-		if (take_attach(p, &p->steps[i], err) < 0)
-			return -1;
-		submit_rest(p, &p->steps[i]);
+	if (!p->continued)
+		net_continue(p);
+	if (p->failure.status) {
+		if (err)
+			*err = p->failure;
+		return -1;
 	}
 	for (unsigned i = 0; i < p->n; i++)
 		if (wait_rest(p, &p->steps[i], r ? NULL : err) < 0)

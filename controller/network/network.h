@@ -126,6 +126,8 @@ struct net_plan;
 /* Takes addresses and ports, sends the first calls. *ret NULL: nothing to do. merged: the container's configuration. */
 int net_begin(struct container *c, const cJSON *merged, int userns, int netns, const struct call_ctx *ctx,
 	      struct net_plan **ret, struct err *err);
+/* Waits for the interfaces and sends what depends on them; net_finish tells of a failure. Need not be called. */
+void net_continue(struct net_plan *p);
 /* Waits until interfaces have their addresses and ports lead in. */
 int net_finish(struct net_plan *p, struct err *err);
 /* Frees the plan; failed: takes back what was made. */

@@ -74,10 +74,15 @@ monitors_bench() { row "memory of a monitor" kB "$(keeper "$DOCKER_HOST" 10)" nu
 
 # --- each helper by itself, beside that many containers ------------------------------------------------------------------------
 calls_bench() {
-	local op
+	local op least
 	while read -r op; do
 		row "calls: $op" 1/s "$(awk -v o="$op" '$1 == 1 && $2 == o {print $3}' "$work/calls")" null \
 			beside-100="$(awk -v o="$op" '$1 == 100 && $2 == o {print $3}' "$work/calls")" \
 			beside-1000="$(awk -v o="$op" '$1 == 1000 && $2 == o {print $3}' "$work/calls")"
-	done < <(awk '{print $2}' "$work/calls" | sort -u)
+	done < <(awk '!/nothing/ {print $2}' "$work/calls" | sort -u)
+	# Of either the least; what asks for no port takes the same way but for checks and tables.
+	for least in 1 1000; do
+		row "a port in the firewall's helper, audit aside, beside $least" us "$(awk -v n=$least '$1 == n && $2 ~ /PUBLISH(-nothing)?$/ {u[$2] = $4}
+			END {printf "%.0f", u["firewall.PUBLISH"] - u["firewall.PUBLISH-nothing"]}' "$work/calls")" null "@ours<=100"
+	done
 }
