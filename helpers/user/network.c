@@ -240,6 +240,7 @@ static int settle(const struct config *c, struct keeper *k)
 	k->listener = own_listener;
 	setsid();
 	prctl(PR_SET_NAME, "postern-network");
+	prctl(PR_SET_DUMPABLE, 0);
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGTERM);

@@ -14,7 +14,13 @@ idmap 1 1 c0 c0 1 2 range
 netns 2 20 0 0 1 2 range
 cgroup 8 8 0 0 1 2 host
 device 9 9 1000 8000001000 1 2 host
-spawn 10 20 0 0 0 0 range"
+spawn 10 20 0 0 0 0 range
+veth 3 3 1000 1000 1 2 host
+firewall 4 4 1000 1000 1 2 host
+resolver 15 15 0 0 1 2 host
+forward 16 16 0 0 1 2 host
+ports 17 17 0 0 1 2 host"
+is_users || rows=$(grep -v '^forward ' <<<"$rows") # the kernel forwards
 one=; setfcap=0
 if is_users; then
 	# Of the host's view: ids are the user's subordinate ones (helpers/user/ids.c), or all the user's own.
@@ -56,7 +62,39 @@ while read -r name uid euid caps bound nnp seccomp userns; do
 	*) like "$name: cgroup is beside the delegated root" "^0::/$POSTERN_CGROUP/helpers$" grep '^0::' "/proc/$pid/cgroup" ;;
 	esac
 done <<<"$rows"
-pid=$(jq -r '.helpers[] | select(.name == "layer") | .pid' "$POSTERN_RUN/helpers.json")
+pid_of() { jq -r ".helpers[] | select(.name == \"$1\") | .pid" "$POSTERN_RUN/helpers.json"; }
+# What the network programs have open: their channels and files that all have, then their own.
+kinds_of() { for fd in $(ls "/proc/$1/fd" | sort -n); do readlink "/proc/$1/fd/$fd" | sed "s|^$POSTERN_LOG\$|log|; s|^/memfd:||; s| (deleted)||; s|^anon_inode:||; s|[][]||g; s|:.*||"; done | xargs; }
+all="/dev/null /dev/null log socket socket policy keep"
+while read -r name own; do
+	[ -n "$(pid_of "$name")" ] && is "$name: open files" "$all${own:+ $own}" kinds_of "$(pid_of "$name")"
+done <<<"veth user socket /proc/sys/net
+firewall socket socket
+resolver eventpoll timerfd
+forward eventpoll timerfd socket socket socket
+ports"
+# Where the engine's network is: on the host, or in a namespace of its own.
+net() { readlink "/proc/$(pid_of "$1")/ns/net"; }
+networks=$(net launcher); ! is_users || networks=$(net veth)
+while read -r name of; do
+	want=$(net launcher); [ "$of" = host ] || want=$networks
+	[ -n "$(pid_of "$name")" ] && is "$name: network namespace of the $of" "$want" net "$name"
+done <<<"controller host
+ports host
+resolver host
+veth engine
+firewall engine
+forward engine"
+if is_users; then
+	[ "$networks" != "$(net launcher)" ] && pass "the engine's networks are not in the host's namespace" || fail "the engine's networks are not in the host's namespace"
+	keeper=$(pgrep -r S -u "$POSTERN_UID" -x postern-network)
+	is "keeper: open files" "/dev/null /dev/null log $POSTERN_RUN socket signalfd socket net socket socket" kinds_of "$keeper"
+	is "keeper: not dumpable" 0 stat -c %u "/proc/$keeper/environ"
+	is "keeper: its user namespace is the engine's" "$host" readlink "/proc/$keeper/ns/user"
+	is "keeper: its network namespace is the host's" "$(net launcher)" readlink "/proc/$keeper/ns/net"
+	[ "$(readlink "/proc/$keeper/ns/mnt")" != "$(readlink "/proc/$(pid_of launcher)/ns/mnt")" ] && pass "keeper: a mount namespace of its own" || fail "keeper: a mount namespace of its own"
+fi
+pid=$(pid_of layer)
 store=2147352576 map="0 2147352576 65536" # and what a user's store has: the ids that containers see
 [ "$engine" != rootless ] || { store=$POSTERN_UID; map=$(printf '0 %s 1\n1 %s 65511\n65534 %s 1' "$POSTERN_UID" "$POSTERN_SUBS" $((POSTERN_SUBS + 65511))); }
 [ "$engine" != single ] || { store=$POSTERN_UID; map="0 $POSTERN_UID 1"; }
