@@ -100,12 +100,13 @@ static void network_one(const struct sandbox *s)
 					      .userns = s->userns, .netns = s->netns };
 	struct req_firewall_endpoint end = { .mac = MAC, .addresses4 = { 1, { BRIDGE + 1 } } };
 	struct req_firewall_unendpoint forget;
-	struct rep_veth_attach rep;
+	static unsigned number;
 
-	if (ask(channel(HELPER_VETH), OP_VETH_ATTACH, &attach, &rep, NULL) < 0)
+	snprintf(attach.host, sizeof(attach.host), "pstv%07x", ++number);
+	if (ask(channel(HELPER_VETH), OP_VETH_ATTACH, &attach, NULL, NULL) < 0)
 		return;
 	ask(channel(HELPER_NETNS), OP_NETNS_CONFIGURE, &inside, NULL, NULL);
-	text_copy(end.host, sizeof(end.host), rep.host);
+	text_copy(end.host, sizeof(end.host), attach.host);
 	ask(channel(HELPER_FIREWALL), OP_FIREWALL_ENDPOINT, &end, NULL, NULL);
 	publish(OP_FIREWALL_PUBLISH, 20080);
 	no_port = true;

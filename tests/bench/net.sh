@@ -23,7 +23,7 @@ middle() { [ ! -s "$work/$1" ] || cut -d' ' -f2 "$work/$1" | sort -n | head -n 1
 traffic_bench() {
 	serving "$DOCKER_HOST" || return
 	[ -z "$dockerd" ] || serving "unix://$dsock" || return
-	for _ in 1 2 3 4; do
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		one_round "$DOCKER_HOST" 192.0.2.1 net-ours
 		[ -z "$dockerd" ] || one_round "unix://$dsock" 198.51.100.1 net-docker
 	done

@@ -11,9 +11,9 @@ outside() { nsenter --net="/run/netns/$W" "$work/net" "$@"; }
 one_round() { # DOCKER-HOST ADDRESS-OUTSIDE PREFIX: a line into each file
 	local to
 	to=$(docker -H "$1" inspect -f '{{.NetworkSettings.Networks.bench.IPAddress}}' server) || return
-	inside "$1" stream "$to" 80 0.7 >>"$work/$3-stream"
-	inside "$1" ping "$to" 80 4000 >>"$work/$3-ping"
-	outside stream "$2" $P 0.7 >>"$work/$3-port-stream"
-	outside ping "$2" $P 4000 >>"$work/$3-port-ping"
-	inside "$1" dns 127.0.0.11 server 0.7 >>"$work/$3-dns"
+	inside "$1" stream "$to" 80 0.25 >>"$work/$3-stream"
+	inside "$1" ping "$to" 80 2500 >>"$work/$3-ping"
+	outside stream "$2" $P 0.25 >>"$work/$3-port-stream"
+	outside ping "$2" $P 2500 >>"$work/$3-port-ping"
+	inside "$1" dns 127.0.0.11 server 0.25 >>"$work/$3-dns"
 }
