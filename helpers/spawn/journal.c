@@ -3,13 +3,14 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "../base/cleanup.h"
 #include "../base/text.h"
@@ -38,14 +39,12 @@ static int make_epoch(char *ret)
 
 int journal_open(struct journal *j, bool waits)
 {
-	const struct timeval limit = { .tv_sec = JOURNAL_WAIT_MS / 1000, .tv_usec = JOURNAL_WAIT_MS % 1000 * 1000 };
 	_cleanup_close_ int fd = -EBADF;
 
 	if (address.sun_family != AF_UNIX)
 		return -ENOENT;
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0 ||
-	    connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
 	j->waits = waits;
 	j->fd = TAKE_FD(fd);
@@ -95,6 +94,28 @@ int journal_fields(struct journal *j, const char *text)
 	return j->fields ? 0 : -EINVAL;
 }
 
+void journal_round(struct journal *j)
+{
+	j->left_ms = j->waits && !j->behind ? JOURNAL_WAIT_MS : 0;
+}
+
+/* False when there is no more time, or nobody at the other end. */
+static bool await(struct journal *j)
+{
+	struct pollfd p = { .fd = j->fd, .events = POLLOUT };
+	struct timespec from, to;
+	int r, took;
+
+	if (j->left_ms <= 0)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	r = poll(&p, 1, j->left_ms);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	took = (int)((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000);
+	j->left_ms -= took > 0 ? took : 1; /* so it comes to an end, whatever the kernel says */
+	return (r < 0 && errno == EINTR) || (r > 0 && (p.revents & POLLOUT));
+}
+
 void journal_send(struct journal *j, const struct journal_line *l)
 {
 	char head[512], message[24];
@@ -107,7 +128,6 @@ void journal_send(struct journal *j, const struct journal_line *l)
 			       { (char *)l->text, l->n },
 			       { (char *)"\n", 1 } };
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov) };
-	bool wait = j->waits && !j->behind;
 	ssize_t r;
 
 	if (l->piece)
@@ -117,8 +137,8 @@ void journal_send(struct journal *j, const struct journal_line *l)
 			      l->last ? "" : "CONTAINER_PARTIAL_MESSAGE=true\n");
 	iov[1].iov_len = (size_t)n;
 	do
-		r = sendmsg(j->fd, &msg, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
-	while (r < 0 && errno == EINTR);
+		r = sendmsg(j->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (r < 0 && (errno == EINTR || (errno == EAGAIN && await(j))));
 	j->behind = r < 0;
 	j->lost += r < 0;
 }

@@ -13,13 +13,15 @@
 
 enum {
 	JOURNAL_FIELDS_MAX = 8192, /* JSON text */
-	JOURNAL_WAIT_MS = 1000, /* how long an entry waits for a journal that is behind */
+	JOURNAL_WAIT_MS = 1000, /* how long the entries of one read wait for a journal that is behind */
+	JOURNAL_READ = 4096, /* bytes of a container's output in one read: so few entries wait together */
 };
 
 struct journal {
 	int fd; /* -EBADF: there is none */
 	bool waits; /* mode=blocking */
-	bool behind; /* it let an entry wait in vain: none waits until it takes one */
+	bool behind; /* it let entries wait in vain: none waits until it takes one */
+	int left_ms; /* of waiting, in this read */
 	char *fields; /* that every entry has, as they are sent */
 	size_t nfields;
 	char epoch[33]; /* of this run of the container */
@@ -42,6 +44,8 @@ void journal_init(struct journal *j);
 int journal_open(struct journal *j, bool waits);
 /* text: a JSON object of texts. Members whose names are no names of fields are left out. 0 or -errno. */
 int journal_fields(struct journal *j, const char *text);
+/* Entries of another read follow. */
+void journal_round(struct journal *j);
 /* An entry that the journal does not take is counted as lost: it never stops the container. */
 void journal_send(struct journal *j, const struct journal_line *l);
 void journal_finish(struct journal *j);

@@ -50,6 +50,7 @@ void jsonlog_time(struct jsonlog *l, int64_t ns)
 	unsigned rest = (unsigned)(ns % 1000000000);
 	size_t n = 19;
 
+	journal_round(&l->journal);
 	if (ns < 0)
 		return;
 	if (second != l->second) {

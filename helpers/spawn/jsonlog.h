@@ -48,7 +48,7 @@ void jsonlog_init(struct jsonlog *l, int fd);
 /* text: a JSON object that every line is to carry, or NULL. What is longer than LOG_ATTRS_MAX is left out. */
 void jsonlog_attrs(struct jsonlog *l, const char *text);
 void jsonlog_finish(struct jsonlog *l);
-/* Time for the lines that follow: CLOCK_REALTIME. */
+/* Time for the lines that follow, which were read at once: CLOCK_REALTIME. */
 void jsonlog_time(struct jsonlog *l, int64_t ns);
 /* Output of a stream, any length. */
 void jsonlog_add(struct jsonlog *l, struct log_stream *s, const char *data, size_t n);

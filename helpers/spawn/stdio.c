@@ -203,7 +203,7 @@ static void stream_end(struct stdio *s, int i)
 /* False when there is nothing more for now. */
 static bool output_read(struct stdio *s, int i, int64_t now_ms)
 {
-	ssize_t n = read(s->out[i], buffer, sizeof(buffer));
+	ssize_t n = read(s->out[i], buffer, s->log.journal.fd >= 0 ? JOURNAL_READ : sizeof(buffer));
 	struct timespec t;
 
 	if (n < 0 && errno == EINTR)

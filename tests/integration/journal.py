@@ -1,5 +1,5 @@
 """journal.py SOCKET FILE: a journal that writes each entry of systemd's native protocol as a line of JSON. With a third argument it
-reads nothing until that file is there."""
+reads nothing until that file is there. SLOW: seconds for each."""
 import json
 import os
 import socket
@@ -18,6 +18,7 @@ for _ in range(600):
 with open(sys.argv[2], "w", buffering=1) as out:
     while True:
         data, control, _, _ = s.recvmsg(1 << 20, 256)
+        time.sleep(float(os.environ.get("SLOW", "0")))
         pid, uid, _ = struct.unpack("3i", control[0][2])
         entry = {"_PID": pid, "_UID": uid}
         while data:

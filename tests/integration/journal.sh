@@ -79,9 +79,14 @@ touch "$dir/go"
 run b3 busybox echo again >/dev/null
 entries b3 1
 is "once it reads, all goes on" again field b3 '.[0].MESSAGE'
-kill "$journal"; wait "$journal" 2>/dev/null
+stop
+SLOW=0.0005 listen
+run b5 busybox sh -c 'i=0; while [ $i -lt 1500 ]; do i=$((i+1)); echo "line $i"; done' >/dev/null
+entries b5 1500
+is "mode=blocking: a slow one gets all, in order" "1500 line 1500" field b5 '[(length | tostring), (sort_by(.CONTAINER_LOG_ORDINAL | tonumber) | .[-1].MESSAGE)] | join(" ")'
+stop
 run b4 -d --log-opt tag=x busybox sh -c 'read x; echo lost' >/dev/null 2>&1
-docker rm -f j1 j2 j3 j4 j5 b1 b2 b3 b4 >/dev/null 2>&1
+docker rm -f j1 j2 j3 j4 j5 b1 b2 b3 b4 b5 >/dev/null 2>&1
 docker ps -aq | xargs -r docker rm -f >/dev/null
 is "nothing is left of the files" "" bash -c "ls '$POSTERN_DATA/state/containers'"
 finish
