@@ -88,7 +88,7 @@ $(B)/bin/postern: $(call obj,$(SRC_CLI) controller/network/ipam.c) $(ASAN) $(LIB
 # Copies of what makes networks that end at the step that a test names (tests/fault.c).
 comma := ,
 FAULTY := netns veth firewall ports resolver
-FAULTY_LDFLAGS := $(addprefix -Wl$(comma)--wrap=,audit_outcome netlink_ask mnl_socket_sendto frame_send frame_receive call_decode \
+FAULTY_LDFLAGS := $(addprefix -Wl$(comma)--wrap=,audit_outcome netlink_ask mnl_socket_sendto bind frame_send frame_receive call_decode \
 	$(addprefix state_,endpoint_put endpoint_delete network_insert network_update network_delete))
 define faulty_rule
 $(B)/faulty/postern-$(1): $(call obj,$(wildcard helpers/$(1)/*.c) tests/fault.c) $(LIB)

@@ -3,11 +3,13 @@
  *
  * The linker puts the functions below between callers and what they call (ld(1), --wrap). A step is such a call:
  *   PROGRAM.OP.before, .after, .reply  a helper has read a request, has done it, is about to answer
+ *   PROGRAM.bind.refused       bind(2) is refused as to who is not root; nobody ends
  *   PROGRAM.kernel             a helper is about to change something by netlink
  *   controller.OP.ask, .asked, .answer  the controller is about to send a request, has sent it, has an answer
  *   controller.row.WHAT        the controller is about to write a row of a network or an endpoint
  * The file `fault` beside the program says, in words with blanks between them: the pid that is to end, the step, how many of these
  * steps go well before, and a number that is new each time. A step of "all" ends nobody: every step is told on standard error. */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -63,14 +66,14 @@ static void die(void)
 	__builtin_trap();
 }
 
-static void step(const char *op, const char *what)
+static bool reached(const char *op, const char *what)
 {
 	static unsigned serial, passed;
 	char wanted[96], text[128], name[96];
 	unsigned pid, skip, number;
 
 	if (sscanf(file, "%u %95s %u %u", &pid, wanted, &skip, &number) != 4)
-		return;
+		return false;
 	if (number != serial) {
 		serial = number;
 		passed = 0;
@@ -80,9 +83,14 @@ static void step(const char *op, const char *what)
 		int n = snprintf(text, sizeof(text), "step %s\n", name);
 
 		if (write(STDERR_FILENO, text, (size_t)n) != n)
-			return;
+			return false;
 	}
-	if (pid == (unsigned)getpid() && strcmp(wanted, name) == 0 && passed++ == skip)
+	return pid == (unsigned)getpid() && strcmp(wanted, name) == 0 && passed++ == skip;
+}
+
+static void step(const char *op, const char *what)
+{
+	if (reached(op, what))
 		die();
 }
 
@@ -120,6 +128,15 @@ WRAP(ssize_t, mnl_socket_sendto, const struct mnl_socket *s, const void *text, s
 {
 	step("kernel", "");
 	return __real_mnl_socket_sendto(s, text, n);
+}
+
+WRAP(int, bind, int fd, const struct sockaddr *a, socklen_t n)
+{
+	if (reached("bind", "refused")) {
+		errno = EACCES;
+		return -1;
+	}
+	return __real_bind(fd, a, n);
 }
 
 /* --- the controller --- */

@@ -69,7 +69,7 @@ struct endpoint {
 TAILQ_HEAD(endpoint_head, endpoint);
 
 struct networks {
-	struct network_head all;
+	struct network_head all, making;
 	struct endpoint_head endpoints;
 	uint32_t forwards; /* numbers given to postern-forward */
 	uint32_t unserves, settled; /* ends that it was told of; so many of them are known to be done */

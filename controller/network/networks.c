@@ -97,15 +97,21 @@ static int read_options(struct engine *e, struct network *n, struct err *err)
 }
 
 /* --- subnets --- */
-static bool meets_another(struct engine *e, const uint8_t subnet[16], uint32_t bits)
+static bool meets_one(const struct network_head *list, const struct network *but, const uint8_t subnet[16], uint32_t bits)
 {
 	const struct network *n;
 
-	TAILQ_FOREACH(n, &e->networks->all, next)
-		if ((n->v4.bits && prefixes_meet(n->v4.subnet, n->v4.bits, subnet, bits)) ||
-		    (n->v6.bits && prefixes_meet(n->v6.subnet, n->v6.bits, subnet, bits)))
+	TAILQ_FOREACH(n, list, next)
+		if (n != but && ((n->v4.bits && prefixes_meet(n->v4.subnet, n->v4.bits, subnet, bits)) ||
+				 (n->v6.bits && prefixes_meet(n->v6.subnet, n->v6.bits, subnet, bits))))
 			return true;
 	return false;
+}
+
+/* Those that other requests are making count as well. */
+static bool meets_another(struct engine *e, const struct network *n, const uint8_t subnet[16], uint32_t bits)
+{
+	return meets_one(&e->networks->all, n, subnet, bits) || meets_one(&e->networks->making, n, subnet, bits);
 }
 
 static int within(const struct pool *p, const char *what, const char *text, uint8_t ret[16], uint32_t *ret_bits,
@@ -293,7 +299,7 @@ static int choose_subnet(struct engine *e, struct network *n, const struct call_
 		default_subnet(i, text);
 		address_parse(text, subnet, &bits);
 		cJSON_AddStringToObject(entry, "Subnet", text);
-		r = meets_another(e, subnet, bits) ? -EADDRINUSE : read_subnet(n, entry, &why);
+		r = meets_another(e, n, subnet, bits) ? -EADDRINUSE : read_subnet(n, entry, &why);
 		cJSON_Delete(entry);
 		if (r == 0)
 			r = make_bridge(e, n, ctx, &why);
@@ -363,7 +369,9 @@ static int insert(struct engine *e, struct network *n, struct err *err)
 		return err_set(err, 409, "network with name %s already exists", n->name);
 	if (r < 0)
 		return err_set(err, 500, "database: %s", strerror(-r));
-	if (!n->passing)
+	if (n->passing)
+		TAILQ_INSERT_TAIL(&e->networks->making, n, next);
+	else
 		TAILQ_INSERT_TAIL(&e->networks->all, n, next);
 	return 0;
 }
@@ -377,6 +385,7 @@ static int arrive(struct engine *e, struct network *n, struct err *err)
 	if (r < 0)
 		return err_set(err, 500, "database: %s", strerror(-r));
 	n->passing = false;
+	TAILQ_REMOVE(&e->networks->making, n, next);
 	TAILQ_INSERT_TAIL(&e->networks->all, n, next);
 	return 0;
 }
@@ -476,13 +485,29 @@ static cJSON *config_of(const cJSON *body, struct err *err)
 	return NULL;
 }
 
+static const struct network *same_bridge(const struct network_head *list, const struct network *n)
+{
+	const struct network *other;
+
+	TAILQ_FOREACH(other, list, next)
+		if (other != n && other->bridged && strcmp(other->bridge, n->bridge) == 0)
+			return other;
+	return NULL;
+}
+
 /* Subnets that the client did not give, then the bridge. */
 static int settle(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
 {
 	bool wants6 = json_bool(n->config, "EnableIPv6", false, NULL);
+	const struct network *other = same_bridge(&e->networks->all, n);
 	char text[ADDRESS_TEXT];
 	int r;
 
+	if (!other)
+		other = same_bridge(&e->networks->making, n);
+	if (other)
+		return err_set(err, 403, "conflicts with network %s (%s): networks have same bridge name", other->id,
+			       other->bridge);
 	if (n->v6.bits && !wants6) {
 		cJSON_ReplaceItemInObject(n->config, "EnableIPv6", cJSON_CreateTrue());
 	} else if (wants6 && !n->v6.bits) {
@@ -496,8 +521,8 @@ static int settle(struct engine *e, struct network *n, const struct call_ctx *ct
 			return -1;
 		put_subnet(n, text);
 	}
-	if ((n->v4.bits && meets_another(e, n->v4.subnet, n->v4.bits)) ||
-	    (n->v6.bits && meets_another(e, n->v6.subnet, n->v6.bits)))
+	if ((n->v4.bits && meets_another(e, n, n->v4.subnet, n->v4.bits)) ||
+	    (n->v6.bits && meets_another(e, n, n->v6.subnet, n->v6.bits)))
 		return err_set(err, 403, "invalid pool request: Pool overlaps with other one on this address space");
 	r = n->v4.bits ? make_bridge(e, n, ctx, err) : choose_subnet(e, n, ctx, err);
 	if (r == -EADDRINUSE)
@@ -551,6 +576,7 @@ int network_create(struct engine *e, const cJSON *body, const struct call_ctx *c
 		if (n->made)
 			take_down(e, n);
 		state_network_delete(e->state, n->id);
+		TAILQ_REMOVE(&e->networks->making, n, next);
 		network_free(n);
 		return -1;
 	}
@@ -658,6 +684,7 @@ int networks_create(struct engine *e, struct err *err)
 	if (!e->networks)
 		return err_set(err, 500, "out of memory");
 	TAILQ_INIT(&e->networks->all);
+	TAILQ_INIT(&e->networks->making);
 	TAILQ_INIT(&e->networks->endpoints);
 	if (state_network_each(e->state, load_row, e) < 0)
 		return err_set(err, 500, "database: networks cannot be read");

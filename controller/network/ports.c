@@ -162,7 +162,7 @@ int port_refused(const struct engine *e, const struct endpoint *ep, const struct
 		return err_set(err, 403, "the policy of this engine (section \"ports\" of %s) does not give all of the published ports, the first of "
 					 "them %s:%u, to containers: whoever keeps it may add a rule",
 			       e->policy_path ? e->policy_path : "the policy", host, p->host_port);
-	if (error == -EACCES && ports_are_forwarded(e))
+	if (error == -EACCES && p->host_port && ports_are_forwarded(e))
 		return err_set(err, 500, "cannot expose privileged port %u, you can add 'net.ipv4.ip_unprivileged_port_start=%u' to "
 					 "/etc/sysctl.conf, or choose a larger port number: listen %s %s:%u: bind: permission denied",
 			       p->host_port, p->host_port, name, host, p->host_port);

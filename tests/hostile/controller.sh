@@ -53,8 +53,8 @@ if is_users; then
 fi
 fds() { for p in $(jq -r '.helpers[] | select(.name != "launcher" and .name != "controller") | .pid' "$POSTERN_RUN/helpers.json"); do
 	echo "$(jq -r ".helpers[] | select(.pid == $p) | .name" "$POSTERN_RUN/helpers.json") $(ls "/proc/$p/fd" | wc -l)"; done; }
-# Other tests name network namespaces meanwhile.
-state() { sort /proc/self/mountinfo | grep -v -e '-hang/mnt' -e ' /run/netns/'; find /sys/fs/cgroup -path "*$POSTERN_CGROUP*" -type d | sort; ls "$POSTERN_DATA"/store/tree/*/; }
+# Of all mounts those that have to do with this engine: other tests have theirs meanwhile.
+state() { sort /proc/self/mountinfo | grep -F -e "$POSTERN_BASE" -e "$POSTERN_CGROUP" | grep -v -e '-hang/mnt'; find /sys/fs/cgroup -path "*$POSTERN_CGROUP*" -type d | sort; ls "$POSTERN_DATA"/store/tree/*/; }
 settled() { fds_before=$(fds); sleep 0.1; [ "$fds_before" = "$(fds)" ]; } # what a start still has open is closed
 until_true 40 settled
 state >"$POSTERN_BASE/state"
