@@ -73,16 +73,16 @@ int journal_fields(struct journal *j, const char *text)
 {
 	cJSON *fields = text && strlen(text) <= JOURNAL_FIELDS_MAX ? cJSON_Parse(text) : NULL;
 	const cJSON *v;
-	size_t size = 0;
+	size_t size = 1;
 
 	cJSON_ArrayForEach (v, fields)
-		size += cJSON_IsString(v) ? strlen(v->string) + 1 + 8 + strlen(v->valuestring) + 1 : 0;
-	j->fields = cJSON_IsObject(fields) ? malloc(size + 1) : NULL;
+		size += cJSON_IsString(v) && v->string ? strlen(v->string) + 1 + 8 + strlen(v->valuestring) + 1 : 0;
 	j->nfields = 0;
-	for (v = j->fields ? fields->child : NULL; v; v = v->next) {
+	j->fields = cJSON_IsObject(fields) ? malloc(size) : NULL;
+	cJSON_ArrayForEach (v, fields) {
 		size_t n;
 
-		if (!cJSON_IsString(v) || !field_valid(v->string))
+		if (!j->fields || !cJSON_IsString(v) || !v->string || !field_valid(v->string))
 			continue;
 		n = strlen(v->valuestring);
 		j->nfields += put_head(j->fields + j->nfields, v->string, n);

@@ -367,12 +367,13 @@ static void specs(void)
 		result(false, "14: no rootfs: %s at %s", strerror(-r), why.stage);
 		return;
 	}
-	for (size_t i = 0; i <= ARRAY_SIZE(bad) + 3; i++) {
+	for (size_t i = 0; i <= ARRAY_SIZE(bad) + 4; i++) {
 		struct req_spawn_create req;
 		struct rep_spawn_create rep;
 		const char *what = i < ARRAY_SIZE(bad) ? bad[i].what : i == ARRAY_SIZE(bad) ? "the host's network namespace"
 				 : i == ARRAY_SIZE(bad) + 1 ? "the host's user namespace"
 				 : i == ARRAY_SIZE(bad) + 2 ? "the host's cgroup"
+				 : i == ARRAY_SIZE(bad) + 4 ? "entries of the journal that say not whose they are"
 				 : "7: a directory of the host that nobody sealed, in the place of a volume";
 		int loose = open(in_hang("user-owned"), O_PATH | O_DIRECTORY | O_CLOEXEC);
 		int host = open(i == ARRAY_SIZE(bad) ? "/proc/self/ns/net" : "/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
@@ -391,6 +392,7 @@ static void specs(void)
 		req.layers.fd[0] = rootfs.layers.fd[0];
 		req.upper = rootfs.upper;
 		req.exit = log;
+		req.log_journal = i == ARRAY_SIZE(bad) + 4 ? LOG_JOURNAL_WAITS : 0;
 		r = ask(channel(HELPER_SPAWN), OP_SPAWN_CREATE, &req, &rep, &why);
 		refused("14", r, what);
 		if (r == 0)

@@ -84,6 +84,7 @@ a path outside policy and a missing one are answered alike| $D run --rm NONE --m
 | $D run --rm NONE --restart sometimes busybox true
 there are no plugins| $D run --rm NONE --log-driver nosuch busybox true
 | $D run --rm NONE --log-opt max-size=x busybox true
+| $D create --log-driver journald --log-opt max-size=1m busybox true
 words of Docker 28| $D run --rm NONE --stop-signal NOSIG busybox true
 | $D run --rm NONE --security-opt nosuch=1 busybox true
 | $D run --rm NONE --shm-size 1m busybox sh -c 'df -k /dev/shm | tail -1'
@@ -128,6 +129,9 @@ words of Docker 28| $D images --filter nosuch=1
 | $D tag nothing mine:1
 | $D tag busybox mine:1; $D images -q mine | wc -l; $D rmi mine:1
 | $D rmi nothing
+| $D tag busybox docker.io/other/name:v1; $D image inspect -f '{{json .RepoTags}}' other/name:v1; $D images --format '{{.Repository}}' 'other/*'; $D rmi index.docker.io/other/name:v1
+| $D tag busybox docker.io/library/fam:1; $D rmi fam:1; $D tag busybox localhost/fam:1; $D rmi localhost/fam:1; $D tag busybox docker.io/a:B/c
+| $D image inspect -f '{{json .Parent}} {{json .RepoDigests}}' busybox
 | $D image inspect -f '{{json .RepoTags}} {{.Os}} {{.Architecture}} {{json .Config.Cmd}} {{.RootFS.Type}}' busybox
 | $D history --format '{{.CreatedBy}}|{{.Size}}' busybox
 what is missing is named| echo junk | $D load
@@ -136,6 +140,8 @@ Options is null when there are none| $D volume inspect -f '{{json .Options}}' v1
 | $D volume ls --format '{{.Driver}} {{.Name}}' --filter name=v1
 | $D volume create bad/name
 | $D volume rm v1 nothing
+| s=$(date +%s.%N); $D run --rm NONE -v evol:/v:ro busybox true; $D events --since $s --until $(date +%s.%N) --filter type=volume --format '{{.Type}} {{.Action}} {{.Actor.ID}} {{.Actor.Attributes.destination}} {{index .Actor.Attributes "read/write"}} {{.Actor.Attributes.driver}}'; $D volume rm evol
+| $D system df --format '{{.Type}} {{.TotalCount}} {{.Active}}'
 | $D volume inspect nothing
 | $D container prune -f; $D ps -aq
 | $D events --since 0 --until 1 --filter nosuch=1
