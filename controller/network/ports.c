@@ -88,11 +88,14 @@ static int reserve(struct engine *e, uint32_t protocol, const uint8_t host[16], 
 	const char *table = protocols[protocol_at(protocol)].table;
 	struct rep_ports_bind rep;
 	struct err err = { 0 };
-	int r = helper_call(e, OP_PORTS_BIND, &req, &rep, NULL, &err);
+	int r;
 
+	*ret = -EBADF;
+	if (ports_are_forwarded(e) && protocol == IPPROTO_SCTP)
+		return -EPROTONOSUPPORT;
+	r = helper_call(e, OP_PORTS_BIND, &req, &rep, NULL, &err);
 	if (r == -EADDRINUSE && forward_settles(e))
 		r = helper_call(e, OP_PORTS_BIND, &req, &rep, NULL, &err);
-	*ret = -EBADF;
 	if (r == 0) {
 		*ret = rep.socket;
 		return (int)rep.port;

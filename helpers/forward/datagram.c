@@ -119,7 +119,8 @@ static struct session *find(const struct sessions *bucket, const struct service 
 }
 
 /* One that has too many makes room by its own. */
-static struct session *session_new(struct forward *f, struct service *v, struct sessions *bucket, const struct sockaddr_storage *from, socklen_t n)
+static struct session *session_new(struct forward *f, struct service *v, struct sessions *bucket, const struct sockaddr_storage *from,
+				   socklen_t n)
 {
 	struct session *s;
 	int fd;
@@ -153,13 +154,15 @@ void datagram_ready(struct forward *f, struct watch *w, uint32_t events)
 	struct service *v = (struct service *)w;
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		struct sockaddr_storage from = { 0 };
+		struct sockaddr_storage from;
 		socklen_t size = sizeof(from);
-		ssize_t n = recvfrom(v->watch.fd, f->chunk, CHUNK, MSG_DONTWAIT, (struct sockaddr *)&from, &size);
 		struct sessions *bucket;
 		struct session *s;
+		ssize_t n;
 
-		if (n < 0)
+		memset(&from, 0, sizeof(from));
+		n = recvfrom(v->watch.fd, f->chunk, CHUNK, MSG_DONTWAIT, (struct sockaddr *)&from, &size);
+		if (n < 0 || size > sizeof(from))
 			return;
 		bucket = bucket_of(f, v, &from, size);
 		s = find(bucket, v, &from, size);

@@ -2,8 +2,8 @@
  * network namespace of a user's engine. README.md.
  *
  * It has no privilege. What the controller says is bounded by what is there: an address must be one of policy's, behind a bridge of the
- * engine's, and its packets leave by that bridge only, also when the bridge goes later; a socket must be bound at a port that policy lets lead
- * to containers. Bytes of clients and containers are passed, never looked at. */
+ * engine's, and its packets leave by that bridge only, also when the bridge goes later; a socket must be bound at a port that policy lets
+ * lead to containers. Bytes of clients and containers are passed, never looked at. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>

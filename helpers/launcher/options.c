@@ -140,7 +140,7 @@ static const char *flaw(const struct launcher *l)
 	const struct config *c = &l->config;
 
 	if ((!l->ids.user && (l->absent || l->range_ns >= 0 || l->netns >= 0)) || (l->absent & ~can_miss))
-		return "--absent and --range-ns are for users' engines, which may miss cgroup, device, veth and firewall";
+		return "--absent, --range-ns and --netns are for users' engines, which may miss cgroup, device, veth, firewall and forward";
 	/* Two levels down are named below it: R/containers, R/helpers. */
 	if (!path_valid(c->data, strlen(c->data)) || !path_valid(c->run, strlen(c->run)) || c->cgroup[0] == '/' ||
 	    strstr(c->cgroup, "..") || !strcmp(c->data, "/") || !strcmp(c->run, "/"))

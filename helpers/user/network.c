@@ -78,7 +78,7 @@ static int loopback_up(int fd)
 static int make_inside(int to)
 {
 	const struct iovec byte = { &(char){ 0 }, 1 };
-	int fds[3], r;
+	int fds[3] = { -EBADF, -EBADF, -EBADF }, r;
 
 	if (unshare(CLONE_NEWNET) < 0)
 		return -errno;

@@ -78,6 +78,7 @@ is "port" "80/tcp -> 0.0.0.0:8080
 7/udp -> 0.0.0.0:7000" bash -c 'docker port web | sort -t/ -k2,2 -s'
 like "a port that is taken" "Bind for 0.0.0.0:8080 failed: port is already allocated" docker run --rm -p 8080:80 busybox true
 like "a port of root's" "cannot expose privileged port 80, .*net.ipv4.ip_unprivileged_port_start=80.*permission denied" docker run --rm -p 80:80 busybox true
+like "SCTP" "Bind for 0.0.0.0:5000 failed: Protocol not supported" docker run --rm -p 5000:5000/sctp busybox true
 is "comes whole" "67108864" bash -c "ip netns exec $inside curl -sS -m 30 http://127.0.0.1:8080/large | wc -c"
 # A half-close: everything is sent and ended, then the answer comes.
 ok "one that answers at the end of what it is told" docker run -d --name count --network net1 -p 9000:9 busybox sh -c 'while true; do nc -l -p 9 -e wc -c; done'
