@@ -146,8 +146,7 @@ static void probe_bridge_rules(const struct patient *p, struct finding *f)
 		if (doctor_number(path) <= 0)
 			continue;
 		doctor_less(f, "packets between containers of one network pass the rules of IP, too (br_netfilter, %s)", files[i]);
-		doctor_cost(f, "slower, others' rules meet them, and no container reaches a port that it has published itself by "
-			       "an address of the host's");
+		doctor_cost(f, "slower, and others' rules meet them");
 		doctor_fix(f, "sysctl -w net.bridge.%s=0, where neither Kubernetes nor Docker's icc=false needs it", files[i]);
 		return;
 	}

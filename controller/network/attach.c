@@ -35,6 +35,7 @@ struct net_plan {
 	struct engine *e;
 	struct call_ctx ctx;
 	int userns, netns; /* the caller's */
+	const cJSON *merged; /* the caller's; NULL for a container that runs */
 	struct endpoint *gateway; /* by which the default route leads, NULL: none */
 	struct err failure; /* of net_continue */
 	bool continued;
@@ -231,6 +232,7 @@ int net_begin(struct container *c, const cJSON *merged, int userns, int netns, c
 	if (!p)
 		return -1;
 	*ret = p;
+	p->merged = merged;
 	p->gateway = choose_gateway(c->e, c->row.id, NULL);
 	for (; ep; ep = endpoint_next(c->e, c->row.id, ep))
 		if (begin_one(p, ep, err) < 0)
@@ -263,7 +265,7 @@ int net_finish(struct net_plan *p, struct err *err)
 	for (unsigned i = 0; i < p->n && r == 0 && ports_are_forwarded(p->e); i++)
 		r = forward_publish(p->e, p->steps[i].ep, err);
 	if (r == 0)
-		resolver_update(p->c, p->userns, p->netns, &p->ctx);
+		resolver_update(p->c, p->merged, p->userns, p->netns, &p->ctx);
 	return r;
 }
 

@@ -41,8 +41,8 @@ void networks_sweep(struct engine *e);
 
 /* --- resolver.c: what postern-resolver is told --- */
 /* A container's names in its networks, and its own sockets when it is in a network of a user's and has none yet. A
- * failure is logged: a container without names is better than none. */
-void resolver_update(struct container *c, int userns, int netns, const struct call_ctx *ctx);
+ * failure is logged: a container without names is better than none. merged: its configuration, NULL: to be read. */
+void resolver_update(struct container *c, const cJSON *merged, int userns, int netns, const struct call_ctx *ctx);
 /* The same for one that runs, whose networks have changed. */
 void resolver_refresh(struct container *c);
 void resolver_unname(struct engine *e, const struct endpoint *ep);

@@ -142,10 +142,11 @@ static int make_sockets(struct container *c, int userns, int netns, const struct
 	return helper_call(c->e, OP_NETNS_RESOLVER, &req, ret, ctx, err);
 }
 
-static int serve(struct container *c, int userns, int netns, const struct call_ctx *ctx, struct err *err)
+static int serve(struct container *c, const cJSON *merged, int userns, int netns, const struct call_ctx *ctx,
+		 struct err *err)
 {
 	struct req_resolver_serve *req = calloc(1, sizeof(*req));
-	cJSON *merged = container_config(c);
+	cJSON *own = merged ? NULL : container_config(c);
 	struct rep_netns_resolver sockets;
 	struct endpoint *ep = NULL;
 	int r;
@@ -157,7 +158,7 @@ static int serve(struct container *c, int userns, int netns, const struct call_c
 	while ((ep = endpoint_next(c->e, c->row.id, ep)))
 		if (of_users(ep) && req->networks.n < ARRAY_SIZE(req->networks.id))
 			hex_decode(ep->network->id, req->networks.id[req->networks.n++], ID_BYTES);
-	set_upstream(c, json_get(merged, "HostConfig"), req->upstream, sizeof(req->upstream));
+	set_upstream(c, json_get(own ? own : merged, "HostConfig"), req->upstream, sizeof(req->upstream));
 	set_links(c, req->links, sizeof(req->links));
 	req->udp = sockets.udp;
 	req->tcp = sockets.tcp;
@@ -166,12 +167,12 @@ static int serve(struct container *c, int userns, int netns, const struct call_c
 	if (r == 0)
 		c->resolver_generation = helper_generation(c->e, HELPER_RESOLVER) + 1;
 	message_close_fds(&op_desc(OP_NETNS_RESOLVER)->rep, &sockets);
-	cJSON_Delete(merged);
+	cJSON_Delete(own);
 	free(req);
 	return r;
 }
 
-void resolver_update(struct container *c, int userns, int netns, const struct call_ctx *ctx)
+void resolver_update(struct container *c, const cJSON *merged, int userns, int netns, const struct call_ctx *ctx)
 {
 	struct endpoint *ep = NULL;
 	struct err err = { 0 };
@@ -180,7 +181,7 @@ void resolver_update(struct container *c, int userns, int netns, const struct ca
 		return;
 	while ((ep = endpoint_next(c->e, c->row.id, ep)))
 		resolver_names(c->e, ep);
-	if (serve(c, userns, netns, ctx, &err) < 0)
+	if (serve(c, merged, userns, netns, ctx, &err) < 0)
 		log_warn("container %.12s: no names of other containers: %s", c->row.id, err.message);
 }
 
@@ -196,7 +197,7 @@ void resolver_refresh(struct container *c)
 	memcpy(req.container, c->raw_id, ID_BYTES);
 	message_init(&op_desc(OP_SPAWN_NAMESPACES)->rep, &ns);
 	if (helper_call(c->e, OP_SPAWN_NAMESPACES, &req, &ns, &ctx, &err) == 0)
-		resolver_update(c, ns.userns, ns.netns, &ctx);
+		resolver_update(c, NULL, ns.userns, ns.netns, &ctx);
 	else
 		log_warn("container %.12s: no names of other containers: %s", c->row.id, err.message);
 	message_close_fds(&op_desc(OP_SPAWN_NAMESPACES)->rep, &ns);

@@ -151,8 +151,7 @@ static void own_element(struct element *e, const char *set, const struct req_fir
 {
 	uint8_t mac[6];
 
-	for (unsigned i = 0; i < sizeof(mac); i++)
-		mac[i] = (uint8_t)(req->mac >> (40 - 8 * i));
+	inaddr_mac(req->mac, mac);
 	*e = element_of(NFPROTO_BRIDGE, set);
 	key_name(e, req->host);
 	element_key(e, mac, sizeof(mac));

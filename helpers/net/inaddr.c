@@ -12,6 +12,12 @@ void inaddr_bytes(uint64_t hi, uint64_t lo, uint8_t ret[16])
 	}
 }
 
+void inaddr_mac(uint64_t mac, uint8_t ret[6])
+{
+	for (unsigned i = 0; i < 6; i++)
+		ret[i] = (uint8_t)(mac >> (40 - 8 * i));
+}
+
 bool inaddr_is_v4(const uint8_t address[16])
 {
 	return IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)address);

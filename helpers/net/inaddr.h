@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 
 void inaddr_bytes(uint64_t hi, uint64_t lo, uint8_t ret[16]);
+/* A MAC address of the low 48 bits. */
+void inaddr_mac(uint64_t mac, uint8_t ret[6]);
 bool inaddr_is_v4(const uint8_t address[16]);
 /* For bind(2) and connect(2): its length. */
 socklen_t inaddr_socket(const uint8_t address[16], uint16_t port, struct sockaddr_storage *ret);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -35,8 +36,8 @@ static struct address address4(uint32_t v)
 {
 	struct address a = { .family = AF_INET };
 
-	for (unsigned i = 0; i < 4; i++)
-		a.bytes[i] = (uint8_t)(v >> (24 - 8 * i));
+	v = htonl(v);
+	memcpy(a.bytes, &v, sizeof(v));
 	return a;
 }
 

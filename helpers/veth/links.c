@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "../base/cleanup.h"
+#include "../net/inaddr.h"
 
 #ifndef IFLA_BRPORT_LOCKED
 #define IFLA_BRPORT_LOCKED 39 /* Linux 5.18 */
@@ -20,8 +21,7 @@ static void put_mac(struct nl_msg *msg, int type, uint64_t mac)
 {
 	uint8_t bytes[6];
 
-	for (int i = 0; i < 6; i++)
-		bytes[i] = (uint8_t)(mac >> (40 - 8 * i));
+	inaddr_mac(mac, bytes);
 	nla_put(msg, type, sizeof(bytes), bytes);
 }
 
@@ -95,9 +95,7 @@ int bridge_up(struct netlink *n, int index, uint32_t mtu)
 
 static bool is_v4(const struct prefix *p)
 {
-	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
-	return p->bits >= 96 && memcmp(p->address, mapped, sizeof(mapped)) == 0;
+	return p->bits >= 96 && inaddr_is_v4(p->address);
 }
 
 static struct nl_msg *address_message(int type, int flags, int index, const struct prefix *p)
@@ -207,6 +205,8 @@ static int port_lock(struct netlink *n, int index, bool isolated)
 	if (!msg)
 		return -ENOMEM;
 	port = nla_nest_start(msg, IFLA_PROTINFO | NLA_F_NESTED);
+	/* Back to where it came from: with br_netfilter its own published port is reached within the bridge. */
+	nla_put_u8(msg, IFLA_BRPORT_MODE, 1);
 	nla_put_u8(msg, IFLA_BRPORT_LEARNING, 0);
 	nla_put_u8(msg, IFLA_BRPORT_LOCKED, 1);
 	nla_put_u8(msg, IFLA_BRPORT_ISOLATED, isolated);

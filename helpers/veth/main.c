@@ -20,6 +20,7 @@
 #include "../base/log.h"
 #include "../base/sandbox.h"
 #include "../base/text.h"
+#include "../net/inaddr.h"
 #include "../protocol/server.h"
 #include "veth.h"
 
@@ -45,9 +46,7 @@ static struct prefix prefix_v4(uint32_t address, uint32_t bits)
 {
 	struct prefix p = { .bits = bits ? bits + 96 : 0 };
 
-	p.address[10] = p.address[11] = bits ? 0xff : 0;
-	for (unsigned i = 0; i < 4; i++)
-		p.address[12 + i] = (uint8_t)(address >> (24 - 8 * i));
+	inaddr_bytes(0, bits ? UINT64_C(0xffff) << 32 | address : 0, p.address);
 	return p;
 }
 
@@ -55,10 +54,7 @@ static struct prefix prefix_v6(uint64_t hi, uint64_t lo, uint32_t bits)
 {
 	struct prefix p = { .bits = bits };
 
-	for (unsigned i = 0; i < 8; i++) {
-		p.address[i] = (uint8_t)(hi >> (56 - 8 * i));
-		p.address[8 + i] = (uint8_t)(lo >> (56 - 8 * i));
-	}
+	inaddr_bytes(hi, lo, p.address);
 	return p;
 }
 

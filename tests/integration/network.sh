@@ -85,12 +85,16 @@ if is_users; then
 	skip "a published port from a container, by way of the host" "$hosts_own"
 else
 	is "a published port by another network's container, by way of the host" "$(ip_of n1a one)" ask n1a tcp 192.0.2.1 8080
-	ok "by a container of its own network, by way of the host" ask aa tcp 192.0.2.1 8080
-	# Where bridges pass packets by the rules of IP (br_netfilter), a packet for its own sender ends at the bridge's port.
+	# Where bridges pass packets by the rules of IP (br_netfilter), such a packet never leaves the bridge.
 	nf=/proc/sys/net/bridge/bridge-nf-call-iptables
-	[ ! -e $nf ] || in_h sh -c "echo 0 >$nf"
-	is "the same without br_netfilter" 172.17.0.1 ask aa tcp 192.0.2.1 8080
-	is "by itself" 172.17.0.1 ask pub tcp 192.0.2.1 8080
+	for on in 1 0; do
+		[ -e $nf ] || [ $on = 0 ] || { skip "ports by way of the host, with br_netfilter" "the kernel has none"; continue; }
+		[ ! -e $nf ] || in_h sh -c "echo $on >$nf"
+		is "by a container of its own network, by way of the host (br_netfilter $on)" 172.17.0.1 ask aa tcp 192.0.2.1 8080
+		is "by itself (br_netfilter $on)" 172.17.0.1 ask pub tcp 192.0.2.1 8080
+		is "the world is seen as it is (br_netfilter $on)" 192.0.2.2 in_w "$peer" ask tcp 192.0.2.1 8080
+		is "and so is the host (br_netfilter $on)" 192.0.2.1 in_h "$peer" ask tcp 192.0.2.1 8080
+	done
 fi
 fails "not by 127.0.0.1 of the host from a container" 1 ask aa tcp 127.0.0.1 8080
 docker create --name all -P --expose 80 --expose 90/udp peer peer serve 80 90 >/dev/null; docker start all >/dev/null
@@ -131,6 +135,7 @@ docker network create --ipv6 --subnet fd00:6::/64 --subnet 10.66.0.0/24 six >/de
 serving s1 --network six -p 8600:80 -p '[::1]:8601:80' -p '[2001:db8::1]:8602:90/udp'
 serving s2 --network six --ip6 fd00:6::77 --ip 10.66.0.77
 is "IPv6: one another" fd00:6::77 ask s2 tcp "$(ip6_of s1 six)" 80
+is "IPv6: no address is taken for another's" 0 bash -c "nsenter -t $(docker inspect -f '{{.State.Pid}}' s1) -n ip -6 addr | grep -c dadfailed"
 is "IPv6: --ip6 and --ip" "10.66.0.77 fd00:6::77" echo "$(ip_of s2 six) $(ip6_of s2 six)"
 world 70
 is "IPv6: to the world, as the host" 2001:db8::1 ask s1 tcp 2001:db8::2 70
