@@ -9,9 +9,12 @@
 
 static const char bash_script[] = "# bash completion of postern: source <(postern completion bash)\n"
 				  "_postern() {\n"
-				  "\tlocal IFS=$'\\n'\n"
-				  "\tCOMPREPLY=($(compgen -W \"$(postern __complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" "
-				  "2>/dev/null)\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n"
+				  "\tlocal word\n"
+				  "\tCOMPREPLY=()\n"
+				  "\t# not compgen -W, which would expand what stands in a name\n"
+				  "\twhile IFS= read -r word; do\n"
+				  "\t\t[[ $word == \"${COMP_WORDS[COMP_CWORD]}\"* ]] && COMPREPLY+=(\"$word\")\n"
+				  "\tdone < <(postern __complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null)\n"
 				  "}\n"
 				  "complete -o default -F _postern postern\n";
 

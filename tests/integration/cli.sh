@@ -166,7 +166,7 @@ fi
 if [ -n "$(command -v zsh)" ]; then
 	mkdir "$POSTERN_BASE/zsh" && "$postern" completion zsh >"$POSTERN_BASE/zsh/_postern"
 	# What becomes of a line by the key TAB; loaded as a script, or by compinit as it is installed.
-	zsh_completes() { PATH=$bin:$PATH HOME=$POSTERN_BASE timeout 20 zsh -f "$top/tests/integration/completes.zsh" "$1" "$2" "$POSTERN_BASE/zsh"; }
+	zsh_completes() { PATH=$bin:$PATH HOME=$POSTERN_BASE timeout 60 zsh -f "$top/tests/integration/completes.zsh" "$1" "$2" "$POSTERN_BASE/zsh"; }
 	for how in source install; do
 		is "zsh, by $how: verbs" "postern run |" zsh_completes $how "postern ru"
 		is "zsh, by $how: a group's" "postern image load |" zsh_completes $how "postern image lo"
