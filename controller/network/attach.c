@@ -263,7 +263,7 @@ int net_finish(struct net_plan *p, struct err *err)
 		if (wait_rest(p, &p->steps[i], r ? NULL : err) < 0)
 			r = -1;
 	for (unsigned i = 0; i < p->n && r == 0 && ports_are_forwarded(p->e); i++)
-		r = forward_publish(p->e, p->steps[i].ep, err);
+		r = forward_publish(p->e, p->steps[i].ep, &p->ctx, err);
 	if (r == 0)
 		resolver_update(p->c, p->merged, p->userns, p->netns, &p->ctx);
 	return r;

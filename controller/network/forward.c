@@ -15,20 +15,20 @@ static uint64_t generation(struct engine *e)
 	return (uint64_t)helper_generation(e, HELPER_FORWARD) + 1;
 }
 
-static struct pending *submit(struct engine *e, const struct endpoint *ep, struct port *p)
+static struct pending *submit(struct engine *e, const struct endpoint *ep, struct port *p, const struct call_ctx *ctx)
 {
 	const uint8_t *to = address_is_v4(p->host) ? ep->v4 : ep->v6;
 	struct req_forward_serve req = { .address_hi = address_hi(to), .address_lo = address_lo(to), .port = p->port,
 					 .socket = p->reserved };
 
 	req.id = p->forward = generation(e) << 32 | ++e->networks->forwards;
-	return helper_submit(e, OP_FORWARD_SERVE, &req, NULL, 0);
+	return helper_submit(e, OP_FORWARD_SERVE, &req, ctx, 0);
 }
 
-int forward_publish(struct engine *e, struct endpoint *ep, struct err *err)
+int forward_publish(struct engine *e, struct endpoint *ep, const struct call_ctx *ctx, struct err *err)
 {
 	for (unsigned i = 0; i < ep->nports; i++)
-		if (helper_wait(submit(e, ep, &ep->ports[i]), NULL, err, NULL) < 0)
+		if (helper_wait(submit(e, ep, &ep->ports[i], ctx), NULL, err, NULL) < 0)
 			return -1;
 	return 0;
 }
@@ -63,7 +63,7 @@ void forward_again(struct engine *e, struct endpoint *ep)
 {
 	for (unsigned i = 0; ep->there && i < ep->nports; i++)
 		if (ep->ports[i].reserved >= 0 && ep->ports[i].forward >> 32 != generation(e))
-			helper_detach(submit(e, ep, &ep->ports[i]));
+			helper_detach(submit(e, ep, &ep->ports[i], NULL));
 }
 
 void forward_repeat(struct engine *e)

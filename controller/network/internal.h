@@ -51,7 +51,7 @@ void resolver_forget(struct container *c);
 void resolver_repeat(struct engine *e);
 
 /* --- forward.c: what postern-forward is told --- */
-int forward_publish(struct engine *e, struct endpoint *ep, struct err *err);
+int forward_publish(struct engine *e, struct endpoint *ep, const struct call_ctx *ctx, struct err *err);
 /* Nobody waits: until postern-forward has heard of it, it keeps the ports taken. */
 void forward_unpublish(struct engine *e, struct endpoint *ep);
 /* Waits until it has. False: there was nothing to wait for. */

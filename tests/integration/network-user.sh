@@ -92,6 +92,8 @@ is "a half-closed connection is answered" 1000000 half
 docker rm -f count >/dev/null
 ok "50 clients at once" bash -c "for i in \$(seq 50); do ip netns exec $inside curl -sS -m 10 http://127.0.0.1:8080/ & done | grep -c 'hello web' | grep -qx 50"
 
+like "the receipt says who leads a port to it, and by which rule" "forward.SERVE: .* port=80 socket=inet.* done by rule private-172" "$bin/postern" audit receipt web
+
 # --- restarts ---
 old=$(helper forward); kill -9 "$old"
 until_true 100 on_host curl -sS -m 1 http://127.0.0.1:8080/
