@@ -55,27 +55,37 @@ int http_write(struct http *h, const void *data, size_t n)
 	return 0;
 }
 
-static int send_head(struct http *h, const char *method, const char *path, const char *headers, const char *length)
+/* The head, and a body (NULL: none, or it follows) in the same write: the engine wakes up for the whole. */
+static int send_head(struct http *h, const char *method, const char *path, const char *headers, const char *length,
+		     const void *body, size_t len)
 {
 	_cleanup_free_ char *head = NULL;
 	int n = asprintf(&head, "%s %s HTTP/1.1\r\nHost: postern\r\nUser-Agent: postern-cli\r\n%s%s\r\n", method, path,
 			 headers, length);
+	char *whole;
 
-	return n < 0 ? -ENOMEM : http_write(h, head, (size_t)n);
+	if (n < 0)
+		return -ENOMEM;
+	if (body && len > 0) {
+		whole = realloc(head, (size_t)n + len);
+		if (!whole)
+			return -ENOMEM;
+		head = whole;
+		memcpy(head + n, body, len);
+	}
+	return http_write(h, head, (size_t)n + (body ? len : 0));
 }
 
 int http_request(struct http *h, const char *method, const char *path, const char *headers, const void *body,
 		 size_t len)
 {
 	char length[64] = "";
-	int r;
 
 	if (body)
 		snprintf(length, sizeof(length), "Content-Type: application/json\r\nContent-Length: %zu\r\n", len);
 	else if (strcmp(method, "GET") != 0 && !strstr(headers, "Upgrade:"))
 		snprintf(length, sizeof(length), "Content-Length: 0\r\n");
-	r = send_head(h, method, path, headers, length);
-	return r == 0 && body ? http_write(h, body, len) : r;
+	return send_head(h, method, path, headers, length, body, len);
 }
 
 /* Room to write, or an answer that came first: 1. */
@@ -110,7 +120,7 @@ int http_request_fd(struct http *h, const char *method, const char *path, const 
 	else
 		snprintf(length, sizeof(length), "Transfer-Encoding: chunked\r\n");
 	snprintf(headers, sizeof(headers), "Content-Type: %s\r\n", type);
-	r = send_head(h, method, path, headers, length);
+	r = send_head(h, method, path, headers, length, NULL, 0);
 	for (;;) {
 		ssize_t n = r < 0 ? 0 : read(body, block + 16, BLOCK);
 

@@ -226,6 +226,25 @@ static int port_address(struct netlink *n, int index, uint64_t mac)
 	return netlink_ask(n, msg);
 }
 
+/* A bridge's port needs no address of its own: the kernel would look for routers with it, in each container. There is no
+ * such attribute where there is no IPv6. */
+static int port_quiet(struct netlink *n, int index)
+{
+	struct nl_msg *msg = link_message(RTM_SETLINK, 0, index, 0);
+	struct nlattr *spec, *family;
+	int r;
+
+	if (!msg)
+		return -ENOMEM;
+	spec = nla_nest_start(msg, IFLA_AF_SPEC);
+	family = nla_nest_start(msg, AF_INET6);
+	nla_put_u8(msg, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	nla_nest_end(msg, family);
+	nla_nest_end(msg, spec);
+	r = netlink_ask(n, msg);
+	return r == -EAFNOSUPPORT ? 0 : r;
+}
+
 int veth_make(struct netlink *n, const struct veth *v)
 {
 	struct link host;
@@ -239,6 +258,8 @@ int veth_make(struct netlink *n, const struct veth *v)
 		r = port_lock(n, host.index, v->isolated);
 	if (r == 0)
 		r = port_address(n, host.index, v->mac);
+	if (r == 0)
+		r = port_quiet(n, host.index);
 	if (r < 0 && link_find(n, v->host, 0, &host) == 0)
 		link_delete(n, host.index);
 	return r;
