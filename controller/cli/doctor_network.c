@@ -18,11 +18,11 @@
 
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/text.h"
+#include "../network/ipam.h"
 #include "cli.h"
 #include "doctor.h"
 
-/* Port numbers of a bridge have ten bits, and 0 is none (BR_MAX_PORTS). */
-enum { BRIDGE_PORTS = 1023, NEIGHBOURS_EACH = 2, REPLY_SIZE = 32768, REPLIES_MAX = 1024, LOW_PORT = 80 };
+enum { NEIGHBOURS_EACH = 2, REPLY_SIZE = 32768, REPLIES_MAX = 1024, LOW_PORT = 80 };
 
 /* --- bounds --- */
 

@@ -19,7 +19,7 @@
 #include "internal.h"
 
 /* --- finding --------------------------------------------------------------------------------------------- */
-struct container *container_by_id(struct engine *e, const char *id)
+struct container *container_by_id(const struct engine *e, const char *id)
 {
 	struct container *c;
 

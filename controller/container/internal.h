@@ -154,7 +154,7 @@ struct containers {
 
 /* By id, unambiguous id prefix or name (with or without "/"): a reference to be put. 404 or 400. */
 struct container *container_find(struct engine *e, const char *ref, struct err *err);
-struct container *container_by_id(struct engine *e, const char *id); /* borrowed, NULL: none */
+struct container *container_by_id(const struct engine *e, const char *id); /* borrowed, NULL: none */
 struct container *container_by_name(struct engine *e, const char *name); /* borrowed */
 struct container *container_ref(struct container *c);
 void container_put(struct container *c);

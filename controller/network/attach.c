@@ -545,17 +545,24 @@ static int disconnect_running(struct container *c, struct endpoint *ep, const st
 
 int net_disconnect(struct container *c, struct network *n, bool force, const struct call_ctx *ctx, struct err *err)
 {
+	bool running = container_is_running(c), hosts = false;
 	struct endpoint *ep;
 	int r = 0;
 
-	if (strcmp(n->name, "host") == 0)
+	if (running && strcmp(n->name, "host") == 0) {
+		cJSON *merged = container_config(c);
+
+		hosts = spec_share(json_get(merged, "HostConfig"), "NetworkMode", NULL) == SHARE_HOST;
+		cJSON_Delete(merged);
+	}
+	if (hosts)
 		return err_set(err, 400,
 			       "container cannot be disconnected from host network or connected to host network");
 	wait_settled(c, n);
 	ep = endpoint_find(c->e, n, c->row.id);
 	if (!ep)
-		return err_set(err, force ? 404 : 403, "container %s is not connected to network %s", c->row.id,
-			       n->name);
+		return err_set(err, force ? 404 : 403, "container %s is not connected to %snetwork %s", c->row.id,
+			       running ? "" : "the ", n->name);
 	if (ep->passing)
 		return err_set(err, 409, "another request connects container %s to network %s or disconnects it",
 			       c->row.id, n->name);

@@ -66,6 +66,7 @@ static void endpoint_free(struct endpoint *ep)
 void endpoint_forget(struct engine *e, struct endpoint *ep)
 {
 	TAILQ_REMOVE(&e->networks->endpoints, ep, next);
+	ep->network->attached -= ep->there;
 	ep->gone = true;
 	if (!ep->holds)
 		endpoint_free(ep);
@@ -181,6 +182,7 @@ static int load_row(void *data, struct endpoint_row *row)
 	ep->passing = json_bool(o, "passing", false, NULL);
 	if (json_get(o, "mac")) {
 		ep->there = true;
+		n->attached++;
 		mac_parse(json_text(o, "mac", "", NULL), &ep->mac);
 		if (json_get(o, "v4") && address_parse(json_text(o, "v4", "", NULL), ep->v4, &bits) == 0)
 			pool_take(&n->v4, ep->v4, ep->v4);
@@ -202,6 +204,8 @@ int endpoints_load(struct engine *e, struct err *err)
 }
 
 /* --- making one --- */
+#define ADDRESS_REFUSED "user specified IP address is supported on user defined networks only"
+
 static int check_settings(const struct network *n, const cJSON *settings, struct err *err)
 {
 	const cJSON *ipam = json_get(settings, "IPAMConfig"), *aliases = json_get(settings, "Aliases"), *a;
@@ -214,10 +218,10 @@ static int check_settings(const struct network *n, const cJSON *settings, struct
 	if (err->status)
 		return -1;
 	if (network_predefined(n) && cJSON_GetArraySize(aliases) > 0)
-		return err_set(err, 400,
-			       "network-scoped alias is supported only for containers in user defined networks");
+		return err_set(err, 400, "invalid endpoint settings:\nnetwork-scoped alias is supported only for containers in "
+					 "user defined networks");
 	if (network_predefined(n) && (ip4[0] || ip6[0]))
-		return err_set(err, 400, "user specified IP address is supported on user defined networks only");
+		return err_set(err, 400, "invalid endpoint settings:\n" ADDRESS_REFUSED);
 	if (ip4[0] && (address_parse(ip4, address, &bits) < 0 || !address_is_v4(address) || bits != 128))
 		return err_set(err, 400, "invalid endpoint settings:\ninvalid IPv4 address: %.64s", ip4);
 	if (ip6[0] && (address_parse(ip6, address, &bits) < 0 || address_is_v4(address) || bits != 128))
@@ -276,13 +280,18 @@ static const cJSON *settings_for(const cJSON *configs, const struct network *n)
 static int add_wanted(struct engine *e, const char *container, const char *name, const cJSON *settings, struct err *err)
 {
 	struct network *n = network_find(e, name, err);
+	struct err why = { 0 };
 	struct endpoint *ep;
 
 	if (!n)
 		return -1;
 	if (!n->bridged || endpoint_find(e, n, container))
 		return 0;
-	return endpoint_add(e, n, container, settings, /* passing= */ false, &ep, err);
+	if (endpoint_add(e, n, container, settings, /* passing= */ false, &ep, &why) == 0)
+		return 0;
+	if (why.status != 400)
+		return err_set(err, why.status, "%s", why.message);
+	return err_set(err, 400, "invalid config for network %s: %s", n->name, why.message);
 }
 
 /* What older clients say beside the settings of the only network goes into them. */
@@ -299,6 +308,20 @@ static cJSON *main_settings(const cJSON *merged, const struct network *n)
 	return s;
 }
 
+/* Of a container with the host's network, another's or none. */
+static int check_without(const cJSON *merged, struct err *err)
+{
+	const cJSON *config;
+
+	cJSON_ArrayForEach(config, json_get(json_get(merged, "NetworkingConfig"), "EndpointsConfig")) {
+		const cJSON *ipam = json_get(config, "IPAMConfig");
+
+		if (json_text(ipam, "IPv4Address", "", NULL)[0] || json_text(ipam, "IPv6Address", "", NULL)[0])
+			return err_set(err, 400, "invalid config for network %s: invalid endpoint settings:\n" ADDRESS_REFUSED, config->string);
+	}
+	return 0;
+}
+
 int endpoints_of_create(struct engine *e, const char *container, const cJSON *merged, struct err *err)
 {
 	const cJSON *host = json_get(merged, "HostConfig"), *config;
@@ -307,9 +330,10 @@ int endpoints_of_create(struct engine *e, const char *container, const cJSON *me
 	cJSON *settings;
 	int r;
 
-	if (networks_absent(e) || spec_share(host, "NetworkMode", NULL) != SHARE_OWN || strcmp(mode, "none") == 0 ||
-	    json_bool(json_get(merged, "Config"), "NetworkDisabled", false, NULL))
+	if (networks_absent(e) || json_bool(json_get(merged, "Config"), "NetworkDisabled", false, NULL))
 		return 0;
+	if (spec_share(host, "NetworkMode", NULL) != SHARE_OWN || strcmp(mode, "none") == 0)
+		return check_without(merged, err);
 	n = network_find(e, mode[0] ? mode : "default", err);
 	if (!n)
 		return -1;
@@ -332,7 +356,7 @@ static int take_address(struct pool *p, const char *wanted, uint8_t ret[16], str
 	memset(ret, 0, 16);
 	if (!p->bits)
 		return wanted[0] ? err_set(err, 400,
-					   "invalid endpoint settings:\nno configured subnet contains IP address %.64s",
+					   "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address %.64s",
 					   wanted)
 				 : 0;
 	if (wanted[0])
@@ -341,7 +365,7 @@ static int take_address(struct pool *p, const char *wanted, uint8_t ret[16], str
 	if (r == -EADDRINUSE)
 		return err_set(err, 403, "Address already in use");
 	if (r == -ERANGE)
-		return err_set(err, 400, "invalid endpoint settings:\nno configured subnet contains IP address %.64s",
+		return err_set(err, 400, "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address %.64s",
 			       wanted);
 	if (r < 0)
 		return err_set(err, 500, "no available IPv%c addresses on this network's address pools",
@@ -396,6 +420,9 @@ int endpoint_allocate(struct engine *e, struct endpoint *ep, struct err *err)
 	const cJSON *ipam = json_get(ep->settings, "IPAMConfig");
 	const char *mac = json_text(ep->settings, "MacAddress", "", NULL);
 
+	if (ep->network->attached >= BRIDGE_PORTS)
+		return err_set(err, 403, "network %s is full: a bridge of the kernel's holds %d containers; use another network",
+			       ep->network->name, BRIDGE_PORTS);
 	if (take_address(&ep->network->v4, json_text(ipam, "IPv4Address", "", NULL), ep->v4, err) < 0)
 		return -1;
 	if (take_address(&ep->network->v6, json_text(ipam, "IPv6Address", "", NULL), ep->v6, err) < 0) {
@@ -408,6 +435,7 @@ int endpoint_allocate(struct engine *e, struct endpoint *ep, struct err *err)
 	choose_inside(e, ep);
 	choose_host(e, ep);
 	ep->there = true;
+	ep->network->attached++;
 	return 0;
 }
 
@@ -423,6 +451,7 @@ void endpoint_release(struct engine *e, struct endpoint *ep)
 	ep->ports = NULL;
 	ep->nports = 0;
 	ep->there = false;
+	ep->network->attached -= !ep->gone;
 	ep->inside[0] = '\0';
 	endpoint_store(e, ep);
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a bridge of the kernel's holds: a port's number has ten bits, 0 is none (BR_MAX_PORTS). */
+enum { BRIDGE_PORTS = 1023 };
 enum { IPAM_SPAN = 65536, IPAM_RESTING = 64, IPAM_ODD = 1024, ADDRESS_TEXT = 64 };
 
 struct pool {

@@ -17,9 +17,13 @@
 
 int links_check(struct engine *e, const cJSON *merged, struct err *err)
 {
-	const cJSON *link;
+	const cJSON *link, *own = json_get(merged, "HostConfig");
+	const char *mode = json_text(own, "NetworkMode", "default", NULL);
 
-	cJSON_ArrayForEach(link, json_get(json_get(merged, "HostConfig"), "Links")) {
+	/* In networks of users' they are names, which may come later. */
+	if (mode[0] && strcmp(mode, "default") != 0 && strcmp(mode, "bridge") != 0)
+		return 0;
+	cJSON_ArrayForEach(link, json_get(own, "Links")) {
 		struct err missing = { 0 };
 		char alias[256];
 		struct container *target = link_target(e, link->valuestring, alias, &missing);

@@ -159,7 +159,7 @@ static void from_host(FILE *f, bool v6, bool servers, bool search, bool options)
 		fputs("nameserver 8.8.8.8\nnameserver 8.8.4.4\n", f);
 }
 
-static void list_line(FILE *f, const char *word, const cJSON *list)
+static void list_line(FILE *f, const char *word, const cJSON *list, const char *last)
 {
 	const cJSON *v;
 
@@ -169,7 +169,17 @@ static void list_line(FILE *f, const char *word, const cJSON *list)
 	fputs(word, f);
 	cJSON_ArrayForEach(v, list)
 		fprintf(f, " %s", v->valuestring);
-	fputc('\n', f);
+	fprintf(f, "%s\n", last);
+}
+
+static bool has_ndots(const cJSON *options)
+{
+	const cJSON *v;
+
+	cJSON_ArrayForEach(v, options)
+		if (strncmp(v->valuestring, "ndots:", 6) == 0)
+			return true;
+	return false;
 }
 
 char *net_resolv(struct container *c, const cJSON *merged, struct err *err)
@@ -195,8 +205,9 @@ char *net_resolv(struct container *c, const cJSON *merged, struct err *err)
 			fprintf(f, "nameserver %s\n", v->valuestring);
 		from_host(f, ep && !address_is_zero(ep->v6), cJSON_GetArraySize(dns) == 0, search, options);
 	}
-	list_line(f, "search", json_get(host, "DnsSearch"));
-	list_line(f, "options", json_get(host, "DnsOptions"));
+	list_line(f, "search", json_get(host, "DnsSearch"), "");
+	list_line(f, "options", json_get(host, "DnsOptions"),
+		  net_resolver_serves(c) && !has_ndots(json_get(host, "DnsOptions")) ? " ndots:0" : "");
 	if (fclose(f) == 0)
 		return text;
 	free(text);

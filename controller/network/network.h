@@ -35,6 +35,7 @@ struct network {
 	uint32_t mtu;
 	uint8_t host[16]; /* where its ports are published by default */
 	unsigned users; /* tasks that are at work in it: not to be removed meanwhile */
+	unsigned attached; /* endpoints that are there */
 };
 TAILQ_HEAD(network_head, network);
 
@@ -109,10 +110,10 @@ int endpoint_add(struct engine *e, struct network *n, const char *container, con
 		 struct endpoint **ret, struct err *err);
 /* Row and memory; the latter stays while somebody holds it. */
 void endpoint_delete(struct engine *e, struct endpoint *ep);
-/* Those that a new container asks for: the rows. Networks that are not there are an error at the start, as with
- * Docker. */
+/* Those that a new container asks for: the rows. 404 for a network that is not there. */
 int endpoints_of_create(struct engine *e, const char *container, const cJSON *merged, struct err *err);
-/* Takes its addresses, MAC and name inside. The row is the caller's to write, before anything is made of it. */
+/* Takes its addresses, MAC and name inside. The row is the caller's to write, before anything is made of it. 403 when
+ * the bridge would have no port for it. */
 int endpoint_allocate(struct engine *e, struct endpoint *ep, struct err *err);
 /* Gives them and its ports back; the row says so. */
 void endpoint_release(struct engine *e, struct endpoint *ep);

@@ -55,7 +55,8 @@ static int option_bool(const struct network *n, const char *name, bool fallback,
 
 	*ret = text ? strcmp(text, "true") == 0 || strcmp(text, "1") == 0 : fallback;
 	if (text && !*ret && strcmp(text, "false") != 0 && strcmp(text, "0") != 0)
-		return err_set(err, 400, "failed to parse %s value: \"%.64s\" (true or false)", name, text);
+		return err_set(err, 400, "failed to parse %s value: %.64s (strconv.ParseBool: parsing \"%.64s\": invalid syntax)",
+			       name, text, text);
 	return 0;
 }
 
@@ -73,7 +74,8 @@ static int read_options(struct engine *e, struct network *n, struct err *err)
 	    option_bool(n, "com.docker.network.bridge.enable_ip_masquerade", true, &masquerade, err) < 0)
 		return -1;
 	if (text_u64(mtu, MTU_MAX, &number) < 0)
-		return err_set(err, 400, "invalid value for com.docker.network.driver.mtu: \"%.64s\"", mtu);
+		return err_set(err, 400, "failed to parse com.docker.network.driver.mtu value: %.64s (strconv.Atoi: parsing "
+					 "\"%.64s\": invalid syntax)", mtu, mtu);
 	n->mtu = (uint32_t)number;
 	if (address_parse(host, n->host, &bits) < 0 || bits != 128)
 		return err_set(err, 400, "invalid value for com.docker.network.bridge.host_binding_ipv4: \"%.64s\"",
@@ -114,16 +116,26 @@ static bool meets_another(struct engine *e, const struct network *n, const uint8
 	return meets_one(&e->networks->all, n, subnet, bits) || meets_one(&e->networks->making, n, subnet, bits);
 }
 
-static int within(const struct pool *p, const char *what, const char *text, uint8_t ret[16], uint32_t *ret_bits,
-		  struct err *err)
+/* Of "what NAME", in the words that the client used. */
+static int within(const struct pool *p, const char *what, const char *name, const char *text, uint8_t ret[16],
+		  uint32_t *ret_bits, struct err *err)
 {
-	if (address_parse(text, ret, ret_bits) < 0)
-		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: it should be an address", what,
-			       text);
-	if (*ret_bits < p->bits || !bits_equal(ret, p->subnet, p->bits))
-		return err_set(err, 400,
-			       "invalid network config:\ninvalid %s %.64s: parent subnet doesn't contain this address",
-			       what, text);
+	const bool range = strcmp(what, "ip-range") == 0, v4 = address_is_v4(p->subnet);
+	char subnet[ADDRESS_TEXT];
+
+	address_format(p->subnet, p->bits, subnet);
+	if (address_parse(text, ret, ret_bits) < 0 || (range && !strchr(text, '/')))
+		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: invalid %s", what, name,
+			       range ? "CIDR block notation" : "address");
+	if (address_is_v4(ret) != v4)
+		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: parent subnet is an IPv%c block", what, name,
+			       v4 ? '4' : '6');
+	if (*ret_bits < p->bits)
+		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: CIDR block is bigger than its parent subnet %s",
+			       what, name, subnet);
+	if (!bits_equal(ret, p->subnet, p->bits))
+		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: parent subnet %s doesn't contain %s", what, name,
+			       subnet, range ? "ip-range" : "this address");
 	return 0;
 }
 
@@ -137,7 +149,7 @@ static int read_auxiliary(struct pool *p, const cJSON *config, struct err *err)
 
 		if (!cJSON_IsString(aux))
 			return err_set(err, 400, "invalid auxiliary address: not a text");
-		if (within(p, "auxiliary address", aux->valuestring, address, &bits, err) < 0)
+		if (within(p, "auxiliary address", aux->string, aux->valuestring, address, &bits, err) < 0)
 			return -1;
 		if (pool_take(p, address, taken) < 0)
 			return err_set(err, 400, "auxiliary address %.64s: Address already in use", aux->valuestring);
@@ -158,7 +170,7 @@ static int read_subnet(struct network *n, const cJSON *config, struct err *err)
 	if (err->status)
 		return -1;
 	if (!strchr(subnet, '/') || address_parse(subnet, address, &bits) < 0)
-		return err_set(err, 400, "invalid network config:\ninvalid subnet %.64s: it should be in CIDR notation",
+		return err_set(err, 400, "invalid network config:\ninvalid subnet %.64s: invalid CIDR block notation",
 			       subnet);
 	memcpy(masked, address, sizeof(masked));
 	address_mask(masked, bits);
@@ -172,9 +184,9 @@ static int read_subnet(struct network *n, const cJSON *config, struct err *err)
 			       subnet);
 	memcpy(p->subnet, address, sizeof(p->subnet));
 	p->bits = bits;
-	if (range[0] && within(p, "ip-range", range, p->range, &p->range_bits, err) < 0)
+	if (range[0] && within(p, "ip-range", range, range, p->range, &p->range_bits, err) < 0)
 		return -1;
-	if (gateway[0] && within(p, "gateway", gateway, p->gateway, &bits, err) < 0)
+	if (gateway[0] && within(p, "gateway", gateway, gateway, p->gateway, &bits, err) < 0)
 		return -1;
 	if (pool_init(p) < 0)
 		return err_set(err, 400,

@@ -11,6 +11,7 @@
 
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/text.h"
+#include "../container/internal.h"
 #include "../engine.h"
 #include "../json.h"
 #include "internal.h"
@@ -157,6 +158,7 @@ static int add_port(const struct wish *w, const uint8_t host[16], uint16_t host_
 int port_refused(const struct engine *e, const struct endpoint *ep, const struct port *p, int error, struct err *err)
 {
 	const char *name = protocols[protocol_at(p->protocol)].name;
+	const struct container *c = container_by_id(e, ep->container);
 	char address[ADDRESS_TEXT], host[ADDRESS_TEXT + 2];
 
 	address_format(p->host, 0, address);
@@ -169,8 +171,8 @@ int port_refused(const struct engine *e, const struct endpoint *ep, const struct
 		return err_set(err, 500, "cannot expose privileged port %u, you can add 'net.ipv4.ip_unprivileged_port_start=%u' to "
 					 "/etc/sysctl.conf, or choose a larger port number: listen %s %s:%u: bind: permission denied",
 			       p->host_port, p->host_port, name, host, p->host_port);
-	return err_set(err, 500, "driver failed programming external connectivity on endpoint %.12s (%s): Bind for %s:%u failed: %s",
-		       ep->container, ep->id, host, p->host_port,
+	return err_set(err, 500, "driver failed programming external connectivity on endpoint %s (%s): Bind for %s:%u failed: %s",
+		       c ? c->row.name : ep->container, ep->id, host, p->host_port,
 		       error == -EADDRINUSE || error == -EEXIST ? "port is already allocated" : strerror(-error));
 }
 

@@ -16,23 +16,26 @@ static const char localhost[] = "127.0.0.1\tlocalhost\n"
 
 static void write_hosts(FILE *f, const cJSON *host, const cJSON *config, const char *hostname, const char *networks)
 {
-	const char *domain = get_text(config, "Domainname");
+	const char *domain = get_text(config, "Domainname"), *mode = get_text(host, "NetworkMode");
+	const bool hosts = !strcmp(mode, "host");
 	const cJSON *e;
 
 	fputs(localhost, f);
 	cJSON_ArrayForEach(e, json_get(host, "ExtraHosts")) {
 		const char *ip = strchr(e->valuestring, ':');
 
-		if (ip && strcmp(ip + 1, "host-gateway") != 0)
-			fprintf(f, "%s\t%.*s\n", ip + 1, (int)(ip - e->valuestring), e->valuestring);
+		/* In the host's own network that is itself; in others networks have said it. */
+		if (ip && (hosts || strcmp(ip + 1, "host-gateway") != 0))
+			fprintf(f, "%s\t%.*s\n", strcmp(ip + 1, "host-gateway") ? ip + 1 : "127.0.0.1", (int)(ip - e->valuestring),
+				e->valuestring);
 	}
 	if (networks) {
 		fputs(networks, f);
 		return;
 	}
-	/* With --network none Docker writes no line for the container. Else it has an address; here that is loopback.
-	 */
-	if (!strcmp(get_text(host, "NetworkMode"), "none"))
+	/* With --network none, or host, Docker writes no line for the container. Else it has an address; here that is
+	 * loopback. */
+	if (hosts || !strcmp(mode, "none"))
 		return;
 	if (domain[0])
 		fprintf(f, "127.0.0.1\t%s.%s %s\n", hostname, domain, hostname);
@@ -98,7 +101,7 @@ int build_files(cJSON *annotations, const struct spec_input *in, const char *hos
 			return err_set(err, 500, "out of memory");
 		if (i == 0)
 			fprintf(f, "%s\n", hostname);
-		else if (i == 1 && in->host_hosts)
+		else if (i == 1 && in->host_hosts && !get_size(host, "ExtraHosts"))
 			fputs(in->host_hosts, f);
 		else if (i == 1)
 			write_hosts(f, host, config, hostname, in->net_hosts);

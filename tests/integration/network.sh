@@ -167,7 +167,7 @@ like "twice" "endpoint with name n1a already exists in network one" docker netwo
 docker network disconnect two n2a; docker network disconnect six n1a
 like "once too often" "is not connected to (the )?network" docker network disconnect two n2a
 like "an address that is taken" "Address already in use" docker network connect --ip 10.66.0.77 six n2a
-like "an address outside" "no configured subnet contains IP address 10.99.0.1" docker network connect --ip 10.99.0.1 six n2a
+like "an address outside" "no configured subnet or ip-range contain the IP address 10.99.0.1" docker network connect --ip 10.99.0.1 six n2a
 is "a failed one leaves nothing" "{}" docker inspect -f '{{json .NetworkSettings.Networks}}' n2a
 
 # --- options of an interface ---

@@ -14,8 +14,9 @@ end_peer() {
 	grep -o "$POSTERN_BASE/d[de][^ ]*" /proc/self/mountinfo | sort -ru | xargs -r umount -l 2>/dev/null
 }
 trap end_peer EXIT
-PATH=$peer/usr/bin:$peer/usr/sbin:$PATH unshare --net "$peer/usr/sbin/dockerd" --data-root "$POSTERN_BASE/dd" --exec-root "$POSTERN_BASE/de" \
-	-H "unix://$dsock" -p "$POSTERN_BASE/d.pid" --bridge none --iptables=false --cgroup-parent "/$POSTERN_CGROUP-peer" >"$POSTERN_BASE/d.log" 2>&1 &
+nsenter --net="/proc/$POSTERN_LAUNCHER/ns/net" ip link set lo up
+PATH=$peer/usr/bin:$peer/usr/sbin:$PATH unshare --net bash -c 'ip link set lo up; exec "$@"' - "$peer/usr/sbin/dockerd" --data-root "$POSTERN_BASE/dd" --exec-root "$POSTERN_BASE/de" \
+	-H "unix://$dsock" -p "$POSTERN_BASE/d.pid" --iptables=false --cgroup-parent "/$POSTERN_CGROUP-peer" >"$POSTERN_BASE/d.log" 2>&1 &
 dockerd=$!
 if ! until_true 400 "$docker" -H "unix://$dsock" version; then skip "the same as dockerd" "it cannot start here: $(tail -n 1 "$POSTERN_BASE/d.log" | cut -c1-150)"; finish; fi
 "$docker" -H "unix://$dsock" load -q -i "$top/build/images/busybox.tar" >/dev/null
@@ -24,7 +25,7 @@ work=$POSTERN_BASE/same; mkdir -p "$work"; printf 'A=1\n#no\nB\nC=x y\n' >"$work
 blank() { # ids, digests, times, sizes, process numbers
 	sed -E -e 's/\b[0-9a-f]{64}\b/ID/g; s/\b[0-9a-f]{12}\b/ID/g' -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)/TIME/g' \
 		-e 's/(Less than a|About a|[0-9]+) (second|minute|hour|year|month|week|day)s?( ago)?/AGO/g' -e "s#$POSTERN_BASE/[a-z]+\\.sock#SOCKET#g" \
-		-e 's/[0-9.]+ ?[kKMG]i?B\b/SIZE/g' -e 's/^WARNING: network default is not available.*$//' -e '/error waiting for container: context canceled/d; /^$/d' -e 's/ +$//; s/ {2,}/  /g'
+		-e 's/[0-9.]+ ?[kKMG]i?B\b/SIZE/g' -e '/error waiting for container: context canceled/d; /^See .docker run --help.\.$/d; /^$/d' -e 's/ +$//; s/ {2,}/  /g'
 }
 # DIFFERS is empty or the reason why the two need not be the same (then both exit codes must still be as told).
 one() { # DIFFERS LINE: runs it on both; $D is the client
@@ -40,15 +41,15 @@ one() { # DIFFERS LINE: runs it on both; $D is the client
 		fail "same: ${line//\$D/docker}" "dockerd ($ca): $a" "postern ($cb): $b"
 	fi
 }
-N="--network none" n=0
-# The lines up to the first empty one need nothing of each other: four at a time.
+N="--network none" n=0 parallel=1
+others() { local pids; pids=$(jobs -p | grep -v "^$dockerd$"); [ -z "$pids" ] || wait $pids; }
+# Groups of lines, parted by empty ones: those of the first, the third and so on need nothing of each other, and go four at a time.
 while IFS= read -r line; do
-	if [ -z "$line" ]; then wait $(jobs -p | grep -v "^$dockerd$"); cat "$work"/out.*; n=-1; continue; fi
-	differs=${line%%|*} line=${line#*|}; line=${line# }; differs=${differs% }
-	if [ $n -lt 0 ]; then one "$differs" "${line//NONE/$N}"; continue; fi
-	n=$((n + 1))
+	if [ -z "$line" ]; then others; parallel=$((1 - parallel)); continue; fi
+	differs=${line%%|*} line=${line#*|}; line=${line# }; differs=${differs% }; n=$((n + 1))
+	if [ $parallel = 0 ]; then one "$differs" "${line//NONE/$N}" >"$work/out.$(printf %03d $n)"; continue; fi
 	one "$differs" "${line//NONE/$N}" >"$work/out.$(printf %03d $n)" &
-	[ $((n % 4)) -ne 0 ] || wait $(jobs -p | grep -v "^$dockerd$")
+	[ $((n % 4)) -ne 0 ] || others
 done <<'T'
 | $D run --rm NONE busybox echo hello
 | $D run --rm NONE busybox sh -c 'echo out; exit 3'
@@ -150,7 +151,92 @@ Options is null when there are none| $D volume inspect -f '{{json .Options}}' v1
 | $D node ls
 | $D swarm leave
 | $D service ls
+| $D network create --subnet 10.61.0.0/24 n1 | wc -c
+words of Docker 28| $D network create --subnet 10.61.0.128/25 n2
+words of Docker 28| $D network create --subnet zz n3
+| $D network create --subnet 10.62.0.0/24 --gateway 10.63.0.1 n3
+| $D network create --gateway 10.63.0.1 n3
+words of Docker 28| $D network create --subnet 10.62.0.0/24 --aux-address a=10.62.0.1 --gateway 10.62.0.1 n3
+| $D network create n1
+| for n in host bridge none; do $D network create $n; done
+there are no plugins| $D network create -d nosuch n3
+| $D network create -d host n3; $D network create -d null n3
+| $D network create -o com.docker.network.bridge.enable_icc=perhaps n3
+| $D network create -o com.docker.network.driver.mtu=x n3
+| $D network create --internal --attachable --label a=b --subnet 10.64.0.0/24 --gateway 10.64.0.7 n4 | wc -c
+| $D network inspect -f '{{.Name}} {{.Driver}} {{.Scope}} {{.Internal}} {{.EnableIPv6}} {{.Attachable}} {{.Ingress}} {{.ConfigOnly}} {{json .Labels}} {{json .IPAM}} {{json .Options}} {{json .Containers}}' n4
+| $D network inspect -f '{{.Name}} {{.Driver}} {{.Scope}} {{.Internal}} {{json .Labels}} {{json .IPAM}} {{json .Options}} {{json .Containers}}' host none
+| $D network ls --filter label=a --format '{{.Name}} {{.Driver}} {{.Scope}} {{.Internal}} {{.IPv6}} {{.Labels}}'
+| $D network ls --filter type=custom --filter name=n --format '{{.Name}}' | sort
+| $D network ls --filter type=builtin --format '{{.Name}} {{.Driver}}' | sort
+| $D network ls --filter driver=host --format '{{.Name}}'; $D network ls -q --filter scope=swarm; $D network ls --filter id=zz -q
+| $D network ls --filter dangling=true --format '{{.Name}}' | sort; $D network ls --filter dangling=false --format '{{.Name}}' | sort
+| $D network ls --filter type=wrong
+words of Docker 28| $D network ls --filter dangling=maybe
+words of Docker 28| $D network ls --filter nosuch=1
+| $D network ls --format 'table {{.Name}}\t{{.Driver}}' --filter name=n4
+| $D network inspect nothing
+| $D network rm nothing
+| $D network rm host
+at IPv6 only for containers that have IPv6| $D run -d --name w1 --network n1 -p 18080:80 -p 127.0.0.1:18081:81/udp busybox sleep 1000 >/dev/null; $D port w1; $D port w1 80; $D port w1 81; $D port w1 81/udp; $D port w1 x; $D port nothing
+| $D network inspect -f '{{range .Containers}}{{.Name}} {{.IPv4Address}} {{.IPv6Address}} {{.MacAddress}}{{end}}' n1
+
+at IPv6 only for containers that have IPv6| $D inspect -f '{{json .NetworkSettings.Ports}} {{json .HostConfig.PortBindings}} {{.HostConfig.NetworkMode}}' w1
+| $D inspect -f '{{with index .NetworkSettings.Networks "n1"}}{{.IPAddress}} {{.Gateway}} {{.IPPrefixLen}} {{.MacAddress}} {{.Links}} {{.GlobalIPv6Address}}{{end}}' w1
+at IPv6 only for containers that have IPv6| $D ps --format '{{.Names}} {{.Ports}} {{.Networks}}' --filter network=n1
+| $D run --rm --network n1 --ip 10.61.0.2 busybox true
+words of Docker 28| $D run --rm --network n1 --ip 10.61.9.2 busybox true
+words of Docker 28| $D run --rm --network n1 --ip 10.61.0.300 busybox true
+| $D network rm n1
+| $D run --rm --network nothing busybox true
+words of Docker 28| $D run --rm --network bridge --ip 10.1.1.1 busybox true
+| $D run --rm --network bridge --network-alias x busybox true
+words of Docker 28| $D run --rm --network none --ip 10.1.1.1 busybox true
+| $D run --rm --network container:nothing busybox true
+| $D run --rm --network container:w1 -p 81:80 busybox true
+| $D run --rm --network container:w1 -h x busybox true
+| $D run --rm --network container:w1 --dns 1.2.3.4 busybox true
+| $D run --rm --network container:w1 --add-host a:1.2.3.4 busybox true
+| $D run --rm --network container:w1 --mac-address 02:42:aa:bb:cc:dd busybox true
+| $D run --rm --network container:w1 busybox sh -c "ip -4 -o addr show eth0 | awk '{print \$4}'"
+| $D run --rm --network n1 --dns 1.2.3 busybox true
+| $D run --rm --network n1 --mac-address zz busybox true
+| $D run --rm --network n1 --link nothing:x busybox true
+| $D run --rm -p x:80 busybox true
+| $D run --rm -p 70000:80 busybox true
+| $D run --rm -p 80/icmp busybox true
+| $D run --rm -p 8000-8001:80-85 busybox true
+| $D run --rm -p name:80:80 busybox true
+| $D run --rm --expose x busybox true
+| $D run --rm --network n1 -h me busybox sh -c 'grep me /etc/hosts | cut -f2; grep -e nameserver -e ndots /etc/resolv.conf'
+words of Docker 28| $D run --rm --network n1 --dns-search a.example --dns-opt timeout:3 busybox cat /etc/resolv.conf
+| $D run --rm --network n1 --add-host up:1.2.3.4 busybox grep up /etc/hosts
+| $D run --rm --network n1 busybox nslookup -type=a w1 127.0.0.11 | tail -n +3
+| $D run --rm --network n1 busybox ping -c 1 -q w1 | head -1
+words of Docker 28| $D run --rm busybox sh -c 'cat /etc/hosts; ip route | cut -d" " -f1-5'
+| $D run --rm --name w2 --network n1 -p 18080:80 busybox true
+there is no proxy| $D run --rm --name w3 --network n1 -p 127.0.0.1:18080:80 busybox true
+| $D run --rm --name w9 --network n1 -p 18080-18081:80 busybox true; $D run --rm --name w9 --network n1 -p 18080:80/udp busybox true
+| $D network connect n1 w1
+| $D network connect nothing w1
+| $D network connect n1 nothing
+| $D network connect host w1
+| $D network disconnect nothing w1
+| $D network disconnect n1 nothing
+| $D network disconnect host w1
+words of Docker 28| $D network connect --ip 10.64.0.300 n4 w1
+words of Docker 28| $D network connect --ip 10.99.0.1 n4 w1
+| $D network connect --ip 10.64.0.7 n4 w1
+
+| $D network disconnect n4 w1
+| $D network connect --ip 10.64.0.9 --alias x n4 w1; $D inspect -f '{{with index .NetworkSettings.Networks "n4"}}{{.IPAddress}} {{json .IPAMConfig}}{{end}}' w1
+| $D network disconnect n4 w1; $D inspect -f '{{range $n, $e := .NetworkSettings.Networks}}{{$n}} {{end}}' w1
+| $D network disconnect n4 w1
+| $D rm -f w1; $D network prune -f | sort
+| $D network rm nothing n1 n4
 T
+others
+cat "$work"/out.*
 grep -qs '^not ok' "$work"/out.* && failed=1
 "$docker" -H "unix://$dsock" ps -aq | xargs -r "$docker" -H "unix://$dsock" rm -f >/dev/null
 finish
