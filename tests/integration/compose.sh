@@ -38,7 +38,7 @@ count() { docker ps -q --filter "label=com.docker.compose.service=$1" | wc -l; }
 state() { in_n nft -j list ruleset | jq -c '[.nftables[] | .set, .map | select(.) | {n: .name, e: (.elem // [] | length)}]'; links; in_h ss -Htuln | awk '{print $1, $5}' | sort; docker ps -aq; docker volume ls -q; docker network ls --format '{{.Name}}'; }
 export -f state
 docker run --rm peer true # the default network is there
-until_true 40 no_veths
+until_true 200 no_veths
 state >"$POSTERN_BASE/before"
 ok "up" dc up -d
 is "three services run" "1 1 1" echo "$(count web) $(count app) $(count db)"

@@ -183,7 +183,7 @@ first=$(docker run --rm busybox hostname -i); second=$(docker run --rm busybox h
 # --- nothing is left ---
 docker ps -aq | xargs docker rm -f >/dev/null
 docker network prune -f >/dev/null
-until_true 40 no_veths
+until_true 200 no_veths
 is "no veth is left" "" no_veths
 is "no element is left but the default network's four" 4 elements
 finish
