@@ -1,6 +1,6 @@
-// testcontainers against the engine, with what needs no network: log, one-shot and message wait strategies, files, reuse, errors.
+// testcontainers against the engine, log, one-shot, message and HTTP wait strategies, files, reuse, errors, networks and mapped ports.
 'use strict';
-const { GenericContainer, Wait, getContainerRuntimeClient } = require('testcontainers');
+const { GenericContainer, Network, Wait, getContainerRuntimeClient } = require('testcontainers');
 
 const check = (name, good, more) => console.log(`${good ? 'ok' : 'not ok'} - testcontainers: ${name}${good || more === undefined ? '' : `\n#   ${JSON.stringify(more)}`}`);
 const text = (stream) => new Promise((done) => {
@@ -35,6 +35,17 @@ async function main() {
 		.withWaitStrategy(Wait.forOneShotStartup()).start().then(() => false, (e) => /Container exited with code 1|Container stopped/.test(e.message) || e.message));
 	check('a message that does not come in time is told', await new GenericContainer('busybox').withNetworkMode('none').withCommand(['sleep', '100'])
 		.withWaitStrategy(Wait.forLogMessage('never')).withStartupTimeout(1500).start().then(() => false, (e) => /Log message .* not received/.test(e.message) || e.message));
+
+	const network = await new Network().start();
+	const web = await new GenericContainer('busybox').withNetwork(network).withNetworkAliases('web').withExposedPorts(80)
+		.withCommand(['sh', '-c', 'echo hi >/tmp/index.html; exec httpd -f -p 80 -h /tmp']).withWaitStrategy(Wait.forHttp('/', 80)).start();
+	check('a mapped port', (await (await fetch(`http://127.0.0.1:${web.getMappedPort(80)}/`)).text()) === 'hi\n');
+	const guest = await new GenericContainer('busybox').withNetwork(network).withCommand(['wget', '-qO-', 'http://web/'])
+		.withWaitStrategy(Wait.forOneShotStartup()).start();
+	check('by alias from another container', (await text(await guest.logs())).includes('hi'));
+	await guest.stop();
+	await web.stop();
+	await network.stop();
 
 	const twice = await new GenericContainer('busybox').withNetworkMode('none').withCommand(['sh', '-c', 'for i in 1 2 3; do echo tick; done; sleep 1000'])
 		.withTmpFs({ '/scratch': 'rw,size=64k' }).withUser(user).withWorkingDir('/tmp').withPrivilegedMode(false)

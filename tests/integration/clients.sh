@@ -16,7 +16,9 @@ fi
 as=()
 is_users && as=(setpriv --reuid "$POSTERN_UID" --regid "$(id -g "$POSTERN_USER")" --clear-groups env HOME="$(dirname "$POSTERN_RUN")")
 install -d -m 1777 "$POSTERN_BASE/tmp"
-node() { timeout 120 "${as[@]}" env TMPDIR="$POSTERN_BASE/tmp" NODE_PATH="$npm/node_modules" TESTCONTAINERS_RYUK_DISABLED=true TESTCONTAINERS_HOST_OVERRIDE=localhost node "$@"; }
+# Ports are published in the engine's network namespace.
+nsenter --net="/proc/$POSTERN_LAUNCHER/ns/net" ip link set lo up
+node() { timeout 120 nsenter --net="/proc/$POSTERN_LAUNCHER/ns/net" "${as[@]}" env TMPDIR="$POSTERN_BASE/tmp" NODE_PATH="$npm/node_modules" TESTCONTAINERS_RYUK_DISABLED=true TESTCONTAINERS_HOST_OVERRIDE=localhost node "$@"; }
 node "$top/tests/clients/dockerode.js" "$top/build/images/busybox.tar" || failed=1
 node "$top/tests/clients/testcontainers.js" || failed=1
 finish

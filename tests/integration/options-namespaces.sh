@@ -91,8 +91,22 @@ is "--uts host: its name" "$(hostname)" run --uts host busybox hostname
 like "--uts host with a name" "conflicting options: hostname and the UTS mode" run --uts host --hostname x busybox true
 is "--ipc host: its /dev/shm" "$(stat -c %i /dev/shm)" run --ipc host busybox stat -c %i /dev/shm
 is "--network host: its name" "$(hostname)" run --network host busybox hostname
+host_net() { nsenter --net="/proc/$POSTERN_LAUNCHER/ns/net" "$@"; } # of a user's engine, too: that of the user's own processes
+host_net ip link set lo up
+like "--network host: ports are not published" "Published ports are discarded when using host network mode" \
+	docker run -d --name hn --network host -p 8080:80 --add-host me:host-gateway --add-host you:1.2.3.4 busybox httpd -f -p 127.0.0.1:8123 -h /etc
+ok "--network host: what it serves is the host's" until_true 40 host_net curl -sSf http://127.0.0.1:8123/hosts
+is "--network host: its hosts are those that were asked for" "me 127.0.0.1,you 1.2.3.4," bash -c "host_net() { nsenter --net=/proc/$POSTERN_LAUNCHER/ns/net \"\$@\"; }
+	host_net curl -sSf http://127.0.0.1:8123/hosts | awk '/me\$|you\$/ {printf \"%s %s,\", \$2, \$1}'"
+is "--network host: without any they are the host's" "$(md5sum </etc/hosts)" run --network host busybox sh -c 'md5sum </etc/hosts'
+is "--network host: port" "" docker port hn
+is "--network host: network inspect names it" hn docker network inspect -f '{{range .Containers}}{{.Name}}{{end}}' host
+like "--network host: stays there" "cannot be disconnected from host network" docker network disconnect host hn
+like "--network host: and only there" "container sharing network namespace with another container or host cannot be connected" docker network connect bridge hn
+like "--network host: low ports are root's" "Permission denied" run --network host busybox httpd -f -p 80
+docker rm -f hn >/dev/null
 like "--network host: no net sysctls" "not allowed in host network namespace" run --network host --sysctl net.ipv4.ip_forward=1 busybox true
-like "--network host: nothing of it can be changed" "not permitted" run --network host --cap-add NET_ADMIN busybox ip link set lo up
+like "--network host: nothing of it can be changed" "not permitted" run --network host --cap-add NET_ADMIN busybox ip link set lo down
 if is_users; then
 	like "--pid host without cgroups" "no cgroup is delegated" run --pid host busybox true
 else
