@@ -151,7 +151,7 @@ like "the second of two networks fails: the address is taken" "Address already i
 same "the second of two networks fails"
 docker rm second >/dev/null
 like "connect with an address that is taken" "Address already in use" docker network connect --ip 172.29.7.5 fixed moves
-like "and with one from elsewhere" "no configured subnet contains" docker network connect --ip 10.1.2.3 fixed moves
+like "and with one from elsewhere" "no configured subnet or ip-range contain" docker network connect --ip 10.1.2.3 fixed moves
 like "a network's name that is taken" "already exists" docker network create fixed
 like "a subnet that is taken" "Pool overlaps" docker network create --subnet 172.29.7.128/25 fixed2
 like "a bridge that is another network's" "have same bridge name" docker network create -o "com.docker.network.bridge.name=$(in_engine ip -br link | awk '/^pst-/{print $1; exit}')" fixed2

@@ -165,6 +165,14 @@ is "connected again: the way out moves back" "$(docker network inspect -f '{{(in
 is "and it reaches its neighbours" "$(ip_of n1a one)" ask n1a tcp "$(ip_of n1b one)" 80
 like "twice" "endpoint with name n1a already exists in network one" docker network connect one n1a
 docker network disconnect two n2a; docker network disconnect six n1a
+# Duplicate address detection is not asked: addresses are the engine's to give, and nobody else gets a packet out with one.
+docker run -d --name squatter --network six --cap-add NET_ADMIN peer sleep 1000 >/dev/null
+in_c squatter ip -6 addr add fd00:6::99/64 dev eth0 nodad
+ok "connected with an address that another container has taken for itself" docker network connect --ip6 fd00:6::99 six n2a
+is "it is not in doubt" "" in_c n2a ip -6 -o addr show scope global tentative
+is "and reaches its neighbours with it" fd00:6::99 ask n2a tcp fd00:6::77 80
+ok "who reach it" ask s2 tcp fd00:6::99 80
+docker network disconnect six n2a; docker rm -f squatter >/dev/null
 like "once too often" "is not connected to (the )?network" docker network disconnect two n2a
 like "an address that is taken" "Address already in use" docker network connect --ip 10.66.0.77 six n2a
 like "an address outside" "no configured subnet or ip-range contain the IP address 10.99.0.1" docker network connect --ip 10.99.0.1 six n2a
