@@ -10,7 +10,8 @@
 #include "../../controller/state/state.h"
 
 static struct networks networks;
-static struct engine engine = { .networks = &networks };
+static const struct policy_common policy = { .bridge_prefix = "pst" };
+static struct engine engine = { .networks = &networks, .policy = &policy };
 static struct network full = { .name = "full", .bridged = true }, other = { .name = "other", .bridged = true };
 
 static void subnet(struct network *n, const char *text, char id)
