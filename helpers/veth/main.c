@@ -218,7 +218,7 @@ static int run_attach(struct request *r)
 			  .mac = req->mac,
 			  .netns = req->netns,
 			  .isolated = req->isolated };
-	struct link bridge, taken;
+	struct link bridge = { 0 }, taken;
 	int e = userns_prove(req->userns, FD_RANGE_NS, policy_id(&policy->common, IDS_OWNER));
 
 	if (e < 0)

@@ -182,6 +182,11 @@ is "a failed one leaves nothing" "{}" docker inspect -f '{{json .NetworkSettings
 serving mac --network six --mac-address 02:42:aa:bb:cc:dd --link-local-ip 169.254.7.7
 like "--mac-address and --link-local-ip" "link/ether 02:42:aa:bb:cc:dd.*169\.254\.7\.7" in_c mac ip addr show eth0
 is "a container of another's network" "$(ip_of mac six)" bash -c "docker run --rm --network container:mac peer peer ask tcp 10.66.0.77 80"
+docker run -d --name lends --network six peer sleep 1000 >/dev/null; docker run -d --name borrows --network container:lends peer sleep 1000 >/dev/null
+is "it has that one's interfaces" "eth0 lo" bash -c "nsenter -t $(docker inspect -f '{{.State.Pid}}' borrows) -n ip -br link | awk '{sub(/@.*/, \"\", \$1); print \$1}' | sort | xargs"
+docker rm -f lends >/dev/null
+is "and nobody's when it has ended, whose address is another's then" "lo" bash -c "nsenter -t $(docker inspect -f '{{.State.Pid}}' borrows) -n ip -br link | awk '{print \$1}'"
+docker rm -f borrows >/dev/null
 is "--add-host host-gateway" 172.17.0.1 bash -c "docker run --rm --add-host up:host-gateway busybox grep up$ /etc/hosts | cut -f1"
 is "--sysctl net.*" 1 docker run --rm --network six --sysctl net.ipv4.ip_forward=1 busybox cat /proc/sys/net/ipv4/ip_forward
 is "none: loopback only" lo bash -c "docker run --rm --network none busybox ip -o link | awk '{print \$2}' | cut -d: -f1 | grep -v '^[a-z0-9]*@NONE$'"
