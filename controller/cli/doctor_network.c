@@ -1,6 +1,6 @@
-/* doctor_network.c - what this host offers to networks of containers, and what of it is used: bounds of the kernel's, and rules of
- * others that packets of containers have to pass in root's engine. A user's engine has a network namespace of its own, so that few of
- * these concern it. Nothing is changed; sockets are opened to ask. */
+/* doctor_network.c - what this host offers to networks of containers, and what of it is used: bounds of the kernel's,
+ * and rules of others that packets of containers have to pass in root's engine. A user's engine has a network namespace
+ * of its own, so that few of these concern it. Nothing is changed; sockets are opened to ask. */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -63,7 +63,8 @@ static void probe_bridges(const struct patient *p, struct finding *f)
 		doctor_cost(f, "a network that is full refuses the next container");
 		doctor_fix(f, "nothing; start further containers in another network");
 	} else if (most) {
-		doctor_good(f, "a bridge, so a network, holds %d containers; the fullest, %s, has %u", BRIDGE_PORTS, fullest, most);
+		doctor_good(f, "a bridge, so a network, holds %d containers; the fullest, %s, has %u", BRIDGE_PORTS,
+			    fullest, most);
 	} else {
 		doctor_good(f, "a bridge, so a network, holds %d containers", BRIDGE_PORTS);
 	}
@@ -94,14 +95,18 @@ static void probe_neighbours(const struct patient *p, struct finding *f)
 		if (limit < 0 || used < 0)
 			continue;
 		if (used > limit / 4 * 3) {
-			doctor_less(f, "%ld of %ld neighbours that the kernel remembers (%s) are in use", used, limit, tables[i].version);
-			doctor_cost(f, "beyond them packets to further containers are dropped; each takes about %d", NEIGHBOURS_EACH);
+			doctor_less(f, "%ld of %ld neighbours that the kernel remembers (%s) are in use", used, limit,
+				    tables[i].version);
+			doctor_cost(f, "beyond them packets to further containers are dropped; each takes about %d",
+				    NEIGHBOURS_EACH);
 			doctor_fix(f, "sysctl -w net.%s.neigh.default.gc_thresh3=%ld", tables[i].version,
 				   limit < 4096 ? 16384 : 4 * limit);
 			return;
 		}
 		if (i == 0)
-			doctor_good(f, "%ld of %ld neighbours that the kernel remembers are in use; each container takes about %d",
+			doctor_good(f,
+				    "%ld of %ld neighbours that the kernel remembers are in use; each container takes "
+				    "about %d",
 				    used, limit, NEIGHBOURS_EACH);
 	}
 }
@@ -145,9 +150,11 @@ static void probe_bridge_rules(const struct patient *p, struct finding *f)
 		snprintf(path, sizeof(path), "/proc/sys/net/bridge/%s", files[i]);
 		if (doctor_number(path) <= 0)
 			continue;
-		doctor_less(f, "packets between containers of one network pass the rules of IP, too (br_netfilter, %s)", files[i]);
+		doctor_less(f, "packets between containers of one network pass the rules of IP, too (br_netfilter, %s)",
+			    files[i]);
 		doctor_cost(f, "slower, and others' rules meet them");
-		doctor_fix(f, "sysctl -w net.bridge.%s=0, where neither Kubernetes nor Docker's icc=false needs it", files[i]);
+		doctor_fix(f, "sysctl -w net.bridge.%s=0, where neither Kubernetes nor Docker's icc=false needs it",
+			   files[i]);
 		return;
 	}
 }
@@ -179,18 +186,23 @@ static void probe_forwarding(const struct patient *p, struct finding *f)
 	char interface[64];
 
 	if (!on && access(file, W_OK) < 0) {
-		doctor_less(f, "this host does not forward packets, and it cannot be switched on here (%s)", strerror(errno));
+		doctor_less(f, "this host does not forward packets, and it cannot be switched on here (%s)",
+			    strerror(errno));
 		doctor_cost(f, "no network can be made, the default one included");
 		doctor_fix(f, "sysctl -w net.ipv4.ip_forward=1 outside of this container");
 	} else if (doctor_number("/proc/sys/net/ipv6/conf/all/forwarding") == 0 && has_learned_route(interface)) {
-		doctor_less(f, "%s takes its IPv6 route from router advertisements, and the first network with IPv6 switches "
-			       "forwarding on", interface);
+		doctor_less(
+			f,
+			"%s takes its IPv6 route from router advertisements, and the first network with IPv6 switches "
+			"forwarding on",
+			interface);
 		doctor_cost(f, "the host loses that route then");
 		doctor_fix(f, "sysctl -w net.ipv6.conf.%s.accept_ra=2", interface);
 	} else if (on) {
 		doctor_good(f, "this host forwards packets");
 	} else {
-		doctor_good(f, "this host does not forward packets; the first network switches it on, for all interfaces");
+		doctor_good(f,
+			    "this host does not forward packets; the first network switches it on, for all interfaces");
 	}
 }
 
@@ -240,7 +252,8 @@ static bool chain_drops(const struct nlmsghdr *h, struct chain *ret)
 	const struct nlattr *hook = find_attribute(data, size, NFTA_CHAIN_HOOK);
 	uint32_t number, policy = NF_ACCEPT;
 
-	if (!hook || !attribute_u32((const char *)hook + NLA_HDRLEN, hook->nla_len - NLA_HDRLEN, NFTA_HOOK_HOOKNUM, &number) ||
+	if (!hook ||
+	    !attribute_u32((const char *)hook + NLA_HDRLEN, hook->nla_len - NLA_HDRLEN, NFTA_HOOK_HOOKNUM, &number) ||
 	    number != NF_INET_FORWARD || g->nfgen_family == NFPROTO_BRIDGE || g->nfgen_family == NFPROTO_NETDEV)
 		return false;
 	attribute_u32(data, size, NFTA_CHAIN_POLICY, &policy);
@@ -289,8 +302,10 @@ static int find_dropping(struct chain *ret)
 
 static void probe_firewall(const struct patient *p, struct finding *f)
 {
-	static const char *const families[] = { [NFPROTO_INET] = "inet", [NFPROTO_IPV4] = "ip", [NFPROTO_IPV6] = "ip6" };
-	struct chain c;
+	static const char *const families[] = {
+		[NFPROTO_INET] = "inet", [NFPROTO_IPV4] = "ip", [NFPROTO_IPV6] = "ip6"
+	};
+	struct chain c = { 0 };
 	const char *family;
 	int r = find_dropping(&c);
 
@@ -303,12 +318,15 @@ static void probe_firewall(const struct patient *p, struct finding *f)
 	}
 	family = c.family < ARRAY_SIZE(families) && families[c.family] ? families[c.family] : "?";
 	doctor_less(f, "a firewall drops what it does not know: nftables chain %s %s %s", family, c.table, c.name);
-	doctor_cost(f, "containers reach neither the outside nor, through published ports, each other, unless its rules let pst* pass");
+	doctor_cost(f, "containers reach neither the outside nor, through published ports, each other, unless its "
+		       "rules let pst* pass");
 	if (strcmp(c.table, "firewalld") == 0)
 		doctor_fix(f, "firewall-cmd --permanent --zone=trusted --add-interface=pst+; firewall-cmd --reload");
 	else
-		doctor_fix(f, "nft insert rule %s %s %s iifname 'pst*' accept; nft insert rule %s %s %s oifname 'pst*' accept", family,
-			   c.table, c.name, family, c.table, c.name);
+		doctor_fix(f,
+			   "nft insert rule %s %s %s iifname 'pst*' accept; nft insert rule %s %s %s oifname 'pst*' "
+			   "accept",
+			   family, c.table, c.name, family, c.table, c.name);
 }
 
 const struct probe doctor_network_probes[] = {

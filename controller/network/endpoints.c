@@ -317,7 +317,9 @@ static int check_without(const cJSON *merged, struct err *err)
 		const cJSON *ipam = json_get(config, "IPAMConfig");
 
 		if (json_text(ipam, "IPv4Address", "", NULL)[0] || json_text(ipam, "IPv6Address", "", NULL)[0])
-			return err_set(err, 400, "invalid config for network %s: invalid endpoint settings:\n" ADDRESS_REFUSED, config->string);
+			return err_set(err, 400,
+				       "invalid config for network %s: invalid endpoint settings:\n" ADDRESS_REFUSED,
+				       config->string);
 	}
 	return 0;
 }
@@ -421,7 +423,8 @@ int endpoint_allocate(struct engine *e, struct endpoint *ep, struct err *err)
 	const char *mac = json_text(ep->settings, "MacAddress", "", NULL);
 
 	if (ep->network->attached >= BRIDGE_PORTS)
-		return err_set(err, 403, "network %s is full: a bridge of the kernel's holds %d containers; use another network",
+		return err_set(err, 403,
+			       "network %s is full: a bridge of the kernel's holds %d containers; use another network",
 			       ep->network->name, BRIDGE_PORTS);
 	if (take_address(&ep->network->v4, json_text(ipam, "IPv4Address", "", NULL), ep->v4, err) < 0)
 		return -1;

@@ -55,7 +55,8 @@ static int option_bool(const struct network *n, const char *name, bool fallback,
 
 	*ret = text ? strcmp(text, "true") == 0 || strcmp(text, "1") == 0 : fallback;
 	if (text && !*ret && strcmp(text, "false") != 0 && strcmp(text, "0") != 0)
-		return err_set(err, 400, "failed to parse %s value: %.64s (strconv.ParseBool: parsing \"%.64s\": invalid syntax)",
+		return err_set(err, 400,
+			       "failed to parse %s value: %.64s (strconv.ParseBool: parsing \"%.64s\": invalid syntax)",
 			       name, text, text);
 	return 0;
 }
@@ -128,14 +129,17 @@ static int within(const struct pool *p, const char *what, const char *name, cons
 		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: invalid %s", what, name,
 			       range ? "CIDR block notation" : "address");
 	if (address_is_v4(ret) != v4)
-		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: parent subnet is an IPv%c block", what, name,
-			       v4 ? '4' : '6');
+		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: parent subnet is an IPv%c block",
+			       what, name, v4 ? '4' : '6');
 	if (*ret_bits < p->bits)
-		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: CIDR block is bigger than its parent subnet %s",
-			       what, name, subnet);
+		return err_set(
+			err, 400,
+			"invalid network config:\ninvalid %s %.64s: CIDR block is bigger than its parent subnet %s",
+			what, name, subnet);
 	if (!bits_equal(ret, p->subnet, p->bits))
-		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: parent subnet %s doesn't contain %s", what, name,
-			       subnet, range ? "ip-range" : "this address");
+		return err_set(err, 400,
+			       "invalid network config:\ninvalid %s %.64s: parent subnet %s doesn't contain %s", what,
+			       name, subnet, range ? "ip-range" : "this address");
 	return 0;
 }
 

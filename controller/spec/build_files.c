@@ -26,8 +26,8 @@ static void write_hosts(FILE *f, const cJSON *host, const cJSON *config, const c
 
 		/* In the host's own network that is itself; in others networks have said it. */
 		if (ip && (hosts || strcmp(ip + 1, "host-gateway") != 0))
-			fprintf(f, "%s\t%.*s\n", strcmp(ip + 1, "host-gateway") ? ip + 1 : "127.0.0.1", (int)(ip - e->valuestring),
-				e->valuestring);
+			fprintf(f, "%s\t%.*s\n", strcmp(ip + 1, "host-gateway") ? ip + 1 : "127.0.0.1",
+				(int)(ip - e->valuestring), e->valuestring);
 	}
 	if (networks) {
 		fputs(networks, f);

@@ -46,7 +46,9 @@ static void test_full(void)
 	ep = add(&full, BRIDGE_PORTS + 1);
 	CU_ASSERT_EQUAL(endpoint_allocate(&engine, ep, &err), -1);
 	CU_ASSERT_EQUAL(err.status, 403);
-	CU_ASSERT_STRING_EQUAL(err.message, "network full is full: a bridge of the kernel's holds 1023 containers; use another network");
+	CU_ASSERT_STRING_EQUAL(
+		err.message,
+		"network full is full: a bridge of the kernel's holds 1023 containers; use another network");
 	CU_ASSERT(!ep->there && memcmp(ep->v4, none, 16) == 0);
 
 	/* Another network has room; one that goes makes some. */
