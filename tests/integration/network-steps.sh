@@ -122,6 +122,7 @@ all_of() { # ACTION PATTERN
 	list=$(steps "$action" | some "$2" | in_turns)
 	"${action}_undo" >/dev/null 2>&1
 	while read -r step n; do
+		[ -n "$step" ] || continue
 		[ "$action" != disconnect ] || disconnect_do
 		once "$action" "$step" "$n" || break
 	done <<<"$list"
