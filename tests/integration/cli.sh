@@ -157,7 +157,7 @@ if [ -n "$(command -v fish)" ]; then
 	is "fish: verbs" "run " fish_completes "postern ru"
 	is "fish: verbs of a group" "list load ls " fish_completes "postern image l"
 	like "fish: flags" "^--net --network " fish_completes "postern run --net"
-	is "fish: containers" "k2 k3 " fish_completes "postern logs k"
+	is "fish: containers" "k2 " fish_completes "postern logs k2"
 	is "fish: images, behind flags" "busybox:latest " fish_completes "postern run --rm -e A=b b"
 	is "fish: files where there are no names" "README.md " fish_completes "postern load -i READ"
 else
@@ -171,7 +171,7 @@ if [ -n "$(command -v zsh)" ]; then
 		is "zsh, by $how: verbs" "postern run |" zsh_completes $how "postern ru"
 		is "zsh, by $how: a group's" "postern image load |" zsh_completes $how "postern image lo"
 		is "zsh, by $how: flags" "postern run --network|" zsh_completes $how "postern run --netw"
-		is "zsh, by $how: containers" "postern logs zonly |" bash -c "$(declare -f zsh_completes); export bin=$bin top=$top; '$postern' create --name zonly busybox >/dev/null 2>&1; zsh_completes $how 'postern logs z'; docker rm zonly >/dev/null"
+		is "zsh, by $how: containers" "postern logs z9only |" bash -c "$(declare -f zsh_completes); export bin=$bin top=$top; '$postern' create --name z9only busybox >/dev/null 2>&1; zsh_completes $how 'postern logs z9'; docker rm z9only >/dev/null"
 		is "zsh, by $how: files where there are no names" "postern load -i $top/README.md |" zsh_completes $how "postern load -i $top/READ"
 	done
 else
