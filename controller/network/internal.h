@@ -11,6 +11,8 @@
 /* Takes config, also when it fails. */
 int network_build(struct engine *e, const char *id, const char *name, int64_t created_ns, cJSON *config,
 		  struct network **ret, struct err *err);
+/* Reads one more entry of IPAM.Config, {"Subnet": ...}. */
+int network_subnet(struct network *n, const cJSON *config, struct err *err);
 /* One that no list holds any more; NULL is allowed. */
 void network_free(struct network *n);
 /* One that was being made when the controller ended. */

@@ -1,6 +1,6 @@
 /* networks.c - the networks there are: rows, making, removing, the three that are always there.
  *
- * What a client says is checked here in Docker's words; what may be is for the helpers (veth: subnets, names). */
+ * What may be is for the helpers (veth: subnets, names). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,6 @@
 
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/log.h"
-#include "../../helpers/base/names.h"
 #include "../../helpers/base/text.h"
 #include "../container/times.h"
 #include "../engine.h"
@@ -32,73 +31,6 @@ bool networks_absent(const struct engine *e)
 	return helper_absent(e, HELPER_VETH) || helper_absent(e, HELPER_FIREWALL);
 }
 
-void network_free(struct network *n)
-{
-	if (!n)
-		return;
-	pool_finish(&n->v4);
-	pool_finish(&n->v6);
-	cJSON_Delete(n->config);
-	free(n->name);
-	free(n);
-}
-
-/* --- options of the bridge driver --- */
-static const char *option(const struct network *n, const char *name, const char *fallback)
-{
-	return json_text(json_get(n->config, "Options"), name, fallback, NULL);
-}
-
-static int option_bool(const struct network *n, const char *name, bool fallback, bool *ret, struct err *err)
-{
-	const char *text = option(n, name, NULL);
-
-	*ret = text ? strcmp(text, "true") == 0 || strcmp(text, "1") == 0 : fallback;
-	if (text && !*ret && strcmp(text, "false") != 0 && strcmp(text, "0") != 0)
-		return err_set(err, 400,
-			       "failed to parse %s value: %.64s (strconv.ParseBool: parsing \"%.64s\": invalid syntax)",
-			       name, text, text);
-	return 0;
-}
-
-static int read_options(struct engine *e, struct network *n, struct err *err)
-{
-	const char *name = option(n, "com.docker.network.bridge.name", NULL),
-		   *mtu = option(n, "com.docker.network.driver.mtu", "0");
-	const char *host = option(n, "com.docker.network.bridge.host_binding_ipv4", "0.0.0.0"),
-		   *prefix = e->policy->bridge_prefix;
-	bool masquerade;
-	uint64_t number;
-	uint32_t bits;
-
-	if (option_bool(n, "com.docker.network.bridge.enable_icc", true, &n->icc, err) < 0 ||
-	    option_bool(n, "com.docker.network.bridge.enable_ip_masquerade", true, &masquerade, err) < 0)
-		return -1;
-	if (text_u64(mtu, MTU_MAX, &number) < 0)
-		return err_set(err, 400, "failed to parse com.docker.network.driver.mtu value: %.64s (strconv.Atoi: parsing "
-					 "\"%.64s\": invalid syntax)", mtu, mtu);
-	n->mtu = (uint32_t)number;
-	if (address_parse(host, n->host, &bits) < 0 || bits != 128)
-		return err_set(err, 400, "invalid value for com.docker.network.bridge.host_binding_ipv4: \"%.64s\"",
-			       host);
-	if (name && (!name_valid(name, strlen(name)) || strlen(name) > IFNAME_MAX))
-		return err_set(err, 400, "invalid bridge name \"%.64s\": at most %d letters, digits, '_', '.' and '-'",
-			       name, IFNAME_MAX);
-	if (name)
-		snprintf(n->bridge, sizeof(n->bridge), "%s", name);
-	else if (strcmp(n->name, "bridge") != 0)
-		snprintf(n->bridge, sizeof(n->bridge), "%s-%.*s", prefix, (int)(IFNAME_MAX - strlen(prefix) - 1),
-			 n->id);
-	else if (e->policy->ids_base == IDS_DEFAULT_BASE || e->policy->ids_shared)
-		snprintf(n->bridge, sizeof(n->bridge), "%s0", prefix);
-	else
-		snprintf(n->bridge, sizeof(n->bridge), "%s0-%u", prefix, e->policy->ids_base % 100000);
-	/* The way out of a user's engine speaks for one address: without masquerading others' answers would get lost. */
-	masquerade = masquerade || e->policy->ids_shared;
-	n->flags = n->internal ? NET_INTERNAL : masquerade ? NET_MASQUERADE4 | NET_MASQUERADE6 : 0;
-	return 0;
-}
-
 /* --- subnets --- */
 static bool meets_one(const struct network_head *list, const struct network *but, const uint8_t subnet[16], uint32_t bits)
 {
@@ -115,88 +47,6 @@ static bool meets_one(const struct network_head *list, const struct network *but
 static bool meets_another(struct engine *e, const struct network *n, const uint8_t subnet[16], uint32_t bits)
 {
 	return meets_one(&e->networks->all, n, subnet, bits) || meets_one(&e->networks->making, n, subnet, bits);
-}
-
-/* Of "what NAME", in the words that the client used. */
-static int within(const struct pool *p, const char *what, const char *name, const char *text, uint8_t ret[16],
-		  uint32_t *ret_bits, struct err *err)
-{
-	const bool range = strcmp(what, "ip-range") == 0, v4 = address_is_v4(p->subnet);
-	char subnet[ADDRESS_TEXT];
-
-	address_format(p->subnet, p->bits, subnet);
-	if (address_parse(text, ret, ret_bits) < 0 || (range && !strchr(text, '/')))
-		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: invalid %s", what, name,
-			       range ? "CIDR block notation" : "address");
-	if (address_is_v4(ret) != v4)
-		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: parent subnet is an IPv%c block",
-			       what, name, v4 ? '4' : '6');
-	if (*ret_bits < p->bits)
-		return err_set(
-			err, 400,
-			"invalid network config:\ninvalid %s %.64s: CIDR block is bigger than its parent subnet %s",
-			what, name, subnet);
-	if (!bits_equal(ret, p->subnet, p->bits))
-		return err_set(err, 400,
-			       "invalid network config:\ninvalid %s %.64s: parent subnet %s doesn't contain %s", what,
-			       name, subnet, range ? "ip-range" : "this address");
-	return 0;
-}
-
-static int read_auxiliary(struct pool *p, const cJSON *config, struct err *err)
-{
-	const cJSON *aux;
-
-	cJSON_ArrayForEach(aux, json_get(config, "AuxiliaryAddresses")) {
-		uint8_t address[16], taken[16];
-		uint32_t bits;
-
-		if (!cJSON_IsString(aux))
-			return err_set(err, 400, "invalid auxiliary address: not a text");
-		if (within(p, "auxiliary address", aux->string, aux->valuestring, address, &bits, err) < 0)
-			return -1;
-		if (pool_take(p, address, taken) < 0)
-			return err_set(err, 400, "auxiliary address %.64s: Address already in use", aux->valuestring);
-	}
-	return 0;
-}
-
-/* One entry of IPAM.Config. */
-static int read_subnet(struct network *n, const cJSON *config, struct err *err)
-{
-	const char *subnet = json_text(config, "Subnet", "", err), *range = json_text(config, "IPRange", "", err);
-	const char *gateway = json_text(config, "Gateway", "", err);
-	uint8_t address[16], masked[16];
-	char text[ADDRESS_TEXT];
-	struct pool *p;
-	uint32_t bits;
-
-	if (err->status)
-		return -1;
-	if (!strchr(subnet, '/') || address_parse(subnet, address, &bits) < 0)
-		return err_set(err, 400, "invalid network config:\ninvalid subnet %.64s: invalid CIDR block notation",
-			       subnet);
-	memcpy(masked, address, sizeof(masked));
-	address_mask(masked, bits);
-	if (memcmp(masked, address, sizeof(masked)) != 0)
-		return err_set(err, 400, "invalid network config:\ninvalid subnet %.64s: it should be %s", subnet,
-			       address_format(masked, bits, text));
-	p = address_is_v4(address) ? &n->v4 : &n->v6;
-	if (p->bits)
-		return err_set(err, 400,
-			       "bridge driver: only one subnet of each IP version can be given (%.64s is another)",
-			       subnet);
-	memcpy(p->subnet, address, sizeof(p->subnet));
-	p->bits = bits;
-	if (range[0] && within(p, "ip-range", range, range, p->range, &p->range_bits, err) < 0)
-		return -1;
-	if (gateway[0] && within(p, "gateway", gateway, gateway, p->gateway, &bits, err) < 0)
-		return -1;
-	if (pool_init(p) < 0)
-		return err_set(err, 400,
-			       "invalid network config:\nip-range %.64s and gateway %.64s do not lie within %.64s",
-			       range, gateway, subnet);
-	return read_auxiliary(p, config, err);
 }
 
 /* Appends an entry to IPAM.Config. */
@@ -225,35 +75,6 @@ static void put_gateways(struct network *n)
 			cJSON_AddStringToObject(entry, "Gateway", address_format(p->gateway, 0, text));
 		}
 	}
-}
-
-int network_build(struct engine *e, const char *id, const char *name, int64_t created_ns, cJSON *config,
-		  struct network **ret, struct err *err)
-{
-	struct network *n = calloc(1, sizeof(*n));
-	const cJSON *entry;
-
-	if (!n || !(n->name = strdup(name))) {
-		free(n);
-		cJSON_Delete(config);
-		return err_set(err, 500, "out of memory");
-	}
-	snprintf(n->id, sizeof(n->id), "%s", id);
-	n->config = config;
-	n->created_ns = created_ns;
-	n->bridged = strcmp(json_text(config, "Driver", "", NULL), "bridge") == 0;
-	n->internal = json_bool(config, "Internal", false, NULL);
-	cJSON_ArrayForEach(entry, json_get(json_get(config, "IPAM"), "Config"))
-		if (n->bridged && read_subnet(n, entry, err) < 0) {
-			network_free(n);
-			return -1;
-		}
-	if (n->bridged && read_options(e, n, err) < 0) {
-		network_free(n);
-		return -1;
-	}
-	*ret = n;
-	return 0;
 }
 
 /* --- Docker's default pools: 172.17 to 172.31, then 192.168 in sixteenths; and a subnet of the engine's own for
@@ -315,7 +136,7 @@ static int choose_subnet(struct engine *e, struct network *n, const struct call_
 		default_subnet(i, text);
 		address_parse(text, subnet, &bits);
 		cJSON_AddStringToObject(entry, "Subnet", text);
-		r = meets_another(e, n, subnet, bits) ? -EADDRINUSE : read_subnet(n, entry, &why);
+		r = meets_another(e, n, subnet, bits) ? -EADDRINUSE : network_subnet(n, entry, &why);
 		cJSON_Delete(entry);
 		if (r == 0)
 			r = make_bridge(e, n, ctx, &why);
@@ -531,7 +352,7 @@ static int settle(struct engine *e, struct network *n, const struct call_ctx *ct
 
 		own_subnet6(n, text);
 		cJSON_AddStringToObject(entry, "Subnet", text);
-		r = read_subnet(n, entry, err);
+		r = network_subnet(n, entry, err);
 		cJSON_Delete(entry);
 		if (r < 0)
 			return -1;
