@@ -70,7 +70,9 @@ static void rootfs_one(const struct sandbox *s, const uint8_t layer[ID_BYTES])
 }
 
 /* --- a network --- */
-enum { MAC = 0x42ac1e0002, BRIDGE = 0xac1e0001 /* 172.30.0.1 */, TCP = 6 };
+enum { TCP = 6 };
+#define MAC UINT64_C(0x42ac1e0002)
+#define BRIDGE UINT32_C(0xac1e0001) /* 172.30.0.1 */
 #define BRIDGE_NAME "pst-bench"
 
 static void network_make(void)
