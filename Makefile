@@ -24,7 +24,7 @@ LDFLAGS += -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed -pie $(LDFLAGS_
 
 SRC_POSTERN := $(wildcard helpers/base/*.c helpers/protocol/*.c helpers/net/*.c helpers/shared/*.c)
 HELPERS := $(filter-out base protocol,$(patsubst helpers/%/,%,$(dir $(wildcard helpers/*/main.c))))
-SRC_CONTROLLER := $(wildcard controller/*.c) $(foreach d,api state spec container image network volume resolver,$(wildcard controller/$(d)/*.c))
+SRC_CONTROLLER := $(wildcard controller/*.c) $(foreach d,api state spec container image network volume,$(wildcard controller/$(d)/*.c))
 SRC_CLI := $(wildcard controller/cli/*.c)
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
@@ -128,7 +128,7 @@ DEPS_BUILD := gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libuv
 	libarchive-dev libseccomp-dev libcjson-dev libnl-3-dev libnftables-dev libnftnl-dev libmnl-dev libldns-dev nettle-dev linux-libc-dev
 DEPS_CHECK := libcunit1-dev libclang-rt-14-dev busybox-static jq curl strace procps iproute2 util-linux e2fsprogs python3-docker openssh-client \
 	podman buildah skopeo umoci zstd docker-compose \
-	uidmap libcap2-bin passt slirp4netns zsh fish
+	uidmap libcap2-bin passt slirp4netns zsh fish man-db
 DEPS_CHECK += $(if $(shell command -v npm),,nodejs npm) # those that are there may be newer than Debian's
 DEPS_LINT := clang-tidy cppcheck
 # Peers; nothing of them starts by itself.
@@ -173,6 +173,9 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1/postern.1 man/man7/postern-protocol.7 man/man5/postern-policy.5 man/man5/posternd.json.5 \
 		man/man8/posternd.8 bash-completion/completions/postern zsh/site-functions/_postern fish/vendor_completions.d/postern.fish)
 	rm -rf $(DESTDIR)$(LIBEXEC) $(DESTDIR)$(PREFIX)/bin/postern
+	@! cmp -s policy/default.json $(DESTDIR)/etc/postern/policy.json || rm -f $(DESTDIR)/etc/postern/policy.json
+	@[ ! -e $(DESTDIR)/etc/postern/policy.json ] || echo "kept, since it is not as installed: $(DESTDIR)/etc/postern/policy.json"
+	@rmdir $(DESTDIR)/etc/postern 2>/dev/null || true
 
 # As root an engine of root's, as an ordinary user one of that user's.
 run: deps

@@ -80,12 +80,18 @@ static void print_rule(const cJSON *rule, bool section)
 	printf("\n      %s\n", json_text_at(rule, "why"));
 }
 
-static int explain_all(const cJSON *policy)
+/* In a user's own engine nothing is id-mapped: the user's own permissions are what holds. */
+static const char users_binds[] =
+	"Bind sources, each with all below it, as far as you may read and write there yourself; the closest rule\n"
+	"counts. Never the engine's own directories";
+
+static int explain_all(const struct question *q)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(headings); i++) {
-		const cJSON *v = json_at(policy, headings[i].key);
+		const cJSON *v = json_at(q->policy, headings[i].key);
+		bool own = q->users && strcmp(headings[i].key, "binds") == 0;
 
-		printf("%s%s:\n", i ? "\n" : "", headings[i].words);
+		printf("%s%s:\n", i ? "\n" : "", own ? users_binds : headings[i].words);
 		if (cJSON_IsObject(v))
 			print_rule(v, /* section= */ true);
 		for (const cJSON *rule = cJSON_IsArray(v) ? v->child : NULL; rule; rule = rule->next)
@@ -333,7 +339,7 @@ int policy_explain(const cJSON *policy, const cJSON *facts, int argc, char **arg
 	int n;
 
 	if (argc == 0)
-		return explain_all(policy);
+		return explain_all(&q);
 	if (OPTIONS(rows, &q, false, argc, argv, &n) != 0)
 		return UNCLEAR;
 	for (size_t i = 0; i < ARRAY_SIZE(questions); i++) {

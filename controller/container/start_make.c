@@ -15,7 +15,7 @@
 enum { ABOVE_MAX = 16 /* missing levels; Docker has no limit */ };
 
 static int lookup(struct engine *e, const char *path, size_t len, bool writable, const struct call_ctx *ctx,
-		  struct source_found *ret, struct err *err)
+		  struct source_found *ret, struct err *err, char *ret_stage)
 {
 	struct req_lookup_open *req = calloc(1, sizeof(*req));
 	uint64_t ticket = ticket_new(e->containers);
@@ -29,21 +29,21 @@ static int lookup(struct engine *e, const char *path, size_t len, bool writable,
 	req->what = LOOKUP_BIND;
 	req->writable = writable;
 	snprintf(req->path, sizeof(req->path), "%.*s", (int)len, path);
-	r = helper_call(e, OP_LOOKUP_OPEN, req, &ret->object, ctx, err);
+	r = helper_wait(helper_submit(e, OP_LOOKUP_OPEN, req, ctx, 0), &ret->object, err, ret_stage);
 	free(req);
 	if (r == 0)
 		ret->ticket = ticket;
 	return r;
 }
 
-static int cannot_make(const struct spec_mount *m, int status, const struct err *why, struct err *err)
+static int cannot_make(const struct spec_mount *m, int status, const char *stage, const struct err *why, struct err *err)
 {
 	bool denied = status == -EPERM || status == -EACCES;
 
 	return err_set(err, denied ? 403 : 500,
-		       "error while creating mount source path '%.300s': mkdir %.300s%s: %.300s", m->source,
+		       "error while creating mount source path '%.300s': mkdir %.300s%s: %.200s%s", m->source,
 		       m->source, denied ? " is not allowed" : "",
-		       status == -E2BIG ? "too many levels are missing" : why->message);
+		       status == -E2BIG ? "too many levels are missing" : why->message, bind_hint(status, stage));
 }
 
 /* The nearest directory above the source that is there: its length in *ret_len. */
@@ -52,6 +52,7 @@ static int find_above(struct engine *e, const struct spec_mount *m, const struct
 {
 	size_t len = strlen(m->source);
 	struct err why = { 0 };
+	char stage[STAGE_MAX] = "";
 	int r = -ENOENT;
 
 	for (unsigned up = 0; up < ABOVE_MAX && r == -ENOENT; up++) {
@@ -59,28 +60,29 @@ static int find_above(struct engine *e, const struct spec_mount *m, const struct
 			len--;
 		len -= len > 1;
 		why.status = 0;
-		r = lookup(e, m->source, len, /* writable= */ true, ctx, ret, &why);
+		r = lookup(e, m->source, len, /* writable= */ true, ctx, ret, &why, stage);
 		if (len == 1)
 			break;
 	}
 	*ret_len = len;
-	return r < 0 ? cannot_make(m, r == -ENOENT ? -E2BIG : r, &why, err) : 0;
+	return r < 0 ? cannot_make(m, r == -ENOENT ? -E2BIG : r, stage, &why, err) : 0;
 }
 
 int source_find(struct engine *e, const struct spec_mount *m, const struct call_ctx *ctx, struct source_found *ret,
 		struct err *err)
 {
 	struct err failure = { 0 };
+	char stage[STAGE_MAX] = "";
 	size_t len;
 	int r;
 
 	if (strlen(m->source) >= sizeof(((struct req_lookup_open *)NULL)->path))
 		return err_set(err, 400, "bind source path is too long");
-	r = lookup(e, m->source, strlen(m->source), source_writable(m), ctx, ret, &failure);
+	r = lookup(e, m->source, strlen(m->source), source_writable(m), ctx, ret, &failure, stage);
 	if (r == -ENOENT && m->create)
 		return find_above(e, m, ctx, ret, &len, err);
 	if (r < 0)
-		bind_error(m, r, &failure, err);
+		bind_error(m, r, stage, &failure, err);
 	return r < 0 ? -1 : 0;
 }
 
@@ -130,6 +132,7 @@ int plan_make_source(struct plan *p, struct bind *b, struct err *err)
 	struct source_found above = { 0 };
 	_cleanup_close_ int dir = -EBADF;
 	struct err why = { 0 };
+	char stage[STAGE_MAX] = "";
 	size_t len;
 	int r;
 
@@ -143,11 +146,11 @@ int plan_make_source(struct plan *p, struct bind *b, struct err *err)
 		r = make_below(p, dir, b->m->source + (len > 1 ? len : 0), &why);
 	helper_detach(helper_submit(p->e, OP_MOUNT_DROP, &drop, NULL, 0));
 	if (r < 0)
-		return cannot_make(b->m, r, &why, err);
+		return cannot_make(b->m, r, NULL, &why, err);
 	above = (struct source_found){ 0 };
-	r = lookup(p->e, b->m->source, strlen(b->m->source), source_writable(b->m), &p->ctx, &above, &why);
+	r = lookup(p->e, b->m->source, strlen(b->m->source), source_writable(b->m), &p->ctx, &above, &why, stage);
 	if (r < 0) {
-		bind_error(b->m, r, &why, err);
+		bind_error(b->m, r, stage, &why, err);
 		return -1;
 	}
 	b->source = above.ticket;

@@ -13,7 +13,29 @@
 #include "../volume/volume.h"
 #include "start.h"
 
-void bind_error(const struct spec_mount *m, int status, const struct err *failure, struct err *err)
+const char *bind_hint(int status, const char *stage)
+{
+	static const struct {
+		int status;
+		const char *stage, *words;
+	} hints[] = {
+		{ -EPERM, "owner",
+		  ": it must be the client's own; what root or a system user owns can be had read-only (:ro) at most" },
+		{ -EPERM, "readonly", ": policy gives it read-only (:ro)" },
+		{ -EPERM, "submounts", ": something is mounted below it, and policy's rule is without submounts" },
+		{ -EPERM, "path", ": no rule of policy's binds covers it, or it is the engine's own" },
+		{ -ELOOP, "symlink", ": a part of it is a symbolic link, bind where that leads" },
+		{ -EOPNOTSUPP, "filesystem", ": it is on a network file system, FUSE or autofs" },
+	};
+
+	for (size_t i = 0; stage && i < ARRAY_SIZE(hints); i++) {
+		if (status == hints[i].status && strcmp(stage, hints[i].stage) == 0)
+			return hints[i].words;
+	}
+	return "";
+}
+
+void bind_error(const struct spec_mount *m, int status, const char *stage, const struct err *failure, struct err *err)
 {
 	bool device = m->type == SPEC_DEVICE;
 	static const char *const kinds[] = {
@@ -22,7 +44,7 @@ void bind_error(const struct spec_mount *m, int status, const struct err *failur
 		[SPEC_DEVICE] = "device",
 		[SPEC_IMAGE] = "image",
 	};
-	const char *what = kinds[m->type];
+	const char *what = kinds[m->type], *hint = device ? "" : bind_hint(status, stage);
 
 	if (status == -ENOENT && device)
 		err_set(err, 500,
@@ -33,11 +55,11 @@ void bind_error(const struct spec_mount *m, int status, const struct err *failur
 		err_set(err, 400, "invalid mount config for type \"bind\": bind source path does not exist: %s",
 			m->source);
 	else if (status == -EPERM || status == -EACCES)
-		err_set(err, 403, "%s \"%s\" is not allowed%s: %s", what, m->source,
-			m->readonly || device ? "" : " (writable)", failure->message);
+		err_set(err, 403, "%s \"%s\" is not allowed%s: %s%s", what, m->source,
+			m->readonly || device ? "" : " (writable)", failure->message, hint);
 	else
-		err_set(err, failure->status ? failure->status : 500, "%s \"%s\": %s", what, m->source,
-			failure->message);
+		err_set(err, failure->status ? failure->status : 500, "%s \"%s\": %s%s", what, m->source,
+			failure->message, hint);
 }
 
 /* A volume may be the bind or the tmpfs that its options ask for. */
@@ -130,14 +152,15 @@ int plan_take_sources(struct plan *p, struct err *err)
 	for (unsigned i = 0; i < p->nbinds; i++) {
 		struct bind *b = &p->binds[i];
 		struct err failure = { 0 };
+		char stage[STAGE_MAX] = "";
 		int r;
 
 		if (!b->open)
 			continue;
-		r = helper_wait(TAKE_PTR(b->open), &b->found, &failure, NULL);
+		r = helper_wait(TAKE_PTR(b->open), &b->found, &failure, stage);
 		b->missing = r == -ENOENT && b->m->type == SPEC_BIND && b->m->create;
 		if (r < 0 && !b->missing) {
-			bind_error(b->m, r, &failure, err);
+			bind_error(b->m, r, stage, &failure, err);
 			return -1;
 		}
 		b->opened = r == 0;
@@ -250,7 +273,7 @@ int plan_take_binds(struct plan *p, struct err *err)
 		int r = helper_wait(TAKE_PTR(b->mount), b->image ? (void *)&b->image->mounts : &rep, &failure, NULL);
 
 		if (r < 0) {
-			bind_error(b->m, r, &failure, err);
+			bind_error(b->m, r, NULL, &failure, err);
 			return -1;
 		}
 		b->fd = rep.mount;

@@ -204,6 +204,10 @@ int main(int argc, char **argv)
 	int r;
 
 	log_init("postern-user", LOG_LEVEL_INFO);
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		fputs(usage, stdout); /* root may ask what it is, too */
+		return 0;
+	}
 	if (geteuid() == 0) {
 		log_error("root starts postern-launcher; this is for ordinary users");
 		return EXIT_USAGE;

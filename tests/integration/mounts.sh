@@ -160,11 +160,12 @@ if is_users; then
 	like "a source is not made where the user may not write" "error while creating mount source path '$dir/new': .*ermission denied" docker run --rm -v "$dir/new:/m" mounts true
 else
 	like "a source is not made in what root owns" "error while creating mount source path '$dir/new': mkdir .*owner" docker run --rm -v "$dir/new:/m" mounts true
+	like "who binds what root owns is told what to do" "lookup OPEN: owner: .*what root or a system user owns can be had read-only .:ro. at most" docker run --rm -v "$dir:/m" mounts true
 	is "one below another user's directory is that user's" 4242 bash -c "docker run --rm -v $dir/theirs/new:/m mounts true && stat -c %u $dir/theirs/new"
 fi
 ok "and is not there" test ! -e "$dir/new"
 ln -s "$dir/theirs" "$dir/src/link"
-like "nor is one made through a link" "link/made\": lookup OPEN: symlink" docker run --rm -v "$dir/src/link/made:/m" mounts true
+like "nor is one made through a link" "link/made\": lookup OPEN: symlink: .*bind where that leads" docker run --rm -v "$dir/src/link/made:/m" mounts true
 ok "and is not there either" test ! -e "$dir/theirs/made"
 
 # what is mounted below a source

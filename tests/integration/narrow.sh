@@ -47,6 +47,7 @@ ok "and /tmp" postern run --rm -v /tmp:/t:ro busybox ls /t
 ok "and what is on request is given" postern run --rm --cap-add NET_ADMIN busybox true
 like "explain asks one file" "^allowed: writable.*rule home" bash -c "$(declare -f postern as); $(declare -p user programs run); postern policy explain bind '$home/a' --rw | tr '\\n' ' '"
 fails "and denies what it does not have" 1 postern policy explain bind /etc/ssl
+like "whole it says whose permissions hold" "Bind sources.* as far as you may read and write" postern policy explain
 stop
 
 # root narrows
