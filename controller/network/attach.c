@@ -1,9 +1,9 @@
 /* attach.c - the way of a container into its networks and out of them.
  *
  * A start: addresses and ports are taken and the veth pairs asked for first, since nothing else of the start needs to
- * be waited for; once a pair is there, its row is written, then what depends on it goes out at once, while the container
- * is being made: pinned addresses, addresses inside, ports. After the end of a run the pair goes with the container's
- * network namespace.
+ * be waited for; once a pair is there, its row is written, then what depends on it goes out at once, while the
+ * container is being made: pinned addresses, addresses inside, ports. After the end of a run the pair goes with the
+ * container's network namespace.
  *
  * Of a start that is cut off nothing stays, since its namespaces go with it. A container that runs keeps its own: there
  * the row is written before the pair is made and forgets it after it has gone, and says meanwhile that the endpoint is
@@ -49,7 +49,8 @@ static struct endpoint *choose_gateway(struct engine *e, const char *container, 
 	struct endpoint *ep = NULL, *best = NULL;
 
 	while ((ep = endpoint_next(e, container, ep)))
-		if (ep != but && !ep->network->internal && (!best || strcmp(ep->network->name, best->network->name) < 0))
+		if (ep != but && !ep->network->internal &&
+		    (!best || strcmp(ep->network->name, best->network->name) < 0))
 			best = ep;
 	return best;
 }
@@ -191,8 +192,15 @@ static int begin_one(struct net_plan *p, struct endpoint *ep, struct err *err)
 
 	if (p->n == ENDPOINTS_MAX)
 		return err_set(err, 400, "a container can be in at most %d networks", ENDPOINTS_MAX);
-	if (network_ready(p->e, ep->network, &p->ctx, err) < 0 || endpoint_allocate(p->e, ep, err) < 0)
+	if (ep->network->passing)
+		return err_set(err, 404, "network %s not found", ep->network->name);
+	endpoint_hold(ep);
+	if (network_ready(p->e, ep->network, &p->ctx, err) < 0 ||
+	    (ep->gone && err_set(err, 409, "container %s was removed meanwhile", p->c->row.id) < 0) ||
+	    endpoint_allocate(p->e, ep, err) < 0) {
+		endpoint_let_go(ep);
 		return -1;
+	}
 	s->ep = ep;
 	p->n++;
 	if (ep->passing)
@@ -233,10 +241,10 @@ int net_begin(struct container *c, const cJSON *merged, int userns, int netns, c
 		return -1;
 	*ret = p;
 	p->merged = merged;
-	p->gateway = choose_gateway(c->e, c->row.id, NULL);
 	for (; ep; ep = endpoint_next(c->e, c->row.id, ep))
 		if (begin_one(p, ep, err) < 0)
 			return -1;
+	p->gateway = choose_gateway(c->e, c->row.id, NULL);
 	return p->gateway ? ports_take(c->e, p->gateway, merged, err) : 0;
 }
 
@@ -341,9 +349,11 @@ void net_end(struct net_plan *p, bool failed)
 
 	if (!p)
 		return;
-	for (unsigned i = 0; failed && i < p->n; i++) {
-		abandon(p, &p->steps[i]);
-		unsure = unsure || p->steps[i].unsure;
+	for (unsigned i = 0; i < p->n; i++) {
+		if (failed)
+			abandon(p, &p->steps[i]);
+		unsure = unsure || (failed && p->steps[i].unsure);
+		endpoint_let_go(p->steps[i].ep);
 	}
 	if (unsure)
 		networks_sweep(p->e);
@@ -502,12 +512,9 @@ int net_connect(struct container *c, struct network *n, const cJSON *settings, c
 		return err_set(err, 404, "No such container: %s", c->row.id);
 	if (endpoint_find(c->e, n, c->row.id))
 		return err_set(err, 403, "endpoint with name %s already exists in network %s", c->row.name, n->name);
-	n->users++;
 	running = container_is_running(c);
-	if (endpoint_add(c->e, n, c->row.id, settings, running, &ep, err) < 0) {
-		n->users--;
+	if (endpoint_add(c->e, n, c->row.id, settings, running, &ep, err) < 0)
 		return -1;
-	}
 	endpoint_hold(ep);
 	r = running ? connect_running(c, ep, ctx, err) : 0;
 	ep->passing = false;
@@ -521,7 +528,6 @@ int net_connect(struct container *c, struct network *n, const cJSON *settings, c
 			endpoint_store(c->e, ep);
 		network_emit(c->e, n, "connect", c->row.id);
 	}
-	n->users--;
 	return r;
 }
 
@@ -566,7 +572,6 @@ int net_disconnect(struct container *c, struct network *n, bool force, const str
 	if (ep->passing)
 		return err_set(err, 409, "another request connects container %s to network %s or disconnects it",
 			       c->row.id, n->name);
-	n->users++;
 	endpoint_hold(ep);
 	ep->passing = true;
 	if (ep->there && container_is_running(c))
@@ -583,6 +588,5 @@ int net_disconnect(struct container *c, struct network *n, bool force, const str
 			r = 0;
 		}
 	}
-	n->users--;
 	return r;
 }

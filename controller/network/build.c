@@ -1,4 +1,5 @@
-/* build.c - a network from its configuration (what a client asked for, or its row): options of the bridge driver, subnets.
+/* build.c - a network from its configuration (what a client asked for, or its row): options of the bridge driver,
+ * subnets.
  *
  * What a client says is checked here in Docker's words. */
 #include <stdio.h>
@@ -54,8 +55,10 @@ static int read_options(struct engine *e, struct network *n, struct err *err)
 	    option_bool(n, "com.docker.network.bridge.enable_ip_masquerade", true, &masquerade, err) < 0)
 		return -1;
 	if (text_u64(mtu, MTU_MAX, &number) < 0)
-		return err_set(err, 400, "failed to parse com.docker.network.driver.mtu value: %.64s (strconv.Atoi: parsing "
-					 "\"%.64s\": invalid syntax)", mtu, mtu);
+		return err_set(err, 400,
+			       "failed to parse com.docker.network.driver.mtu value: %.64s (strconv.Atoi: parsing "
+			       "\"%.64s\": invalid syntax)",
+			       mtu, mtu);
 	n->mtu = (uint32_t)number;
 	if (address_parse(host, n->host, &bits) < 0 || bits != 128)
 		return err_set(err, 400, "invalid value for com.docker.network.bridge.host_binding_ipv4: \"%.64s\"",
@@ -72,7 +75,7 @@ static int read_options(struct engine *e, struct network *n, struct err *err)
 		snprintf(n->bridge, sizeof(n->bridge), "%s0", prefix);
 	else
 		snprintf(n->bridge, sizeof(n->bridge), "%s0-%u", prefix, e->policy->ids_base % 100000);
-	/* The way out of a user's engine speaks for one address: without masquerading others' answers would get lost. */
+	/* The way out of a user's engine speaks for one address: without masquerading answers would get lost. */
 	masquerade = masquerade || e->policy->ids_shared;
 	n->flags = n->internal ? NET_INTERNAL : masquerade ? NET_MASQUERADE4 | NET_MASQUERADE6 : 0;
 	return 0;

@@ -75,11 +75,13 @@ void endpoint_forget(struct engine *e, struct endpoint *ep)
 void endpoint_hold(struct endpoint *ep)
 {
 	ep->holds++;
+	ep->network->users++;
 }
 
 bool endpoint_let_go(struct endpoint *ep)
 {
 	ep->holds--;
+	ep->network->users--;
 	if (!ep->gone)
 		return true;
 	if (!ep->holds)
@@ -145,14 +147,16 @@ static void load_ports(struct endpoint *ep, const cJSON *list)
 	uint32_t bits;
 
 	ep->ports = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(*ep->ports));
+	if (!ep->ports)
+		return;
 	cJSON_ArrayForEach(o, list) {
 		struct port *p = &ep->ports[ep->nports];
 
-		*p = (struct port){ .reserved = -EBADF, .published = true };
+		*p = (struct port){ .reserved = -EBADF };
 		p->protocol = (uint32_t)json_int(o, "protocol", 0, NULL);
 		p->port = (uint16_t)json_int(o, "port", 0, NULL);
 		p->host_port = (uint16_t)json_int(o, "host_port", 0, NULL);
-		if (ep->ports && address_parse(json_text(o, "host", "", NULL), p->host, &bits) == 0)
+		if (address_parse(json_text(o, "host", "", NULL), p->host, &bits) == 0)
 			ep->nports++;
 	}
 }
@@ -205,6 +209,7 @@ int endpoints_load(struct engine *e, struct err *err)
 
 /* --- making one --- */
 #define ADDRESS_REFUSED "user specified IP address is supported on user defined networks only"
+#define ADDRESS_OUTSIDE "no configured subnet or ip-range contain the IP address %.64s"
 
 static int check_settings(const struct network *n, const cJSON *settings, struct err *err)
 {
@@ -218,8 +223,9 @@ static int check_settings(const struct network *n, const cJSON *settings, struct
 	if (err->status)
 		return -1;
 	if (network_predefined(n) && cJSON_GetArraySize(aliases) > 0)
-		return err_set(err, 400, "invalid endpoint settings:\nnetwork-scoped alias is supported only for containers in "
-					 "user defined networks");
+		return err_set(err, 400,
+			       "invalid endpoint settings:\nnetwork-scoped alias is supported only for containers in "
+			       "user defined networks");
 	if (network_predefined(n) && (ip4[0] || ip6[0]))
 		return err_set(err, 400, "invalid endpoint settings:\n" ADDRESS_REFUSED);
 	if (ip4[0] && (address_parse(ip4, address, &bits) < 0 || !address_is_v4(address) || bits != 128))
@@ -357,18 +363,14 @@ static int take_address(struct pool *p, const char *wanted, uint8_t ret[16], str
 
 	memset(ret, 0, 16);
 	if (!p->bits)
-		return wanted[0] ? err_set(err, 400,
-					   "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address %.64s",
-					   wanted)
-				 : 0;
+		return wanted[0] ? err_set(err, 400, "invalid endpoint settings:\n" ADDRESS_OUTSIDE, wanted) : 0;
 	if (wanted[0])
 		address_parse(wanted, address, &bits);
 	r = pool_take(p, wanted[0] ? address : NULL, ret);
 	if (r == -EADDRINUSE)
 		return err_set(err, 403, "Address already in use");
 	if (r == -ERANGE)
-		return err_set(err, 400, "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address %.64s",
-			       wanted);
+		return err_set(err, 400, "invalid endpoint settings:\n" ADDRESS_OUTSIDE, wanted);
 	if (r < 0)
 		return err_set(err, 500, "no available IPv%c addresses on this network's address pools",
 			       address_is_v4(p->subnet) ? '4' : '6');

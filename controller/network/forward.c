@@ -53,7 +53,8 @@ bool forward_settles(struct engine *e)
 
 	if (all == e->networks->settled)
 		return false;
-	helper_call(e, OP_FORWARD_UPLINK, &last, NULL, NULL, NULL); /* its answer comes after everything that was asked before */
+	/* Its answer comes after everything that was asked before. */
+	helper_call(e, OP_FORWARD_UPLINK, &last, NULL, NULL, NULL);
 	e->networks->settled = all;
 	return true;
 }
@@ -71,8 +72,7 @@ void forward_repeat(struct engine *e)
 	struct endpoint *ep;
 
 	TAILQ_FOREACH(ep, &e->networks->endpoints, next)
-		if (ports_are_forwarded(e))
-			forward_again(e, ep);
+		forward_again(e, ep);
 }
 
 bool networks_lead_out(struct engine *e)

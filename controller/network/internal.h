@@ -20,7 +20,8 @@ void network_undo(struct engine *e, struct network *n);
 int endpoints_load(struct engine *e, struct err *err);
 /* Out of the list, without touching its row. */
 void endpoint_forget(struct engine *e, struct endpoint *ep);
-/* Keeps its memory while the caller waits; letting go is false when it was removed meanwhile: it may be freed then. */
+/* Keeps its memory and its network while the caller waits; letting go is false when it was removed meanwhile: it may be
+ * freed then. */
 void endpoint_hold(struct endpoint *ep);
 bool endpoint_let_go(struct endpoint *ep);
 
@@ -61,6 +62,8 @@ bool forward_settles(struct engine *e);
 /* After a start of the controller or of postern-forward: the ports of one endpoint, of all. Failures are logged. */
 void forward_again(struct engine *e, struct endpoint *ep);
 void forward_repeat(struct engine *e);
+
+/* --- links.c --- */
 /* The container of "name:alias": a reference. */
 struct container *link_target(struct engine *e, const char *link, char alias[256], struct err *err);
 

@@ -15,6 +15,7 @@
 #include "../../helpers/base/limits.h"
 #include "../err.h"
 #include "../helper_client.h"
+#include "../task.h"
 #include "ipam.h"
 
 struct engine;
@@ -30,11 +31,14 @@ struct network {
 	char bridge[IFNAME_MAX + 1];
 	struct pool v4, v6;
 	bool internal, icc, up; /* up: its bridge is known to be there, and its rules */
-	bool made, passing; /* the bridge may be there; it is being made: after a crash it goes */
+	bool made; /* the bridge may be there */
+	bool passing; /* it is being made or removed; by its row made: after a crash it goes */
 	uint32_t flags; /* NET_* */
 	uint32_t mtu;
 	uint8_t host[16]; /* where its ports are published by default */
 	unsigned users; /* tasks that are at work in it: not to be removed meanwhile */
+	bool settling; /* one of them makes its bridge; others wait for that */
+	struct waiters settled;
 	unsigned attached; /* endpoints that are there */
 };
 TAILQ_HEAD(network_head, network);
@@ -46,7 +50,6 @@ struct port {
 	uint8_t host[16];
 	int reserved; /* socket that keeps others of the host's off the port, or -EBADF */
 	uint64_t forward; /* where postern-forward serves it: its number there, 0 before */
-	bool published;
 };
 enum { PORTS_MAX = 1024 };
 
@@ -59,9 +62,10 @@ struct endpoint {
 	bool there; /* addresses are taken */
 	uint8_t v4[16], v6[16]; /* bits of the pools; zeros: none */
 	uint64_t mac;
-	char inside[IFNAME_MAX + 1], host[IFNAME_MAX + 1]; /* "eth0", and the bridge's end: named before they are made */
+	char inside[IFNAME_MAX + 1]; /* "eth0" */
+	char host[IFNAME_MAX + 1]; /* the bridge's end: named before it is made */
 	bool passing; /* on its way in or out while its container runs, by its row: after a crash it is taken out */
-	/* Who is at it and may wait: its memory stays until the last of them has let go. */
+	/* Who is at it and may wait: its memory and its network stay until the last of them has let go. */
 	unsigned holds;
 	bool gone; /* out of the list, and without a row */
 	struct port *ports; /* of the container, if they lead to it by this network */
@@ -70,7 +74,7 @@ struct endpoint {
 TAILQ_HEAD(endpoint_head, endpoint);
 
 struct networks {
-	struct network_head all, making;
+	struct network_head all, passing;
 	struct endpoint_head endpoints;
 	uint32_t forwards; /* numbers given to postern-forward */
 	uint32_t unserves, settled; /* ends that it was told of; so many of them are known to be done */
@@ -83,7 +87,7 @@ int networks_create(struct engine *e, struct err *err); /* reads the rows; makes
 void networks_recover(struct engine *e);
 /* By name, id or unambiguous prefix of one. NULL with err: 404, 400. */
 struct network *network_find(struct engine *e, const char *ref, struct err *err);
-/* As POST /networks/create. *ret is borrowed. warning: text or "". */
+/* As POST /networks/create. *ret is borrowed. */
 int network_create(struct engine *e, const cJSON *body, const struct call_ctx *ctx, struct network **ret,
 		   struct err *err);
 /* 403 while it has endpoints of running containers. */

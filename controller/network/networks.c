@@ -32,7 +32,8 @@ bool networks_absent(const struct engine *e)
 }
 
 /* --- subnets --- */
-static bool meets_one(const struct network_head *list, const struct network *but, const uint8_t subnet[16], uint32_t bits)
+static bool meets_one(const struct network_head *list, const struct network *but, const uint8_t subnet[16],
+		      uint32_t bits)
 {
 	const struct network *n;
 
@@ -46,7 +47,7 @@ static bool meets_one(const struct network_head *list, const struct network *but
 /* Those that other requests are making count as well. */
 static bool meets_another(struct engine *e, const struct network *n, const uint8_t subnet[16], uint32_t bits)
 {
-	return meets_one(&e->networks->all, n, subnet, bits) || meets_one(&e->networks->making, n, subnet, bits);
+	return meets_one(&e->networks->all, n, subnet, bits) || meets_one(&e->networks->passing, n, subnet, bits);
 }
 
 /* Appends an entry to IPAM.Config. */
@@ -171,21 +172,46 @@ static int move_default(struct engine *e, struct network *n, const struct call_c
 	return 0;
 }
 
-int network_ready(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
+/* There are containers in it that run. */
+static bool is_lived_in(struct engine *e, const struct network *n)
 {
 	const struct endpoint *ep;
-	struct err why = { 0 };
-	int r = make_bridge(e, n, ctx, &why);
 
 	TAILQ_FOREACH(ep, &e->networks->endpoints, next)
 		if (ep->network == n && ep->there)
-			break;
-	if (r == -EADDRINUSE && network_predefined(n) && !ep)
+			return true;
+	return false;
+}
+
+static int make_ready(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
+{
+	struct err why = { 0 };
+	int r = make_bridge(e, n, ctx, &why);
+
+	if (r == -EADDRINUSE && network_predefined(n) && !is_lived_in(e, n))
 		return move_default(e, n, ctx, err);
 	if (r == -EADDRINUSE)
 		return err_set(err, 500, "network %s: its subnet meets a route of this host (ip route)", n->name);
 	if (r < 0 && err)
 		*err = why;
+	return r;
+}
+
+/* One at a time: the default network's subnet may change under it. */
+int network_ready(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
+{
+	int r = 0;
+
+	n->users++;
+	while (n->settling)
+		waiters_park(&n->settled);
+	if (!n->up) {
+		n->settling = true;
+		r = make_ready(e, n, ctx, err);
+		n->settling = false;
+		waiters_wake_all(&n->settled);
+	}
+	n->users--;
 	return r;
 }
 
@@ -207,10 +233,20 @@ static int insert(struct engine *e, struct network *n, struct err *err)
 	if (r < 0)
 		return err_set(err, 500, "database: %s", strerror(-r));
 	if (n->passing)
-		TAILQ_INSERT_TAIL(&e->networks->making, n, next);
+		TAILQ_INSERT_TAIL(&e->networks->passing, n, next);
 	else
 		TAILQ_INSERT_TAIL(&e->networks->all, n, next);
 	return 0;
+}
+
+/* Of those that are on their way in or out nobody finds one; their subnets and bridges are taken. */
+static void set_passing(struct engine *e, struct network *n, bool passing)
+{
+	struct networks *of = e->networks;
+
+	TAILQ_REMOVE(passing ? &of->all : &of->passing, n, next);
+	n->passing = passing;
+	TAILQ_INSERT_TAIL(passing ? &of->passing : &of->all, n, next);
 }
 
 /* It is made: the row says so. */
@@ -221,9 +257,7 @@ static int arrive(struct engine *e, struct network *n, struct err *err)
 
 	if (r < 0)
 		return err_set(err, 500, "database: %s", strerror(-r));
-	n->passing = false;
-	TAILQ_REMOVE(&e->networks->making, n, next);
-	TAILQ_INSERT_TAIL(&e->networks->all, n, next);
+	set_passing(e, n, false);
 	return 0;
 }
 
@@ -341,7 +375,7 @@ static int settle(struct engine *e, struct network *n, const struct call_ctx *ct
 	int r;
 
 	if (!other)
-		other = same_bridge(&e->networks->making, n);
+		other = same_bridge(&e->networks->passing, n);
 	if (other)
 		return err_set(err, 403, "conflicts with network %s (%s): networks have same bridge name", other->id,
 			       other->bridge);
@@ -413,7 +447,7 @@ int network_create(struct engine *e, const cJSON *body, const struct call_ctx *c
 		if (n->made)
 			take_down(e, n);
 		state_network_delete(e->state, n->id);
-		TAILQ_REMOVE(&e->networks->making, n, next);
+		TAILQ_REMOVE(&e->networks->passing, n, next);
 		network_free(n);
 		return -1;
 	}
@@ -424,26 +458,27 @@ int network_create(struct engine *e, const cJSON *body, const struct call_ctx *c
 
 int network_remove(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
 {
-	const struct endpoint *ep;
 	struct endpoint *row, *next;
 	int r;
 
 	if (network_predefined(n))
 		return err_set(err, 403, "%s is a pre-defined network and cannot be removed", n->name);
-	TAILQ_FOREACH(ep, &e->networks->endpoints, next)
-		if (ep->network == n && ep->there)
-			return err_set(err, 403, "error while removing network: network %s id %s has active endpoints",
-				       n->name, n->id);
+	if (is_lived_in(e, n))
+		return err_set(err, 403, "error while removing network: network %s id %s has active endpoints", n->name,
+			       n->id);
 	if (n->users)
 		return err_set(err, 409, "network %s is in use by another request", n->name);
+	set_passing(e, n, true);
 	take_down(e, n);
 	r = state_network_delete(e->state, n->id);
-	if (r < 0)
+	if (r < 0) {
+		set_passing(e, n, false);
 		return err_set(err, 500, "database: %s", strerror(-r));
+	}
 	TAILQ_FOREACH_SAFE_(row, &e->networks->endpoints, next, next)
 		if (row->network == n)
 			endpoint_forget(e, row);
-	TAILQ_REMOVE(&e->networks->all, n, next);
+	TAILQ_REMOVE(&e->networks->passing, n, next);
 	network_emit(e, n, "destroy", NULL);
 	network_free(n);
 	return 0;
@@ -521,7 +556,7 @@ int networks_create(struct engine *e, struct err *err)
 	if (!e->networks)
 		return err_set(err, 500, "out of memory");
 	TAILQ_INIT(&e->networks->all);
-	TAILQ_INIT(&e->networks->making);
+	TAILQ_INIT(&e->networks->passing);
 	TAILQ_INIT(&e->networks->endpoints);
 	if (state_network_each(e->state, load_row, e) < 0)
 		return err_set(err, 500, "database: networks cannot be read");

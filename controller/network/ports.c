@@ -84,19 +84,19 @@ static bool in_table(const char *table, uint16_t port)
  * -errno. */
 static int reserve(struct engine *e, uint32_t protocol, const uint8_t host[16], uint16_t first, uint16_t last, int *ret)
 {
-	struct req_ports_bind req = { .protocol = protocol, .first = first, .last = last, .address_hi = address_hi(host),
-				      .address_lo = address_lo(host), .listen = ports_are_forwarded(e) };
+	struct req_ports_bind req = { .protocol = protocol, .first = first, .last = last,
+				      .address_hi = address_hi(host), .address_lo = address_lo(host),
+				      .listen = ports_are_forwarded(e) };
 	const char *table = protocols[protocol_at(protocol)].table;
 	struct rep_ports_bind rep;
-	struct err err = { 0 };
 	int r;
 
 	*ret = -EBADF;
 	if (ports_are_forwarded(e) && protocol == IPPROTO_SCTP)
 		return -EPROTONOSUPPORT;
-	r = helper_call(e, OP_PORTS_BIND, &req, &rep, NULL, &err);
+	r = helper_call(e, OP_PORTS_BIND, &req, &rep, NULL, NULL);
 	if (r == -EADDRINUSE && forward_settles(e))
-		r = helper_call(e, OP_PORTS_BIND, &req, &rep, NULL, &err);
+		r = helper_call(e, OP_PORTS_BIND, &req, &rep, NULL, NULL);
 	if (r == 0) {
 		*ret = rep.socket;
 		return (int)rep.port;
@@ -122,10 +122,18 @@ void ports_drop(struct port *ports, unsigned n)
 
 void ports_reserve_again(struct engine *e, struct endpoint *ep)
 {
-	for (unsigned i = 0; i < ep->nports; i++)
-		if (ep->ports[i].reserved < 0)
-			reserve(e, ep->ports[i].protocol, ep->ports[i].host, ep->ports[i].host_port,
-				ep->ports[i].host_port, &ep->ports[i].reserved);
+	for (unsigned i = 0; i < ep->nports; i++) {
+		struct port p = ep->ports[i];
+
+		if (p.reserved >= 0)
+			continue;
+		reserve(e, p.protocol, p.host, p.host_port, p.host_port, &p.reserved);
+		/* The container may have ended meanwhile, and its ports gone. */
+		if (i < ep->nports && ep->ports[i].reserved < 0)
+			ep->ports[i].reserved = p.reserved;
+		else
+			close_fd(p.reserved);
+	}
 }
 
 /* --- what is asked for --- */
@@ -164,14 +172,18 @@ int port_refused(const struct engine *e, const struct endpoint *ep, const struct
 	address_format(p->host, 0, address);
 	snprintf(host, sizeof(host), address_is_v4(p->host) ? "%s" : "[%s]", address);
 	if (error == -EPERM)
-		return err_set(err, 403, "the policy of this engine (section \"ports\" of %s) does not give all of the published ports, the first of "
-					 "them %s:%u, to containers: whoever keeps it may add a rule",
+		return err_set(err, 403,
+			       "the policy of this engine (section \"ports\" of %s) does not give all of the published "
+			       "ports, the first of them %s:%u, to containers: whoever keeps it may add a rule",
 			       e->policy_path ? e->policy_path : "the policy", host, p->host_port);
 	if (error == -EACCES && p->host_port && ports_are_forwarded(e))
-		return err_set(err, 500, "cannot expose privileged port %u, you can add 'net.ipv4.ip_unprivileged_port_start=%u' to "
-					 "/etc/sysctl.conf, or choose a larger port number: listen %s %s:%u: bind: permission denied",
+		return err_set(err, 500,
+			       "cannot expose privileged port %u, you can add 'net.ipv4.ip_unprivileged_port_start=%u' "
+			       "to /etc/sysctl.conf, or choose a larger port number: listen %s %s:%u: bind: permission "
+			       "denied",
 			       p->host_port, p->host_port, name, host, p->host_port);
-	return err_set(err, 500, "driver failed programming external connectivity on endpoint %s (%s): Bind for %s:%u failed: %s",
+	return err_set(err, 500,
+		       "driver failed programming external connectivity on endpoint %s (%s): Bind for %s:%u failed: %s",
 		       c ? c->row.name : ep->container, ep->id, host, p->host_port,
 		       error == -EADDRINUSE || error == -EEXIST ? "port is already allocated" : strerror(-error));
 }
@@ -195,7 +207,7 @@ static int take_wish(struct wish *w, struct err *err)
 		return err_set(err, 400,
 			       "cannot publish a port at an address of IPv%c: the container has none of that version",
 			       v4 ? '4' : '6');
-	for (uint32_t try = w->first; try <= w->last && r == -EADDRINUSE; try = r == -EADDRINUSE ? try + 1 : try) {
+	for (uint32_t try = w->first; try <= w->last && r == -EADDRINUSE; try++) {
 		/* Both versions of an address must have the same port. */
 		r = reserve(w->e, w->protocol, w->host, (uint16_t)try, both ? (uint16_t)try : w->last, &fd);
 		if (r > 0 && both && reserve(w->e, w->protocol, any6, (uint16_t)r, (uint16_t)r, &fd6) < 0) {

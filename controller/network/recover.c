@@ -1,8 +1,8 @@
 /* recover.c - after a start of the controller or of the firewall: the tables against the endpoints.
  *
  * What the tables have and no endpoint of a running container stands for is the rest of a step that was cut off: of a
- * start of the controller's, or a call that a helper took with it when it ended. Whatever they hold is judged, and asked
- * to go, between two waits of ours: a request of another task comes before or after both. */
+ * start of the controller's, or a call that a helper took with it when it ended. Whatever they hold is judged, and
+ * asked to go, between two waits of ours: a request of another task comes before or after both. */
 #include <stdlib.h>
 #include <string.h>
 

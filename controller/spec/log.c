@@ -29,7 +29,8 @@ const char *const spec_log_drivers[SPEC_LOG_DRIVERS] = {
 static const struct {
 	const char *options, *unknown;
 } drivers[SPEC_LOG_DRIVERS] = {
-	[SPEC_LOG_JOURNALD] = { "labels,labels-regex,env,env-regex,tag", "unknown log opt '%.64s' for journald log driver" },
+	[SPEC_LOG_JOURNALD] = { "labels,labels-regex,env,env-regex,tag",
+				"unknown log opt '%.64s' for journald log driver" },
 	[SPEC_LOG_JSON_FILE] = { "max-size,max-file,compress,labels,labels-regex,env,env-regex,tag",
 				 "unknown log opt '%.64s' for json-file log driver" },
 	[SPEC_LOG_LOCAL] = { "max-size,max-file,compress", "unknown log opt '%.64s' for log driver local" },
@@ -107,7 +108,7 @@ int spec_log_check(const cJSON *log, struct err *err)
 		return -1;
 	if (driver < 0)
 		return err_set(err, 400, "logger: no log driver named '%.64s' is registered", type);
-	cJSON_ArrayForEach (opt, config) {
+	cJSON_ArrayForEach(opt, config) {
 		if (list_has("mode,max-buffer-size,cache-disabled,cache-max-size,cache-max-file,cache-compress", ',',
 			     opt->string))
 			continue;
@@ -142,7 +143,8 @@ static int parse_values(const cJSON *config, struct spec_log *l, struct err *err
 	const char *size = get_text(config, bounds[which].size), *file = get_text(config, bounds[which].files),
 		   *compress = get_text(config, bounds[which].compress);
 	bool local = l->driver != SPEC_LOG_JSON_FILE;
-	bool given = json_get(config, bounds[which].size) && strcmp(size, "-1") != 0; /* which stands for "without bound" */
+	/* "-1" stands for "without bound" */
+	bool given = json_get(config, bounds[which].size) && strcmp(size, "-1") != 0;
 	int64_t bytes = local ? 20 * 1024 * 1024 : 0;
 	long files = local ? 5 : 1;
 	int on = local;
@@ -229,7 +231,7 @@ static cJSON *sorted(cJSON *attrs, struct err *err)
 	while (out && attrs && attrs->child) {
 		cJSON *least = attrs->child, *e;
 
-		cJSON_ArrayForEach (e, attrs)
+		cJSON_ArrayForEach(e, attrs)
 			if (strcmp(e->string, least->string) < 0)
 				least = e;
 		if (json_put(out, least->string, cJSON_DetachItemViaPointer(attrs, least), err) < 0)
@@ -245,7 +247,7 @@ static int add_labels(cJSON *attrs, const cJSON *merged, const cJSON *options, s
 	regex_t space, *re;
 	int r = compile(options, "labels-regex", &space, &re, err);
 
-	cJSON_ArrayForEach (label, json_get(json_get(merged, "Config"), "Labels"))
+	cJSON_ArrayForEach(label, json_get(json_get(merged, "Config"), "Labels"))
 		if (r == 0 && cJSON_IsString(label) && wanted(get_text(options, "labels"), re, label->string))
 			r = json_put_text(attrs, label->string, label->valuestring, err);
 	if (re)
@@ -259,7 +261,7 @@ static int add_env(cJSON *attrs, const cJSON *merged, const cJSON *options, stru
 	regex_t space, *re;
 	int r = compile(options, "env-regex", &space, &re, err);
 
-	cJSON_ArrayForEach (e, json_get(json_get(merged, "Config"), "Env")) {
+	cJSON_ArrayForEach(e, json_get(json_get(merged, "Config"), "Env")) {
 		_cleanup_free_ char *key = cJSON_IsString(e) ? strdup(e->valuestring) : NULL;
 		char *value = key ? strchr(key, '=') : NULL;
 
@@ -384,7 +386,7 @@ static int add_renamed(cJSON *fields, const cJSON *attrs, struct err *err)
 	const cJSON *v;
 	char name[65];
 
-	cJSON_ArrayForEach (v, attrs)
+	cJSON_ArrayForEach(v, attrs)
 		if (field_name(v->string, name, sizeof(name)) && !json_get(fields, name) &&
 		    json_put_text(fields, name, v->valuestring, err) < 0)
 			return -1;

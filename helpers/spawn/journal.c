@@ -51,12 +51,28 @@ int journal_open(struct journal *j, bool waits)
 	return make_epoch(j->epoch);
 }
 
+/* What each entry says for itself: a field of the same name would stand before it. */
+static const char *const own_fields[] = { "MESSAGE", "PRIORITY", "SYSLOG_TIMESTAMP" };
+static const char *const own_prefixes[] = { "CONTAINER_LOG_", "CONTAINER_PARTIAL_" };
+
+static bool field_own(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(own_fields); i++)
+		if (strcmp(name, own_fields[i]) == 0)
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(own_prefixes); i++)
+		if (strncmp(name, own_prefixes[i], strlen(own_prefixes[i])) == 0)
+			return true;
+	return false;
+}
+
 /* As journald has it: capitals, digits and underscores, at most 64; what begins with one is the journal's own. */
 static bool field_valid(const char *name)
 {
 	size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
 
-	return n > 0 && n <= 64 && name[n] == '\0' && name[0] != '_' && !(name[0] >= '0' && name[0] <= '9');
+	return n > 0 && n <= 64 && name[n] == '\0' && name[0] != '_' && !(name[0] >= '0' && name[0] <= '9') &&
+	       !field_own(name);
 }
 
 /* NAME, newline, length of the value in 8 bytes, little end first: for values of any bytes. */
@@ -75,11 +91,11 @@ int journal_fields(struct journal *j, const char *text)
 	const cJSON *v;
 	size_t size = 1;
 
-	cJSON_ArrayForEach (v, fields)
+	cJSON_ArrayForEach(v, fields)
 		size += cJSON_IsString(v) && v->string ? strlen(v->string) + 1 + 8 + strlen(v->valuestring) + 1 : 0;
 	j->nfields = 0;
 	j->fields = cJSON_IsObject(fields) ? malloc(size) : NULL;
-	cJSON_ArrayForEach (v, fields) {
+	cJSON_ArrayForEach(v, fields) {
 		size_t n;
 
 		if (!j->fields || !cJSON_IsString(v) || !v->string || !field_valid(v->string))
@@ -132,7 +148,8 @@ void journal_send(struct journal *j, const struct journal_line *l)
 
 	if (l->piece)
 		n += snprintf(head + n, sizeof(head) - (size_t)n,
-			      "CONTAINER_PARTIAL_ID=%s%016llx\nCONTAINER_PARTIAL_ORDINAL=%u\nCONTAINER_PARTIAL_LAST=%s\n%s",
+			      "CONTAINER_PARTIAL_ID=%s%016llx\nCONTAINER_PARTIAL_ORDINAL=%u\n"
+			      "CONTAINER_PARTIAL_LAST=%s\n%s",
 			      j->epoch, (unsigned long long)l->id, l->piece, l->last ? "true" : "false",
 			      l->last ? "" : "CONTAINER_PARTIAL_MESSAGE=true\n");
 	iov[1].iov_len = (size_t)n;

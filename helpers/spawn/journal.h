@@ -42,7 +42,8 @@ void journal_at(const char *path);
 void journal_init(struct journal *j);
 /* 0, -ENOENT or -ECONNREFUSED where no journal listens, or -errno. */
 int journal_open(struct journal *j, bool waits);
-/* text: a JSON object of texts. Members whose names are no names of fields are left out. 0 or -errno. */
+/* text: a JSON object of texts. Members whose names are no names of fields, or of those that an entry has by itself,
+ * are left out. 0 or -errno. */
 int journal_fields(struct journal *j, const char *text);
 /* Entries of another read follow. */
 void journal_round(struct journal *j);

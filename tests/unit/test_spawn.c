@@ -267,7 +267,9 @@ static void test_journal(void)
 	logger_.journal.fd = pair[0];
 	CU_ASSERT_EQUAL(journal_fields(&logger_.journal, "[]"), -EINVAL);
 	CU_ASSERT_EQUAL(journal_fields(&logger_.journal, "{\"TAG\":\"a\\nPRIORITY=0\",\"_UID\":\"0\",\"a=b\":\"x\","
-							 "\"9\":\"x\",\"\":\"x\",\"N\":7}"),
+							 "\"9\":\"x\",\"\":\"x\",\"N\":7,\"MESSAGE\":\"x\","
+							 "\"PRIORITY\":\"0\",\"SYSLOG_TIMESTAMP\":\"x\","
+							 "\"CONTAINER_LOG_EPOCH\":\"x\",\"CONTAINER_PARTIAL_ID\":\"x\"}"),
 			0);
 	jsonlog_add(&logger_, &out, "x\nPRIORITY=0\n", 13);
 	n = recv(pair[1], got, sizeof(got), 0);
