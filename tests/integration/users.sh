@@ -56,7 +56,9 @@ for u in $a $b; do
 	tree=$home/$u/tree; mkdir "$tree"
 	(cd "$top" && git ls-files -z | xargs -0 cp -a --parents -t "$tree" && cp -a --parents build/bin build/obj build/gen build/*.a "$tree")
 	chown -R $u: "$tree"
-	like "${u%%[0-9]*}: make run" "hello from [0-9a-f]+, uid 0, which on the host is you, $(id -u $u).*container .*make stop" bash -c "$(declare -f as); home=$home b=$b; as $u make -C '$tree' run 2>&1 | tr '\n' ' '"
+	said=$(as $u make -C "$tree" run 2>&1)
+	like "${u%%[0-9]*}: make run" "hello from [0-9a-f]+, uid 0, which on the host is you, $(id -u $u).*container .*make stop" tr '\n' ' ' <<<"$said"
+	is "${u%%[0-9]*}: how to go on, line by line" "$tree/build/bin/postern hi" as $u bash -c "$(sed -n 's/^  \(export .*\)/\1;/p' <<<"$said") echo \$(command -v postern) \$($(sed -n 's/^  \(postern run .*\)/\1/p' <<<"$said"))"
 	like "${u%%[0-9]*}: make stop" "nothing is left" as $u make -C "$tree" stop
 	is "${u%%[0-9]*}: nothing is" "" bash -c "ls -d '$tree/build/engine' 2>/dev/null; pgrep -u $u -f '[-]-data=$tree'"
 	rm -rf "$tree"
