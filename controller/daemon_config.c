@@ -31,7 +31,7 @@ static bool all_texts(const cJSON *v)
 {
 	const cJSON *c;
 
-	cJSON_ArrayForEach (c, v)
+	cJSON_ArrayForEach(c, v)
 		if (!cJSON_IsString(c))
 			return false;
 	return true;
@@ -41,7 +41,7 @@ static bool all_ulimits(const cJSON *v)
 {
 	const cJSON *u;
 
-	cJSON_ArrayForEach (u, v) {
+	cJSON_ArrayForEach(u, v) {
 		const cJSON *hard = json_get(u, "Hard"), *soft = json_get(u, "Soft");
 
 		if (!cJSON_IsObject(u) || !cJSON_IsNumber(hard) || !cJSON_IsNumber(soft) ||
@@ -114,7 +114,7 @@ int daemon_config_read(int fd, cJSON **ret, struct err *err)
 		cJSON_Delete(config);
 		return err_set(err, 500, "posternd.json: %s", why.status ? why.message : "not an object");
 	}
-	cJSON_ArrayForEach (v, config) {
+	cJSON_ArrayForEach(v, config) {
 		size_t i = 0;
 
 		while (i < ARRAY_SIZE(settings) && strcmp(settings[i].name, v->string) != 0)
@@ -153,7 +153,7 @@ static void apply_log(const cJSON *config, cJSON *host)
 		return;
 	merged = log_config(config);
 	given = cJSON_GetObjectItem(merged, "Config");
-	cJSON_ArrayForEach (opt, json_get(log, "Config")) {
+	cJSON_ArrayForEach(opt, json_get(log, "Config")) {
 		cJSON_DeleteItemFromObjectCaseSensitive(given, opt->string);
 		cJSON_AddItemToObject(given, opt->string, cJSON_Duplicate(opt, true));
 	}
@@ -165,7 +165,7 @@ static bool has_ulimit(const cJSON *list, const char *name)
 {
 	const cJSON *u;
 
-	cJSON_ArrayForEach (u, list)
+	cJSON_ArrayForEach(u, list)
 		if (strcmp(json_text(u, "Name", "", NULL), name) == 0)
 			return true;
 	return false;
@@ -182,7 +182,7 @@ static void apply_ulimits(const cJSON *config, cJSON *host)
 		cJSON_DeleteItemFromObject(host, "Ulimits");
 		list = cJSON_AddArrayToObject(host, "Ulimits");
 	}
-	cJSON_ArrayForEach (u, json_get(config, "default-ulimits")) {
+	cJSON_ArrayForEach(u, json_get(config, "default-ulimits")) {
 		cJSON *one;
 
 		if (has_ulimit(list, u->string))

@@ -1,4 +1,5 @@
-/* digest.h - SHA-256 at once, by nettle: no start-up state, and none of the memory that libcrypto's has in every program. */
+/* digest.h - SHA-256 at once, by nettle: no start-up state, and none of the memory that libcrypto's has in every
+ * program. */
 #ifndef POSTERN_DIGEST_H
 #define POSTERN_DIGEST_H
 

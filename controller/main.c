@@ -1,8 +1,9 @@
 /* main.c - posternd, the controller: API, state and the scheduling of helper calls, without any privilege.
  *
  * Fds: 3 control socket of the launcher (each helper's channel comes over it), 4 the listening socket of the API, 5
- * policy, 6 the state directory, 7 and 8 the second and the read-only socket where there are. One thread and one loop. After setup it cannot execute anything, open no socket, and
- * no file but below its state directory (and a few that describe the host). Containers do not end with it. */
+ * policy, 6 the state directory, 7 and 8 the second and the read-only socket where there are. One thread and one loop.
+ * After setup it cannot execute anything, open no socket, and no file but below its state directory (and a few that
+ * describe the host). Containers do not end with it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>

@@ -80,7 +80,8 @@ struct http_stream *http_hijack(struct http_request *r, const char *type);
  * come first. */
 ssize_t http_stream_read(struct http_stream *s, void *buf, size_t size, int *ret_why);
 int http_stream_write(struct http_stream *s, const void *data, size_t n); /* parks while the client is slow; -1: gone */
-/* Never parks. 1: taken; 0: the client is slow, nothing was taken, and the task is woken when it has caught up; -1: gone. */
+/* Never parks. 1: taken; 0: the client is slow, nothing was taken, and the task is woken when it has caught up; -1:
+ * gone. */
 int http_stream_try(struct http_stream *s, const void *data, size_t n);
 void http_stream_shutdown(struct http_stream *s); /* ends our output */
 /* Closes when the handler returns. */

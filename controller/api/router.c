@@ -11,8 +11,9 @@
 #include "../../helpers/shared/op_names.h"
 #include "http_internal.h"
 
-/* What Docker has and this engine has not, by the method (NULL: all) and the beginning of the path: clients that ask for it are
- * told so, in Docker's words where it has some. What clients only probe for is not here: "page not found" tells them. */
+/* What Docker has and this engine has not, by the method (NULL: all) and the beginning of the path: clients that ask
+ * for it are told so, in Docker's words where it has some. What clients only probe for is not here: "page not found"
+ * tells them. */
 #define NO_MANAGER                                                                                           \
 	"This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this " \
 	"node to swarm and try again."
@@ -34,8 +35,10 @@ static const struct {
 	{ NULL, "/tasks", 503, NO_MANAGER },
 	{ NULL, "/containers/{}/exec", 501, NOT_YET("exec") },
 	{ NULL, "/exec", 501, NOT_YET("exec") },
-	{ NULL, "/containers/{}/archive", 501, NOT_YET("copying from and to containers (cp)") ": bind a directory, or use export" },
-	{ NULL, "/containers/{}/copy", 501, NOT_YET("copying from containers (cp)") ": bind a directory, or use export" },
+	{ NULL, "/containers/{}/archive", 501,
+	  NOT_YET("copying from and to containers (cp)") ": bind a directory, or use export" },
+	{ NULL, "/containers/{}/copy", 501,
+	  NOT_YET("copying from containers (cp)") ": bind a directory, or use export" },
 	{ NULL, "/containers/{}/stats", 501, NOT_YET("stats") },
 	{ NULL, "/containers/{}/update", 501, NOT_YET("update") ": remove the container and run it again" },
 	{ NULL, "/containers/{}/changes", 501, NOT_YET("diff") },
@@ -168,8 +171,8 @@ static int check_version(struct http_request *r, struct err *err)
 	v = version_number(r->version_text);
 	if (v < API_VERSION_LEAST / 100 * 1000 + API_VERSION_LEAST % 100)
 		return err_set(err, 400,
-			       "client version %.32s is too old. Minimum supported API version is " API_VERSION_LEAST_TEXT
-			       ", please upgrade your client to a newer version",
+			       "client version %.32s is too old. Minimum supported API version is "
+			       API_VERSION_LEAST_TEXT ", please upgrade your client to a newer version",
 			       r->version_text);
 	if (v > API_VERSION / 100 * 1000 + API_VERSION % 100)
 		return err_set(err, 400, "client version %.32s is too new. Maximum supported API version is "
@@ -186,14 +189,17 @@ static int lacks(const struct http_request *r, const struct route *route, struct
 
 	if (c->peer.socket == SOCKET_READ && route->rights > RIGHTS_READ && c->rights == RIGHTS_READ)
 		return err_set(err, 403,
-			       "permission denied: %s %s takes the right \"%s\", and whoever comes through this socket may read "
-			       "at most; the engine's other socket is %s", route->method, route->path,
-			       op_rights_name(route->rights), e->policy->sockets[SOCKET_MAIN]);
+			       "permission denied: %s %s takes the right \"%s\", and whoever comes through this socket "
+			       "may read at most; the engine's other socket is %s",
+			       route->method, route->path, op_rights_name(route->rights),
+			       e->policy->sockets[SOCKET_MAIN]);
 	return err_set(err, 403,
-		       "permission denied: %s %s takes the right \"%s\", and user id %u has %s%s%s on this engine; %s can grant it "
-		       "in the section \"users\" of %s", route->method, route->path, op_rights_name(route->rights), c->peer.uid,
-		       c->rights ? "\"" : "", c->rights ? op_rights_name(c->rights) : "none", c->rights ? "\"" : "",
-		       e->policy->ids_shared ? "who runs this engine" : "root", e->policy_path ? e->policy_path : "the policy");
+		       "permission denied: %s %s takes the right \"%s\", and user id %u has %s%s%s on this engine; %s "
+		       "can grant it in the section \"users\" of %s",
+		       route->method, route->path, op_rights_name(route->rights), c->peer.uid, c->rights ? "\"" : "",
+		       c->rights ? op_rights_name(c->rights) : "none", c->rights ? "\"" : "",
+		       e->policy->ids_shared ? "who runs this engine" : "root",
+		       e->policy_path ? e->policy_path : "the policy");
 }
 
 static int check_rights(struct http_request *r, const struct route *route, struct err *err)
@@ -205,7 +211,8 @@ static int check_rights(struct http_request *r, const struct route *route, struc
 	if (route->rights == RIGHTS_NONE)
 		return 0;
 	if (!c->proven) {
-		if (uv_fileno((const uv_handle_t *)&c->pipe, &fd) < 0 || peer_prove(fd, e->policy->sockets, &c->peer) < 0)
+		if (uv_fileno((const uv_handle_t *)&c->pipe, &fd) < 0 ||
+		    peer_prove(fd, e->policy->sockets, &c->peer) < 0)
 			return err_set(err, 403, "permission denied: the client of this connection cannot be proven");
 		c->rights = policy_rights(e->policy, &c->peer, NULL);
 		c->proven = true;

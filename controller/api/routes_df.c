@@ -1,6 +1,7 @@
 /* routes_df.c - GET /system/df: what images, containers and volumes take.
  *
- * Sizes of containers and volumes are asked of postern-layer, which parks: rows are copied out of the database before. */
+ * Sizes of containers and volumes are asked of postern-layer, which parks: rows are copied out of the database
+ * before. */
 #include <stdlib.h>
 #include <string.h>
 

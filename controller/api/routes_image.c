@@ -75,7 +75,8 @@ static void run_remove(struct http_request *r)
 	struct err err = { 0 };
 
 	http_reply_result(
-		r, remove_image(http_engine(r), &ctx, http_path_arg(r, 0), http_query_bool(r, "force", false), &err), &err);
+		r, remove_image(http_engine(r), &ctx, http_path_arg(r, 0), http_query_bool(r, "force", false), &err),
+		&err);
 }
 
 static void run_prune(struct http_request *r)

@@ -260,6 +260,11 @@ static void add_plugins(const struct engine *e, cJSON *o)
 	cJSON_AddStringToObject(o, "LoggingDriver", daemon_config_log_driver(e->config));
 }
 
+static void warn(cJSON *warnings, const char *text)
+{
+	cJSON_AddItemToArray(warnings, cJSON_CreateString(text));
+}
+
 static void add_limits(cJSON *o, struct engine *e, const struct system_facts *f)
 {
 	static const struct {
@@ -278,17 +283,17 @@ static void add_limits(cJSON *o, struct engine *e, const struct system_facts *f)
 	cJSON_AddStringToObject(o, "CgroupDriver", f->no_cgroups ? "none" : "cgroupfs");
 	cJSON_AddStringToObject(o, "CgroupVersion", f->cgroup_version);
 	if (f->no_cgroups)
-		cJSON_AddItemToArray(warnings, cJSON_CreateString("WARNING: Running in rootless-mode without cgroups. Systemd is "
-								  "required to enable cgroups in rootless-mode."));
+		warn(warnings, "WARNING: Running in rootless-mode without cgroups. Systemd is required to enable "
+			       "cgroups in rootless-mode.");
 	for (unsigned i = 0; i < LIMITS_COUNT; i++)
 		if (!limits_have(e, i))
-			cJSON_AddItemToArray(warnings, cJSON_CreateString(no_limit[i]));
+			warn(warnings, no_limit[i]);
 	if (f->no_device_filter)
-		cJSON_AddItemToArray(warnings, cJSON_CreateString("WARNING: No device filter: containers are limited to "
-								  "devices that are bound and that the user may open"));
+		warn(warnings, "WARNING: No device filter: containers are limited to devices that are bound and that "
+			       "the user may open");
 	if (!networks_lead_out(e))
-		cJSON_AddItemToArray(warnings, cJSON_CreateString("WARNING: No way out of containers' networks: pasta (apt-get install "
-								  "passt) is not running; postern doctor looks for the reason"));
+		warn(warnings, "WARNING: No way out of containers' networks: pasta (apt-get install passt) is not "
+			       "running; postern doctor looks for the reason");
 	cJSON_AddItemToObject(o, "Warnings", warnings);
 }
 

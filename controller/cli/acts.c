@@ -83,7 +83,7 @@ int verb_top(struct cli *cli, int argc, char **argv)
 			arguments);
 	if (api_call(cli, "GET", path, NULL, &answer) < 0)
 		return 1;
-	cJSON_ArrayForEach (title, json_at(answer, "Titles")) {
+	cJSON_ArrayForEach(title, json_at(answer, "Titles")) {
 		if (count == TOP_COLUMNS_MAX || !cJSON_IsString(title))
 			break;
 		snprintf(keys[count], sizeof(keys[count]), "%zu", count);
@@ -91,11 +91,11 @@ int verb_top(struct cli *cli, int argc, char **argv)
 		count++;
 	}
 	rows = cJSON_CreateArray();
-	cJSON_ArrayForEach (process, json_at(answer, "Processes")) {
+	cJSON_ArrayForEach(process, json_at(answer, "Processes")) {
 		cJSON *row = cJSON_CreateObject();
 		size_t i = 0;
 
-		cJSON_ArrayForEach (cell, process)
+		cJSON_ArrayForEach(cell, process)
 			if (i < count)
 				cJSON_AddStringToObject(row, keys[i++], cJSON_IsString(cell) ? cell->valuestring : "");
 		cJSON_AddItemToArray(rows, row);
@@ -162,7 +162,7 @@ int verb_history(struct cli *cli, int argc, char **argv)
 	if (api_call(cli, "GET", path, NULL, &list) < 0)
 		return 1;
 	table = cJSON_CreateArray();
-	cJSON_ArrayForEach (layer, list) {
+	cJSON_ArrayForEach(layer, list) {
 		cJSON_AddItemToArray(table, history_row(layer, &o));
 	}
 	r = o.quiet ? table_print(table, columns, 1, o.format, false)
@@ -310,7 +310,7 @@ static int prune(struct cli *cli, const char *path, struct act_options *o, const
 		return 1;
 	if (json_at(answer, key) && json_at(answer, key)->child)
 		printf("%s\n", title);
-	cJSON_ArrayForEach (item, json_at(answer, key)) {
+	cJSON_ArrayForEach(item, json_at(answer, key)) {
 		if (cJSON_IsString(item))
 			printf("%s\n", item->valuestring);
 		for (part = cJSON_IsObject(item) ? item->child : NULL; part; part = part->next)

@@ -26,12 +26,14 @@ static const char zsh_script[] = "#compdef postern\n"
 				 "\tcompadd -a found || _files\n"
 				 "}\n"
 				 "# Loaded by compinit, this file is the function itself at its first call.\n"
-				 "if [ \"$funcstack[1]\" = _postern ]; then _postern \"$@\"; else compdef _postern postern; fi\n";
+				 "if [ \"$funcstack[1]\" = _postern ]; then _postern \"$@\"; "
+				 "else compdef _postern postern; fi\n";
 
 static const char fish_script[] = "# fish completion of postern: postern completion fish | source\n"
 				  "function __postern_complete\n"
 				  "\tset -l words (commandline -opc) (commandline -ct)\n"
-				  "\tset -l found (postern __complete $words[2..-1] 2>/dev/null | string match -- \"$words[-1]*\")\n"
+				  "\tset -l found (postern __complete $words[2..-1] 2>/dev/null "
+				  "| string match -- \"$words[-1]*\")\n"
 				  "\tif set -q found[1]\n"
 				  "\t\tprintf '%s\\n' $found\n"
 				  "\telse\n"
@@ -67,7 +69,7 @@ static void print_names(struct cli *cli, const char *url, const char *list, cons
 	http_finish(&h);
 	if (api_try(cli, "GET", url, NULL, &answer, error, sizeof(error)) < 0)
 		return;
-	cJSON_ArrayForEach (item, json_at(answer, list)) {
+	cJSON_ArrayForEach(item, json_at(answer, list)) {
 		const cJSON *at = json_at(item, path);
 
 		if (cJSON_IsString(at))

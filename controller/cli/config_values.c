@@ -1,4 +1,5 @@
-/* config_values.c - values of run's options that are more than a text or a number: health checks, throttles, devices. */
+/* config_values.c - values of run's options that are more than a text or a number: health checks, throttles,
+ * devices. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

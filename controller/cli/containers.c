@@ -223,7 +223,7 @@ int verb_logs(struct cli *cli, int argc, char **argv)
 	return r;
 }
 
-/* --- stop, restart, kill, rm, wait ------------------------------------------------------------------------------------ */
+/* --- stop, restart, kill, rm, wait ------------------------------------------------------------------------------ */
 struct stop_options {
 	const char *time, *signal;
 	bool force, volumes;

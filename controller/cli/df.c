@@ -1,4 +1,5 @@
-/* df.c - system df: what images, containers, volumes and the build cache take, as Docker's client sums it up and lists it. */
+/* df.c - system df: what images, containers, volumes and the build cache take, as Docker's client sums it up and lists
+ * it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +52,7 @@ static struct usage_sum sum_images(const cJSON *df)
 	const cJSON *image;
 
 	s.reclaimable = s.size;
-	cJSON_ArrayForEach (image, json_at(df, "Images")) {
+	cJSON_ArrayForEach(image, json_at(df, "Images")) {
 		s.total++;
 		if (json_number_at(image, "Containers") <= 0)
 			continue;
@@ -78,7 +79,7 @@ static struct usage_sum sum_items(const cJSON *list, const char *size, bool (*ac
 	struct usage_sum s = { 0 };
 	const cJSON *item;
 
-	cJSON_ArrayForEach (item, list) {
+	cJSON_ArrayForEach(item, list) {
 		s.total++;
 		s.active += active(item);
 		s.size += at_least_0(item, size);
@@ -142,18 +143,17 @@ static cJSON *df_image(const cJSON *image, bool whole)
 
 static cJSON *df_container(const cJSON *container, bool whole)
 {
-	cJSON *row = container_row(container, whole), *copy;
+	cJSON *row = container_row(container, whole);
 	const cJSON *mount;
 	char size[32];
 	unsigned volumes = 0;
 
-	cJSON_ArrayForEach (mount, json_at(container, "Mounts"))
+	cJSON_ArrayForEach(mount, json_at(container, "Mounts"))
 		volumes += strcmp(json_text_at(mount, "Type"), "volume") == 0;
 	put_count(row, "LocalVolumes", volumes);
 	/* Here without that of the image. */
 	text_size(size, sizeof(size), at_least_0(container, "SizeRw"), SIZE_SHORT);
-	copy = cJSON_CreateString(size);
-	cJSON_ReplaceItemInObjectCaseSensitive(row, "Size", copy);
+	cJSON_ReplaceItemInObjectCaseSensitive(row, "Size", cJSON_CreateString(size));
 	return row;
 }
 
@@ -180,8 +180,9 @@ static const struct df_kind {
 	    { "SIZE", "Size" }, { "SHARED SIZE", "SharedSize" }, { "UNIQUE SIZE", "UniqueSize" },
 	    { "CONTAINERS", "Containers" } } },
 	{ "Containers", "Containers space usage:", df_container,
-	  { { "CONTAINER ID", "ID" }, { "IMAGE", "Image" }, { "COMMAND", "Command" }, { "LOCAL VOLUMES", "LocalVolumes" },
-	    { "SIZE", "Size" }, { "CREATED", "RunningFor" }, { "STATUS", "Status" }, { "NAMES", "Names" } } },
+	  { { "CONTAINER ID", "ID" }, { "IMAGE", "Image" }, { "COMMAND", "Command" },
+	    { "LOCAL VOLUMES", "LocalVolumes" }, { "SIZE", "Size" }, { "CREATED", "RunningFor" },
+	    { "STATUS", "Status" }, { "NAMES", "Names" } } },
 	{ "Volumes", "Local Volumes space usage:", df_volume,
 	  { { "VOLUME NAME", "Name" }, { "LINKS", "Links" }, { "SIZE", "Size" } } },
 	/* Nothing is built here: there are none. */
@@ -203,9 +204,9 @@ static int show_each(const cJSON *df, const char *format)
 
 		while (n < ARRAY_SIZE(k->columns) && k->columns[n].key)
 			n++;
-		for (item = k->row && json_at(df, k->key) ? json_at(df, k->key)->child : NULL; item; item = item->next) {
-			cJSON_AddItemToArray(rows, k->row(item, format != NULL));
-		}
+		cJSON_ArrayForEach(item, json_at(df, k->key))
+			if (k->row)
+				cJSON_AddItemToArray(rows, k->row(item, format != NULL));
 		if (format)
 			continue;
 		printf("%s%s\n\n", i ? "\n" : "", k->title);
@@ -220,7 +221,8 @@ static int show_each(const cJSON *df, const char *format)
 int system_df(struct cli *cli, int argc, char **argv)
 {
 	static const struct option_row rows[] = {
-		{ "format", 0, OPT_TEXT, offsetof(struct df_options, format), NULL, NULL, "template, table TEMPLATE, or json" },
+		{ "format", 0, OPT_TEXT, offsetof(struct df_options, format), NULL, NULL,
+		  "template, table TEMPLATE, or json" },
 		{ "verbose", 'v', OPT_FLAG, offsetof(struct df_options, verbose), NULL, NULL, "each of them" },
 	};
 	struct df_options o = { 0 };

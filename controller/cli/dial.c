@@ -1,5 +1,6 @@
 /* dial.c - postern system dial-stdio: the engine's socket at standard input and output. Docker's clients run
- * `ssh HOST docker system dial-stdio` for DOCKER_HOST=ssh://HOST; a link named docker to postern answers. Bytes are not looked at.
+ * `ssh HOST docker system dial-stdio` for DOCKER_HOST=ssh://HOST; a link named docker to postern answers. Bytes are not
+ * looked at.
  *
  * Two processes, one for each direction: neither waits for the other, and half-close goes through. */
 #include <errno.h>

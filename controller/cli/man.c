@@ -50,18 +50,23 @@ int man_page(struct cli *cli)
 {
 	printf(".\\\" Made by `postern __man` from the tables of verbs.\n"
 	       ".Dd $Mdocdate$\n.Dt POSTERN 1\n.Os\n.Sh NAME\n.Nm postern\n"
-	       ".Nd run containers without privilege\n.Sh SYNOPSIS\n.Nm\n.Op Fl H Ar socket\n.Ar command\n.Op Ar argument ...\n"
-	       ".Sh DESCRIPTION\n.Nm\nasks the engine\n.Xr posternd 8\nover its socket, with the verbs and flags of Docker's command line.\n"
+	       ".Nd run containers without privilege\n.Sh SYNOPSIS\n.Nm\n.Op Fl H Ar socket\n.Ar command\n"
+	       ".Op Ar argument ...\n"
+	       ".Sh DESCRIPTION\n.Nm\nasks the engine\n.Xr posternd 8\nover its socket, "
+	       "with the verbs and flags of Docker's command line.\n"
 	       "Templates of\n.Fl \\-format\nare Go's as far as Docker's users go: fields, variables, pipes,\n"
-	       ".Cm if ,\n.Cm range ,\n.Cm with ,\nand the functions json, upper, lower, title, join, split, truncate, pad, print, println, printf, len,\n"
+	       ".Cm if ,\n.Cm range ,\n.Cm with ,\nand the functions json, upper, lower, title, join, split, truncate, "
+	       "pad, print, println, printf, len,\n"
 	       "index, slice, eq, ne, lt, le, gt, ge, and, or, not.\n"
 	       ".Sh COMMANDS\n");
 	put_verbs(cli, "", verbs);
 	printf(".Sh ENVIRONMENT\n.Bl -tag -width Ds\n.It Ev POSTERN_SOCKET\nThe engine's socket.\n.El\n"
 	       ".Sh FILES\n.Bl -tag -width Ds\n.It Pa /run/postern/postern.sock\nSocket of root's engine.\n"
 	       ".It Pa $XDG_RUNTIME_DIR/postern/postern.sock\nSocket of a user's own.\n.El\n"
-	       ".Sh EXIT STATUS\n0, or 1 for an error.\n.Cm run\nreturns the container's own, 125 when the engine refused, 126 when the command cannot be\n"
+	       ".Sh EXIT STATUS\n0, or 1 for an error.\n.Cm run\nreturns the container's own, 125 when the engine "
+	       "refused, 126 when the command cannot be\n"
 	       "executed, 127 when it is not there.\n"
-	       ".Sh SEE ALSO\n.Xr posternd.json 5 ,\n.Xr postern\\-policy 5 ,\n.Xr postern\\-protocol 7 ,\n.Xr posternd 8\n");
+	       ".Sh SEE ALSO\n.Xr posternd.json 5 ,\n.Xr postern\\-policy 5 ,\n.Xr postern\\-protocol 7 ,\n"
+	       ".Xr posternd 8\n");
 	return 0;
 }

@@ -55,7 +55,8 @@ static unsigned distance(const char *a, const char *b)
 				least = d[i][k - 1] + 1;
 			if (i > 0 && k > 0 && d[i - 1][k - 1] + (a[i - 1] != b[k - 1]) < least)
 				least = d[i - 1][k - 1] + (a[i - 1] != b[k - 1]);
-			if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1] && d[i - 2][k - 2] + 1 < least)
+			if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1] &&
+			    d[i - 2][k - 2] + 1 < least)
 				least = d[i - 2][k - 2] + 1;
 			d[i][k] = least;
 		}
@@ -200,8 +201,9 @@ static int parse_long(const struct option_row *rows, size_t n, void *to, int arg
 		const struct all_rows all = { rows, n };
 		const char *near = word_nearest(name, row_name, &all);
 
-		return near ? fail(-1, "unknown flag: --%s; did you mean --%s?\nSee 'postern %s --help'.", name, near, argv[0]) :
-			      fail(-1, "unknown flag: --%s\nSee 'postern %s --help'.", name, argv[0]);
+		return near ? fail(-1, "unknown flag: --%s; did you mean --%s?\nSee 'postern %s --help'.", name, near,
+				   argv[0])
+			    : fail(-1, "unknown flag: --%s\nSee 'postern %s --help'.", name, argv[0]);
 	}
 	if (equals)
 		return set(row, to, equals + 1);

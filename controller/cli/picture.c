@@ -57,10 +57,10 @@ static void put(FILE *out, enum picture_form form, const char *format, ...)
 	va_start(args, format);
 	for (const char *p = format; *p; p++) {
 		if (p[0] == '%' && p[1] == 's')
-			/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): clang-tidy 14 errs from the second file of a run on */
+			/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): clang-tidy 14 errs here */
 			put_escaped(out, form, va_arg(args, const char *));
 		else if (p[0] == '%' && p[1] == 'd')
-			/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): clang-tidy 14 errs from the second file of a run on */
+			/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): clang-tidy 14 errs here */
 			fprintf(out, "%d", va_arg(args, int));
 		else
 			fputc(*p, out);
@@ -168,7 +168,8 @@ static int read_networks(struct cli *cli, int n, char **names, cJSON *to)
 		return 1;
 	for (int i = 0; i < (n ? n : cJSON_GetArraySize(list)); i++) {
 		item = n ? NULL : cJSON_GetArrayItem(list, i);
-		_cleanup_free_ char *path = api_path(API "/networks/%s?verbose=true", n ? names[i] : json_text_at(item, "Id"));
+		const char *name = n ? names[i] : json_text_at(item, "Id");
+		_cleanup_free_ char *path = api_path(API "/networks/%s?verbose=true", name);
 
 		one = NULL;
 		if (api_call(cli, "GET", path, NULL, &one) < 0)

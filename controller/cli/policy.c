@@ -1,5 +1,5 @@
-/* policy.c - policy check and explain. The launcher's own compiler (helpers/policy) says whether the file is valid: what it accepts
- * here is what the engine will run with. */
+/* policy.c - policy check and explain. The launcher's own compiler (helpers/policy) says whether the file is valid:
+ * what it accepts here is what the engine will run with. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -25,7 +25,8 @@ static int find_compiler(char *out, size_t size)
 	own[n > 0 ? n : 0] = '\0';
 	slash = strrchr(own, '/');
 	for (size_t i = 0; slash && i < ARRAY_SIZE(places); i++)
-		if (text_format(out, size, "%.*s/%s", (int)(slash - own), own, places[i]) == 0 && access(out, X_OK) == 0)
+		if (text_format(out, size, "%.*s/%s", (int)(slash - own), own, places[i]) == 0 &&
+		    access(out, X_OK) == 0)
 			return 0;
 	return fail(-1, "postern-policy is neither beside %s nor in ../libexec/postern", own);
 }

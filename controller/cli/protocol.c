@@ -119,8 +119,8 @@ static void print_man(void)
 
 		if (!d)
 			continue;
-		printf(".Ss %s %s\n%s.\nClass %s, rights %s.\n.Pp\n", d->helper_name, d->name, d->text, op_class_name(d->class),
-		       op_rights_name(d->rights));
+		printf(".Ss %s %s\n%s.\nClass %s, rights %s.\n.Pp\n", d->helper_name, d->name, d->text,
+		       op_class_name(d->class), op_rights_name(d->rights));
 		man_fields("Request", &d->req);
 		man_fields("Reply", &d->rep);
 	}

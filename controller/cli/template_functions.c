@@ -37,7 +37,7 @@ void template_put(FILE *out, const cJSON *v)
 			fputc((unsigned char)*s < 0x20 && *s != '\n' && *s != '\t' ? '?' : *s, out);
 	} else if (cJSON_IsArray(v) || cJSON_IsObject(v)) {
 		fputs(cJSON_IsArray(v) ? "[" : "map[", out);
-		cJSON_ArrayForEach (c, v) {
+		cJSON_ArrayForEach(c, v) {
 			fputs(c == v->child ? "" : " ", out);
 			if (cJSON_IsObject(v))
 				fprintf(out, "%s:", c->string);
@@ -122,7 +122,7 @@ static const cJSON *call_join(struct template *t, const cJSON *const *args, size
 		goto wrong;
 	if (!is_nil(args[0]) && !cJSON_IsArray(args[0]))
 		goto wrong;
-	cJSON_ArrayForEach (c, args[0]) {
+	cJSON_ArrayForEach(c, args[0]) {
 		if (c != args[0]->child)
 			fputs(args[1]->valuestring, f);
 		template_put(f, c);

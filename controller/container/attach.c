@@ -2,9 +2,9 @@
  *
  * Output first, then input; a side that is full stops only its own direction. The descriptor of the stream is watched
  * for one event at a time, so that a slow client costs no turns of the loop. What the client does not take at once
- * waits in a file: the monitor is always read, and so the container is not held back. Only one that is SPILL_MAX behind and
- * still reads slows it, as a pipe would, since cutting a slow reader would silently cut its data; one that has taken
- * nothing for STALL_MS then is cut off. */
+ * waits in a file: the monitor is always read, and so the container is not held back. Only one that is SPILL_MAX behind
+ * and still reads slows it, as a pipe would, since cutting a slow reader would silently cut its data; one that has
+ * taken nothing for STALL_MS then is cut off. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -185,7 +185,8 @@ static int warn_network(struct engine *e, const cJSON *merged, cJSON *warnings, 
 	if (!networks_absent(e) || spec_share(host, "NetworkMode", NULL) != SHARE_OWN || strcmp(mode, "none") == 0 ||
 	    json_bool(json_get(merged, "Config"), "NetworkDisabled", false, NULL))
 		return 0;
-	snprintf(text, sizeof(text), "network %.128s is not available in this engine: the container gets loopback only", mode);
+	snprintf(text, sizeof(text), "network %.128s is not available in this engine: the container gets loopback only",
+		 mode);
 	cJSON_AddItemToArray(warnings, cJSON_CreateString(text));
 	return 0;
 }

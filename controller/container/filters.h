@@ -8,8 +8,8 @@
 
 #include "../err.h"
 
-/* Parses text (NULL and "" give no filters) into {"k":["v", ...]}. known: NULL-terminated names, NULL: all are. 400 for another
- * name or shape, in Docker's words. The caller owns the result. */
+/* Parses text (NULL and "" give no filters) into {"k":["v", ...]}. known: NULL-terminated names, NULL: all are. 400 for
+ * another name or shape, in Docker's words. The caller owns the result. */
 int filters_parse(const char *text, const char *const *known, cJSON **ret, struct err *err);
 /* Values of one filter, an array; NULL when it is not given. */
 const cJSON *filters_get(const cJSON *filters, const char *key);
@@ -22,7 +22,8 @@ int filters_time(const char *text, int64_t *ret_ns, struct err *err);
 
 /* "10m", "1h30m", "2.5s": Go's durations in nanoseconds, to the end of the text. 0 or -1. */
 int filters_duration(const char *text, int64_t *ret_ns);
-/* A filter that is true or false, of which the first value counts: 1, 0, or fallback when it is not given. -1 with err 400. */
+/* A filter that is true or false, of which the first value counts: 1, 0, or fallback when it is not given. -1 with err
+ * 400. */
 int filters_bool(const cJSON *filters, const char *key, int fallback, struct err *err);
 
 #endif

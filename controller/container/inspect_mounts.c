@@ -1,4 +1,5 @@
-/* inspect_mounts.c - what a container has mounted, as inspect and lists show it: Docker's MountPoint; events of volumes. */
+/* inspect_mounts.c - what a container has mounted, as inspect and lists show it: Docker's MountPoint; events of
+ * volumes. */
 #include <stdio.h>
 #include <string.h>
 

@@ -102,7 +102,8 @@ void container_tell_volumes(struct container *c, bool mounted);
 cJSON *container_config(const struct container *c);
 /* All mounts, anonymous volumes with their names. */
 int container_mounts(const cJSON *merged, struct spec_mounts *ret, struct err *err);
-/* Files of a container in the state directory: containers/HEX (its exit line), containers/HEX-json.log. fd or -errno. */
+/* Files of a container in the state directory: containers/HEX (its exit line), containers/HEX-json.log. fd or
+ * -errno. */
 int container_open_log(const struct container *c, int flags);
 int container_open_exit(const struct container *c, int flags);
 /* As inspect shows it: "" for other drivers than json-file. */
@@ -120,7 +121,8 @@ bool volume_is_filling(const struct containers *cs, const char *volume);
 /* Parks until the volume has its first content. */
 void volume_await_filled(struct containers *cs, const char *volume);
 
-/* join.c: a file of the host's that containers may know; NULL when it cannot be read or is too large. The caller frees. */
+/* join.c: a file of the host's that containers may know; NULL when it cannot be read or is too large. The caller
+ * frees. */
 char *host_file(const char *path);
 
 /* --- all containers -------------------------------------------------------------------------------------- */
@@ -165,7 +167,8 @@ uint64_t ticket_new(struct containers *cs);
 void container_name_generate(struct engine *e, char *ret, size_t size);
 
 /* --- acts (tasks only) ----------------------------------------------------------------------------------- */
-/* docker create. name NULL: a generated one; platform NULL: any. *ret is a reference. warnings: texts for the answer. */
+/* docker create. name NULL: a generated one; platform NULL: any. *ret is a reference. warnings: texts for the
+ * answer. */
 int container_create(struct engine *e, const cJSON *body, const char *name, const char *platform,
 		     const struct call_ctx *ctx, cJSON *warnings, struct container **ret, struct err *err);
 /* 0; 1 when it runs already; -1. */

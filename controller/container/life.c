@@ -108,7 +108,8 @@ static void release_range(struct release *r)
 		log_warn("%s", r->err.message);
 }
 
-/* Every process of a container; without cgroups its first, with which the kernel ends all others of its pid namespace. */
+/* Every process of a container; without cgroups its first, with which the kernel ends all others of its pid
+ * namespace. */
 static int kill_processes(struct engine *e, const uint8_t *id, const struct call_ctx *ctx, struct err *err)
 {
 	struct req_spawn_signal first = { .signal = 9 };
@@ -405,7 +406,8 @@ int container_pause(struct container *c, bool pause, const struct call_ctx *ctx,
 		return err_set(err, 409, pause ? "Container %s is already paused" : "Container %s is not paused",
 			       c->row.id);
 	if (helper_absent(c->e, HELPER_CGROUP))
-		return err_set(err, 500, "Cannot pause container %s: this engine has no cgroups, and nothing else can freeze it",
+		return err_set(err, 500,
+			       "Cannot pause container %s: this engine has no cgroups, and nothing else can freeze it",
 			       c->row.id);
 	memcpy(req.container, c->raw_id, ID_BYTES);
 	if (helper_call(c->e, OP_CGROUP_FREEZE, &req, NULL, &own, err) < 0)

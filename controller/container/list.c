@@ -124,7 +124,9 @@ static int parse_port(const char *text, unsigned *ret_first, unsigned *ret_last,
 	if (end != text && *end == '-')
 		*ret_last = (unsigned)strtoul(end + 1, &end, 10);
 	*ret_protocol = *end == '/' ? end + 1 : "tcp";
-	return end == text || (*end && *end != '/') || *ret_first == 0 || *ret_first > *ret_last || *ret_last > 65535 ? -1 : 0;
+	if (end == text || (*end && *end != '/'))
+		return -1;
+	return *ret_first == 0 || *ret_first > *ret_last || *ret_last > 65535 ? -1 : 0;
 }
 
 /* ports: an object whose names are "80/tcp". */
@@ -182,7 +184,8 @@ static int resolve_container(struct engine *e, const cJSON *filters, const char 
 /* Filters whose values must have a form; Docker's words. */
 static int check_values(const cJSON *filters, struct err *err)
 {
-	static const char *const health[] = { "none", "starting", "healthy", "unhealthy" }, *const ports[] = { "expose", "publish" };
+	static const char *const health[] = { "none", "starting", "healthy", "unhealthy" };
+	static const char *const ports[] = { "expose", "publish" };
 	const cJSON *v;
 
 	cJSON_ArrayForEach(v, filters_get(filters, "health")) {

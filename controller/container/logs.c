@@ -1,8 +1,8 @@
 /* logs.c - docker logs: reads the lines that the monitor writes (log_file.h says where they are).
  *
- * A line is {"log":"...","stream":"stdout","attrs":{...},"time":"..."}, attrs only where there are some; the text inside
- * is the container's: hostile, but the JSON around it is our monitor's. A line that is not of that form is left out.
- * Following: inotify (uv_fs_event) says when the file has grown, the container's exit when it is complete. */
+ * A line is {"log":"...","stream":"stdout","attrs":{...},"time":"..."}, attrs only where there are some; the text
+ * inside is the container's: hostile, but the JSON around it is our monitor's. A line that is not of that form is left
+ * out. Following: inotify (uv_fs_event) says when the file has grown, the container's exit when it is complete. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>

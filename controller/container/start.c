@@ -147,7 +147,8 @@ static int make_seccomp(struct plan *p, struct err *err)
 	if (spec_seccomp_unconfined(p->merged, &profile))
 		return 0;
 	if (profile && !p->e->policy->allow.seccomp_custom)
-		return err_set(err, 403, "a seccomp profile of one's own is not allowed (policy: security.seccomp_custom)");
+		return err_set(err, 403,
+			       "a seccomp profile of one's own is not allowed (policy: security.seccomp_custom)");
 	/* Docker runs privileged ones without a filter; here policy may say so, and else they have the usual one. */
 	if (!profile && p->e->policy->allow.seccomp_unconfined &&
 	    json_bool(json_get(p->merged, "HostConfig"), "Privileged", false, NULL))
@@ -373,7 +374,8 @@ static int spawn_create(struct plan *p, struct err *err)
 		if (strcmp(stage, "journal") == 0)
 			return err_set(err, 500,
 				       "failed to create task for container: failed to initialize logging driver: "
-				       "journald is not enabled on this host (%s): its socket is the launcher's --journal",
+				       "journald is not enabled on this host (%s): "
+				       "its socket is the launcher's --journal",
 				       go_error(-r));
 		runtime_error(p, r, stage, err);
 		return -1;
@@ -618,7 +620,8 @@ int container_start(struct container *c, const struct call_ctx *ctx, struct err 
 	c->e->containers->busy--;
 	if (r < 0 && c->row.auto_remove) {
 		container_remove(c, /* force= */ true, /* volumes= */ true, ctx, NULL);
-		task_sleep_ms(1); /* who waits for the removal hears of it before who asked for the start, as in Docker */
+		/* Who waits for the removal hears of it before who asked for the start, as in Docker. */
+		task_sleep_ms(1);
 	}
 	container_put(c);
 	return r < 0 ? -1 : 0;

@@ -109,7 +109,8 @@ int source_find(struct engine *e, const struct spec_mount *m, const struct call_
 int plan_make_source(struct plan *p, struct bind *b, struct err *err);
 /* What a failed lookup means for the user; stage: where in lookup, or NULL when another helper failed. */
 void bind_error(const struct spec_mount *m, int status, const char *stage, const struct err *failure, struct err *err);
-/* What the user can do about what lookup refused with that status and stage, to be put behind its message: "" or ": ...". */
+/* What the user can do about what lookup refused with that status and stage, to be put behind its message: "" or
+ * ": ...". */
 const char *bind_hint(int status, const char *stage);
 
 #endif

@@ -36,7 +36,8 @@ static int lookup(struct engine *e, const char *path, size_t len, bool writable,
 	return r;
 }
 
-static int cannot_make(const struct spec_mount *m, int status, const char *stage, const struct err *why, struct err *err)
+static int cannot_make(const struct spec_mount *m, int status, const char *stage, const struct err *why,
+		       struct err *err)
 {
 	bool denied = status == -EPERM || status == -EACCES;
 

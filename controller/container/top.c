@@ -1,9 +1,9 @@
 /* top.c - GET /containers/{id}/top: what `ps` would show of a container's processes.
  *
- * No ps is run: posternd may execute nothing. Everything comes from files of /proc that anybody may read (proc(5): stat,
- * cmdline, the owner of the directory). Which processes there are is said by the container's cgroup; an engine without cgroups
- * follows the children of the container's monitor. Ids are as the container sees them, process numbers are the host's, as with
- * Docker. */
+ * No ps is run: posternd may execute nothing. Everything comes from files of /proc that anybody may read (proc(5):
+ * stat, cmdline, the owner of the directory). Which processes there are is said by the container's cgroup; an engine
+ * without cgroups follows the children of the container's monitor. Ids are as the container sees them, process numbers
+ * are the host's, as with Docker. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -67,9 +67,9 @@ static int parse_stat(const char *text, struct process *p)
 	if (!open || !close || close < open)
 		return -1;
 	snprintf(p->comm, sizeof(p->comm), "%.*s", (int)(close - open - 1), open + 1);
-	if (sscanf(close + 1, " %c %d %d %d %d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %d %d %d %*d %llu %llu %llu", &p->state,
-		   &p->ppid, &p->pgrp, &p->session, &p->tty, &user, &system, &p->priority, &p->nice, &p->threads, &p->start,
-		   &p->vsize, &p->rss) != 13)
+	if (sscanf(close + 1, " %c %d %d %d %d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %d %d %d %*d %llu %llu %llu",
+		   &p->state, &p->ppid, &p->pgrp, &p->session, &p->tty, &user, &system, &p->priority, &p->nice,
+		   &p->threads, &p->start, &p->vsize, &p->rss) != 13)
 		return -1;
 	p->cpu = user + system;
 	return 0;
@@ -124,7 +124,8 @@ static int read_cgroup(int dir, unsigned depth, struct processes *ret)
 			r = add_pid(ret, atoi(line));
 	d = r == 0 && depth < DEPTH_MAX ? fd_opendir(dir) : NULL;
 	for (struct dirent *e; d && r == 0 && (e = fd_readdir(d));) {
-		_cleanup_close_ int sub = e->d_type == DT_DIR ? openat(dir, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
+		_cleanup_close_ int sub =
+			e->d_type == DT_DIR ? openat(dir, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
 
 		if (sub >= 0)
 			r = read_cgroup(sub, depth + 1, ret);
@@ -205,8 +206,9 @@ static int list_all(struct kin **ret, size_t *ret_n)
 	return r;
 }
 
-/* Up the line of parents to one that is known, then the same way again to write down what was found: each process is passed
- * twice, whatever tree a container grows. A line longer than all (numbers used again meanwhile) belongs to nobody. */
+/* Up the line of parents to one that is known, then the same way again to write down what was found: each process is
+ * passed twice, whatever tree a container grows. A line longer than all (numbers used again meanwhile) belongs to
+ * nobody. */
 static void find_out(struct kin *all, size_t n, struct kin *from, int monitor)
 {
 	struct kin *at = from, *end = NULL;
@@ -220,7 +222,8 @@ static void find_out(struct kin *all, size_t n, struct kin *from, int monitor)
 	}
 	if (at && at->is == RELATED)
 		is = RELATED;
-	for (at = from; at && at->is == UNKNOWN; at = at == end ? NULL : bsearch(&at->parent, all, n, sizeof(*all), by_pid))
+	for (at = from; at && at->is == UNKNOWN;
+	     at = at == end ? NULL : bsearch(&at->parent, all, n, sizeof(*all), by_pid))
 		at->is = is;
 }
 

@@ -1,4 +1,5 @@
-/* top.h - what the two halves of `top` share: a process as read from /proc, and the columns that ps would show of it. */
+/* top.h - what the two halves of `top` share: a process as read from /proc, and the columns that ps would show of
+ * it. */
 #ifndef POSTERN_CONTAINER_TOP_H
 #define POSTERN_CONTAINER_TOP_H
 
@@ -34,7 +35,8 @@ struct chosen {
 	struct column v[COLUMNS_MAX];
 };
 
-/* What arguments of ps ask for: -ef, aux, -e and -o lists. 0; -1 with err (500), in the words of ps, for what is not known. */
+/* What arguments of ps ask for: -ef, aux, -e and -o lists. 0; -1 with err (500), in the words of ps, for what is not
+ * known. */
 int top_columns(const char *args, struct chosen *ret, struct err *err);
 
 #endif

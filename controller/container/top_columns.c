@@ -1,4 +1,5 @@
-/* top_columns.c - the columns of ps(1) that `top` knows, and the arguments that choose them, which are a client's: hostile. */
+/* top_columns.c - the columns of ps(1) that `top` knows, and the arguments that choose them, which are a client's:
+ * hostile. */
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -73,7 +74,8 @@ static void show_args(const struct process *p, const struct now *now, char *to, 
 
 static void show_tty(const struct process *p, const struct now *now, char *to, size_t size)
 {
-	unsigned major = (unsigned)p->tty >> 8 & 0xfff, minor = ((unsigned)p->tty & 0xff) | ((unsigned)p->tty >> 12 & 0xfff00);
+	unsigned major = (unsigned)p->tty >> 8 & 0xfff;
+	unsigned minor = ((unsigned)p->tty & 0xff) | ((unsigned)p->tty >> 12 & 0xfff00);
 
 	if (major >= 136 && major <= 143) /* Unix98 terminals, Documentation/admin-guide/devices.txt */
 		snprintf(to, size, "pts/%u", (major - 136) * 256 + minor);
@@ -116,8 +118,9 @@ static void show_state(const struct process *p, const struct now *now, char *to,
 
 static void show_stat(const struct process *p, const struct now *now, char *to, size_t size)
 {
-	snprintf(to, size, "%c%s%s%s", p->state, p->nice < 0 ? "<" : p->nice > 0 ? "N" : "", p->session == p->pid ? "s" : "",
-		 p->threads > 1 ? "l" : "");
+	const char *nice = p->nice < 0 ? "<" : p->nice > 0 ? "N" : "";
+
+	snprintf(to, size, "%c%s%s%s", p->state, nice, p->session == p->pid ? "s" : "", p->threads > 1 ? "l" : "");
 }
 
 static void show_pcpu(const struct process *p, const struct now *now, char *to, size_t size)
@@ -127,7 +130,8 @@ static void show_pcpu(const struct process *p, const struct now *now, char *to, 
 
 static void show_pmem(const struct process *p, const struct now *now, char *to, size_t size)
 {
-	snprintf(to, size, "%.1f", now->memory > 0 ? 100.0 * (double)p->rss * (double)sysconf(_SC_PAGESIZE) / now->memory : 0);
+	snprintf(to, size, "%.1f",
+		 now->memory > 0 ? 100.0 * (double)p->rss * (double)sysconf(_SC_PAGESIZE) / now->memory : 0);
 }
 
 /* Names of -o and the titles of procps' ps(1). */
@@ -168,7 +172,8 @@ static int choose(const char *list, size_t len, struct chosen *ret, struct err *
 
 		while (at + n < end && at[n] != ',')
 			n++;
-		while (i < ARRAY_SIZE(columns) && (strlen(columns[i].name) != n || strncmp(columns[i].name, at, n) != 0))
+		while (i < ARRAY_SIZE(columns) &&
+		       (strlen(columns[i].name) != n || strncmp(columns[i].name, at, n) != 0))
 			i++;
 		if (i == ARRAY_SIZE(columns))
 			return err_set(err, 500, "error: unknown user-defined format specifier \"%.*s\"",

@@ -1,9 +1,9 @@
 /* reference.c - names of images, as distribution/reference has them: [host[:port]/]path[:tag][@digest]. Hostile
  * input.
  *
- * Names are kept in Docker's familiar form: "docker.io/library/busybox" is "busybox". One that leaves the host out also finds
- * the only image that differs by that alone, since other engines name what they build "localhost/x". "repository@sha256:..." names the image of that
- * manifest. */
+ * Names are kept in Docker's familiar form: "docker.io/library/busybox" is "busybox". One that leaves the host out also
+ * finds the only image that differs by that alone, since other engines name what they build "localhost/x".
+ * "repository@sha256:..." names the image of that manifest. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

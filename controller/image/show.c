@@ -377,8 +377,8 @@ cJSON *show_image(struct engine *e, const char *id, int version, struct err *err
 	cJSON_AddStringToObject(o, "DockerVersion", text_of(config, "docker_version"));
 	cJSON_AddStringToObject(o, "Author", text_of(config, "author"));
 	cJSON_AddItemToObject(o, "Config", show_config(json_get(config, "config")));
-	/* Docker left it out with 1.45; but docker-compose 1.29, which takes the newest version there is, fails without it when it makes a
-	 * container anew. */
+	/* Docker left it out with 1.45; but docker-compose 1.29, which takes the newest version there is, fails without
+	 * it when it makes a container anew. */
 	cJSON_AddItemToObject(o, "ContainerConfig", show_config(json_get(config, "container_config")));
 	cJSON_AddStringToObject(o, "Architecture", text_of(config, "architecture"));
 	add_optional(o, "Variant", text_of(config, "variant"));

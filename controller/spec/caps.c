@@ -48,7 +48,8 @@ static int unknown(const char *field, const char *name, struct err *err)
 	for (; n < sizeof(text) - 1 && name[n]; n++)
 		text[n] = (char)toupper((unsigned char)name[n]);
 	text[n] = '\0';
-	return err_set(err, 400, "invalid %s: unknown capability: \"%s%s\"", field, strncmp(text, "CAP_", 4) ? "CAP_" : "", text);
+	return err_set(err, 400, "invalid %s: unknown capability: \"%s%s\"", field,
+		       strncmp(text, "CAP_", 4) ? "CAP_" : "", text);
 }
 
 /* Capabilities that a list names; ALL is every one. */

@@ -43,12 +43,13 @@ static const char *const queries[] = {
 			     " ON CONFLICT(name) DO UPDATE SET labels=?2, created_ns=?3, anonymous=?4, options=?5",
 	[QUERY_VOLUME_GET] = "SELECT seq, name, labels, created_ns, anonymous, options FROM volume WHERE name=?1",
 	[QUERY_VOLUME_DELETE] = "DELETE FROM volume WHERE name=?1",
-	[QUERY_VOLUME_NEXT] =
-		"SELECT seq, name, labels, created_ns, anonymous, options FROM volume WHERE seq>?1 ORDER BY seq LIMIT 1",
+	[QUERY_VOLUME_NEXT] = "SELECT seq, name, labels, created_ns, anonymous, options FROM volume"
+			      " WHERE seq>?1 ORDER BY seq LIMIT 1",
 	[QUERY_NETWORK_INSERT] = "INSERT INTO network (id, name, config, created_ns) VALUES (?1,?2,?3,?4)",
 	[QUERY_NETWORK_UPDATE] = "UPDATE network SET config=?2 WHERE id=?1",
 	[QUERY_NETWORK_DELETE] = "DELETE FROM network WHERE id=?1",
-	[QUERY_NETWORK_NEXT] = "SELECT seq, id, name, config, created_ns FROM network WHERE seq>?1 ORDER BY seq LIMIT 1",
+	[QUERY_NETWORK_NEXT] = "SELECT seq, id, name, config, created_ns FROM network"
+			       " WHERE seq>?1 ORDER BY seq LIMIT 1",
 	[QUERY_ENDPOINT_PUT] = "INSERT INTO endpoint (network, container, data) VALUES (?1,?2,?3)"
 			       " ON CONFLICT(network, container) DO UPDATE SET data=?3",
 	[QUERY_ENDPOINT_DELETE] = "DELETE FROM endpoint WHERE network=?1 AND container=?2",

@@ -232,7 +232,8 @@ int state_tag_each(struct state *s, const char *image_id, int (*f)(void *data, c
 /* --- layers ------------------------------------------------------------------------------------------------------ */
 int state_layer_put(struct state *s, const struct layer_row *row)
 {
-	return query_run(s, QUERY_LAYER_PUT, PARAMS(T(row->chain_id), T(row->diff_id), T(row->parent), I(row->size), I(row->length)));
+	return query_run(s, QUERY_LAYER_PUT,
+			 PARAMS(T(row->chain_id), T(row->diff_id), T(row->parent), I(row->size), I(row->length)));
 }
 
 static void read_layer(sqlite3_stmt *st, struct layer_row *row)

@@ -55,8 +55,8 @@ struct channel {
 	uint32_t asker; /* uid behind its last intent; NO_UID for none */
 };
 
-/* Clients whose acts a helper refused in this minute. The effect of a refused act is nothing, but its intent had to be on
- * file before anybody knew: who makes too many has the next ones refused here, unwritten and counted. */
+/* Clients whose acts a helper refused in this minute. The effect of a refused act is nothing, but its intent had to be
+ * on file before anybody knew: who makes too many has the next ones refused here, unwritten and counted. */
 enum { ASKERS_MAX = 128 };
 struct asker {
 	enum helper_id helper;

@@ -40,8 +40,8 @@ static int identify(int fd, const char *path, struct fd_id *ret)
 {
 	struct statx st;
 
-	if (statx(fd, path, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_INO,
-		  &st) < 0)
+	if (statx(fd, path, AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+		  STATX_TYPE | STATX_MODE | STATX_UID | STATX_GID | STATX_INO, &st) < 0)
 		return -errno;
 	*ret = (struct fd_id){
 		.dev = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor,
@@ -107,7 +107,8 @@ static bool socket_is(int fd, int type)
 	int domain, actual, listening;
 	socklen_t n = sizeof(int);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &actual, &n) < 0 ||
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &actual, &n) < 0 ||
 	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &n) < 0)
 		return false;
 	return domain == AF_UNIX && actual == type && !listening;
@@ -358,7 +359,8 @@ int memfd_shared(const char *name, size_t size)
 {
 	_cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (fd < 0 || ftruncate(fd, (off_t)size) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+	if (fd < 0 || ftruncate(fd, (off_t)size) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return -errno;
 	return TAKE_FD(fd);
 }

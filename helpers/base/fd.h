@@ -56,8 +56,8 @@ struct fd_devs {
 	uint64_t nsfs, proc, memfd, cgroup2;
 	uint64_t cgroup1[CGROUP_V1_MAX]; /* 0: none */
 };
-/* Reads them from this kernel (/proc must be there); cgroup1 and cgroup2 stay 0 unless dirs are given by fd_devs_cgroup.
- * 0 or -errno. */
+/* Reads them from this kernel (/proc must be there); cgroup1 and cgroup2 stay 0 unless dirs are given by
+ * fd_devs_cgroup. 0 or -errno. */
 int fd_devs_read(struct fd_devs *ret);
 /* Adds the file system of a cgroup directory; magic tells the version. */
 int fd_devs_cgroup(struct fd_devs *devs, int dir);
@@ -75,7 +75,8 @@ int fd_prove(int fd, enum fd_kind kind, struct fd_id *ret);
  * -EPERM when it is not. ioctl_ns(2). */
 int userns_prove(int fd, int parent, uid_t owner);
 
-/* Proves that a namespace of that kind (FDK_NETNS ...) is owned by the user namespace `userns`. -EPERM when it is not. */
+/* Proves that a namespace of that kind (FDK_NETNS ...) is owned by the user namespace `userns`. -EPERM when it is
+ * not. */
 int ns_prove(int fd, enum fd_kind kind, int userns);
 
 /* True when both fds are of the same object (device and inode). */

@@ -10,7 +10,8 @@
 
 #define PEER_GROUPS_MAX 64
 
-/* Where clients connect. SOCKET_ALSO is a second name for the same; through SOCKET_READ nobody has more than the right to read. */
+/* Where clients connect. SOCKET_ALSO is a second name for the same; through SOCKET_READ nobody has more than the right
+ * to read. */
 enum { SOCKET_MAIN, SOCKET_ALSO, SOCKET_READ, SOCKET_COUNT, SOCKET_PATH_SIZE = 108 };
 
 struct peer {
@@ -22,8 +23,8 @@ struct peer {
 	unsigned socket; /* SOCKET_*: through which it came */
 };
 
-/* sockets: the local names of which the connection must have one (the engine's sockets; "": there is none), so that another
- * service's socket proves nothing. 0, -EPERM (not ours), -EMEDIUMTYPE (no such socket), or -errno. */
+/* sockets: the local names of which the connection must have one (the engine's sockets; "": there is none), so that
+ * another service's socket proves nothing. 0, -EPERM (not ours), -EMEDIUMTYPE (no such socket), or -errno. */
 int peer_prove(int fd, const char sockets[SOCKET_COUNT][SOCKET_PATH_SIZE], struct peer *ret);
 
 #endif

@@ -14,8 +14,9 @@ static const struct {
 	size_t offset, size;
 } parts[HELPER_COUNT] = {
 	PART(CONTROLLER, controller), PART(IDMAP, idmap), PART(NETNS, netns), PART(LOOKUP, lookup), PART(MOUNT, mount),
-	PART(SEAL, seal), PART(CGROUP, cgroup), PART(DEVICE, device), PART(SPAWN, spawn), PART(LAYER, layer), PART(AUDIT, audit),
-	PART(VETH, veth), PART(FIREWALL, firewall), PART(RESOLVER, resolver), PART(FORWARD, firewall), PART(PORTS, firewall),
+	PART(SEAL, seal), PART(CGROUP, cgroup), PART(DEVICE, device), PART(SPAWN, spawn), PART(LAYER, layer),
+	PART(AUDIT, audit), PART(VETH, veth), PART(FIREWALL, firewall), PART(RESOLVER, resolver),
+	PART(FORWARD, firewall), PART(PORTS, firewall),
 };
 
 const void *policy_part(const struct policy *p, enum helper_id id, size_t *ret_size)

@@ -24,7 +24,8 @@ struct policy_user {
 	char rule[RULE_MAX];
 };
 
-/* So many ids from the first on. The kernel maps an extent as a whole, so one that it knows in parts is in parts here, too. */
+/* So many ids from the first on. The kernel maps an extent as a whole, so one that it knows in parts is in parts here,
+ * too. */
 enum { POLICY_EXTENTS_MAX = 12, POLICY_MAP_TEXT = POLICY_EXTENTS_MAX * 36 };
 struct policy_extent {
 	uint32_t first, count;
@@ -39,7 +40,8 @@ struct policy_device {
 /* What a container may be at all, beside what it may have. */
 struct policy_allow {
 	uint32_t privileged; /* every capability over its own user namespace, nothing masked */
-	uint32_t host_cgroup, host_ipc, host_network, host_pid, host_uts; /* the host's namespace instead of one of its own */
+	/* The host's namespace instead of one of its own. */
+	uint32_t host_cgroup, host_ipc, host_network, host_pid, host_uts;
 	uint32_t seccomp_unconfined;
 	uint32_t seccomp_custom; /* by the controller against its clients: spawn cannot see where a filter came from */
 };
@@ -52,13 +54,15 @@ struct policy_common {
 	uint32_t ids_count; /* IDS_PER_ENGINE; 0 where one id is all there is, which every program then has */
 	uint32_t store_first; /* how a container's id 0 stands on disk: FOREIGN_FIRST */
 	uint32_t nmap;
-	struct policy_extent map[POLICY_EXTENTS_MAX]; /* a container's ids, ascending; the first holds 0; all: { 0, MAP_SIZE } */
+	/* A container's ids, ascending; the first holds 0; all: { 0, MAP_SIZE }. */
+	struct policy_extent map[POLICY_EXTENTS_MAX];
 	uint32_t ids_shared; /* one range for all containers, whose ids are those on disk: no mount is id-mapped */
 	uint32_t range_first, range_last; /* container ranges: whole multiples of MAP_SIZE from range_first */
 	struct fd_devs devs; /* the kernel's own file systems, as the launcher found them */
 	uint32_t nusers;
 	struct policy_user users[POLICY_USERS_MAX]; /* the highest rights of all that match count */
-	char sockets[SOCKET_COUNT][SOCKET_PATH_SIZE]; /* the engine's (peer.h): clients are proven against them; "": none */
+	/* The engine's (peer.h): clients are proven against them; "": none. */
+	char sockets[SOCKET_COUNT][SOCKET_PATH_SIZE];
 	uint32_t ndevices; /* what containers may be given beside the default ones */
 	struct policy_device devices[POLICY_DEVICES_MAX];
 	struct policy_allow allow;
@@ -85,8 +89,8 @@ struct policy_subnet {
 	char rule[RULE_MAX];
 };
 
-/* In the engine's network namespace: the host's, or a user's engine's own. What is this engine's there: links of the group (IFLA_GROUP)
- * policy_link_group, and the nftables of that number. */
+/* In the engine's network namespace: the host's, or a user's engine's own. What is this engine's there: links of the
+ * group (IFLA_GROUP) policy_link_group, and the nftables of that number. */
 struct policy_veth {
 	struct policy_common common;
 	uint32_t max_bridges, max_veths;
@@ -178,9 +182,10 @@ struct policy {
 	struct policy_common seal, device, resolver; /* nothing of their own */
 };
 
-/* What the launcher and the compiler share, in a memfd (FD_POLICY of the compiler). In: what the engine knows and the file does
- * not say (ids_base, devs, socket, build, denied; range_first and range_last when they are to replace the file's, else 0).
- * Out: the whole policy, or the error. The file itself is FD_OWN, policy_etc_files and the file that narrows it follow. */
+/* What the launcher and the compiler share, in a memfd (FD_POLICY of the compiler). In: what the engine knows and the
+ * file does not say (ids_base, devs, socket, build, denied; range_first and range_last when they are to replace the
+ * file's, else 0). Out: the whole policy, or the error. The file itself is FD_OWN, policy_etc_files and the file that
+ * narrows it follow. */
 struct policy_job {
 	struct policy policy;
 	char home[256], narrower[256]; /* of the user whose engine it is; name of the file that narrows; "" for none */
@@ -196,8 +201,8 @@ void policy_spread_common(struct policy *p);
 
 /* Maps FD_POLICY and checks magic and size. -EINVAL when it is not a part of that size. */
 int policy_map(int fd, size_t size, const void **ret);
-/* enum op_rights of a proven client; *ret_rule (may be NULL) names the rule, "" when none matches, "read-only-socket" when that
- * allows less. */
+/* enum op_rights of a proven client; *ret_rule (may be NULL) names the rule, "" when none matches, "read-only-socket"
+ * when that allows less. */
 uint32_t policy_rights(const struct policy_common *p, const struct peer *client, const char **ret_rule);
 
 /* An id of the engine's own: of a program (enum helper_id) or IDS_*. */
@@ -231,12 +236,13 @@ static inline bool policy_subnet_holds(const struct policy_subnet *s, const uint
 
 /* Is it an id that containers have? */
 bool policy_maps(const struct policy_common *p, uint32_t id);
-/* The lines of a uid_map: a container's ids from `inside` on in the new namespace, from `outside` on in its parent. The length. */
+/* The lines of a uid_map: a container's ids from `inside` on in the new namespace, from `outside` on in its parent. The
+ * length. */
 size_t policy_map_format(const struct policy_common *p, uint32_t inside, uint32_t outside, char ret[POLICY_MAP_TEXT]);
 
-/* True for an id whose files may be shown in a container as its own: from `first` on, and neither 0, the overflow id, one of the
- * engine's own, of a container range nor of the foreign range. With ids_shared nothing is shown otherwise than it is, and the
- * kernel lets a container do what the engine's user may: all but the engine's own. */
+/* True for an id whose files may be shown in a container as its own: from `first` on, and neither 0, the overflow id,
+ * one of the engine's own, of a container range nor of the foreign range. With ids_shared nothing is shown otherwise
+ * than it is, and the kernel lets a container do what the engine's user may: all but the engine's own. */
 bool policy_owner_ordinary(const struct policy_common *p, uint32_t id, uint32_t first);
 
 #endif

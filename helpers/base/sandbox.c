@@ -44,7 +44,8 @@ int sandbox_start(bool keep_privs)
 
 	if (r < 0)
 		return r;
-	/* exec made the effective uid (IDS_OWNER, which spawn and netns share) the saved one, too: who has it could signal us. */
+	/* exec made the effective uid (IDS_OWNER, which spawn and netns share) the saved one, too: who has it could
+	 * signal us. */
 	if (geteuid() != getuid() && setresuid((uid_t)-1, (uid_t)-1, getuid()) < 0)
 		return -errno;
 	umask(077);
@@ -57,9 +58,9 @@ int sandbox_start(bool keep_privs)
 
 /* What the server loop, the codec and the C library's memory and time functions need. socketpair: DERIVE. */
 static const int base_syscalls[] = {
-	SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_close, SYS_sendmsg, SYS_recvmsg, SYS_sendto,
-	SYS_recvfrom, SYS_ppoll, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_brk, SYS_futex,
-	SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack, SYS_exit, SYS_exit_group,
+	SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pread64, SYS_pwrite64, SYS_close, SYS_sendmsg, SYS_recvmsg,
+	SYS_sendto, SYS_recvfrom, SYS_ppoll, SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise, SYS_brk,
+	SYS_futex, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack, SYS_exit, SYS_exit_group,
 	SYS_clock_gettime, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday, SYS_getpid, SYS_gettid, SYS_getuid,
 	SYS_geteuid, SYS_getgid, SYS_getegid, SYS_fcntl, SYS_fstat, SYS_newfstatat, SYS_statx, SYS_lseek, SYS_dup,
 	SYS_getrandom, SYS_getsockopt, SYS_getsockname, SYS_set_robust_list, SYS_restart_syscall, SYS_socketpair,
@@ -71,8 +72,8 @@ static const int base_syscalls[] = {
 #endif
 };
 
-/* What helpers need beyond that. ioctl: the NS_GET_* questions. pidfd_send_signal: the proof of a pidfd (signal 0), and it
- * needs a pidfd and the right. */
+/* What helpers need beyond that. ioctl: the NS_GET_* questions. pidfd_send_signal: the proof of a pidfd (signal 0), and
+ * it needs a pidfd and the right. */
 static const int helper_syscalls[] = { SYS_ioctl, SYS_pidfd_send_signal, SYS_tgkill };
 
 enum { FILTER_MAX = 512, CALLS_MAX = 120 };
@@ -108,7 +109,8 @@ static size_t add_tree(struct sock_filter *f, size_t at, const uint32_t *bound, 
 	size_t middle = (lo + hi) / 2, left;
 
 	if (hi - lo == 1) {
-		f[at] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, lo % 2 ? SECCOMP_RET_ALLOW : SECCOMP_RET_KILL_PROCESS);
+		f[at] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K,
+						     lo % 2 ? SECCOMP_RET_ALLOW : SECCOMP_RET_KILL_PROCESS);
 		return at + 1;
 	}
 	left = add_tree(f, at + 1, bound, lo, middle);
@@ -246,7 +248,8 @@ static int caps_set(uint64_t mask, uint64_t inheritable)
 	struct __user_cap_data_struct data[2];
 
 	for (int i = 0; i < 2; i++)
-		data[i] = (struct __user_cap_data_struct){ .effective = (uint32_t)(mask >> 32 * i), .permitted = (uint32_t)(mask >> 32 * i),
+		data[i] = (struct __user_cap_data_struct){ .effective = (uint32_t)(mask >> 32 * i),
+							   .permitted = (uint32_t)(mask >> 32 * i),
 							   .inheritable = (uint32_t)(inheritable >> 32 * i) };
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
 		return -errno;

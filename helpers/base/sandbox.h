@@ -30,8 +30,8 @@ struct sandbox_dir {
 int sandbox_landlock(const struct sandbox_dir *dirs, size_t n, int *ret_abi);
 /* The same for a program whose work is TCP: everywhere else it can be neither bound nor connected. */
 int sandbox_landlock_tcp(const struct sandbox_dir *dirs, size_t n);
-/* No file at all, for a process whose end must kill a child outside the domain: the death signal of prctl(2) is sent with
- * the dying parent's rights, so signals are not scoped here. */
+/* No file at all, for a process whose end must kill a child outside the domain: the death signal of prctl(2) is sent
+ * with the dying parent's rights, so signals are not scoped here. */
 int sandbox_landlock_parent(int *ret_abi);
 
 /* Effective and permitted sets := mask (bit per capability), inheritable and ambient empty. capabilities(7). */

@@ -21,7 +21,8 @@ int hex_decode(const char *text, uint8_t *ret, size_t n)
 	if (strnlen(text, 2 * n + 1) != 2 * n || strspn(text, digits) != 2 * n)
 		return -EINVAL;
 	for (size_t i = 0; i < n; i++)
-		ret[i] = (uint8_t)((strchr(digits, text[2 * i]) - digits) << 4 | (strchr(digits, text[2 * i + 1]) - digits));
+		ret[i] = (uint8_t)((strchr(digits, text[2 * i]) - digits) << 4 |
+				   (strchr(digits, text[2 * i + 1]) - digits));
 	return 0;
 }
 

@@ -22,8 +22,8 @@ bool text_valid(const char *s, size_t n);
 /* True when path is prefix or lies below it, compared by whole components. */
 bool path_below(const char *path, const char *prefix);
 
-/* The prefixes of a path, each a component longer: for (size_t at = 0; path_prefix(path, &at, part, sizeof(part));). False after
- * the whole of it, and when one does not fit. */
+/* The prefixes of a path, each a component longer: for (size_t at = 0; path_prefix(path, &at, part, sizeof(part));).
+ * False after the whole of it, and when one does not fit. */
 bool path_prefix(const char *path, size_t *at, char *part, size_t size);
 
 /* Copies s whole or not at all: -ENAMETOOLONG. */

@@ -51,7 +51,8 @@ int group_create(const struct roots *roots, const char *parent, const uint8_t *i
 /* -ENOENT; -EPERM when we did not make it. */
 int group_open(const struct roots *roots, const char *parent, const uint8_t *id, struct group *ret);
 void group_close(struct group *g);
-/* Removes all directories with what is nested in them, and the parent with the last in it; 0 also when they are gone. -EBUSY while a process is inside. */
+/* Removes all directories with what is nested in them, and the parent with the last in it; 0 also when they are gone.
+ * -EBUSY while a process is inside. */
 int group_remove(const struct roots *roots, const char *parent, const uint8_t *id);
 /* A value of cgroup.events ("frozen", "populated"): 0, 1 or -errno. */
 int group_event(int events, const char *key);

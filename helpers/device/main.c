@@ -115,8 +115,8 @@ static bool is_cgroups(const struct policy_common *policy, int dir)
 	return fd_identify(dir, &id) == 0 && id.uid == policy->ids_base + HELPER_CGROUP;
 }
 
-/* A directory in the delegated root, or in a parent there, made by postern-cgroup. The kernel's cgroup2 is already known to be the
- * file system (message_prove_fds); ".." of a cgroup is its parent, whoever opened it and how. */
+/* A directory in the delegated root, or in a parent there, made by postern-cgroup. The kernel's cgroup2 is already
+ * known to be the file system (message_prove_fds); ".." of a cgroup is its parent, whoever opened it and how. */
 static int prove_cgroup(struct request *r, int cgroup, struct fd_id *ret)
 {
 	const struct policy_common *policy = r->helper->policy;

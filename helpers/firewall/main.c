@@ -350,7 +350,8 @@ static int run_publish(struct request *r)
 	for (unsigned i = 0; i < n && e == 0; i++) {
 		struct port p;
 
-		e = port_read(req->ports.v + PORT_NUMBERS * i, &p) ? check_port(r, &p) : request_fail(r, -EINVAL, "ports");
+		e = port_read(req->ports.v + PORT_NUMBERS * i, &p) ? check_port(r, &p)
+								   : request_fail(r, -EINVAL, "ports");
 		if (e == 0)
 			e = behind_bridge(r, p.address);
 		port_element(&p, &all[i]);

@@ -51,7 +51,7 @@ static const char rules[] =
 	"		type nat hook postrouting priority srcnat;\n"
 	/* To itself by way of the host: the answer must come back this way, too. */
 	"		ct status dnat iifname . oifname @same masquerade\n"
-	/* The same where br_netfilter has the bridge lead it back: it comes from no interface then, and not from the host. */
+	/* The same where br_netfilter has the bridge lead it back: from no interface then, and not from the host. */
 	"		meta iif 0 oifname @bridges ct status dnat fib saddr type != local masquerade\n"
 	"		oifname @bridges ip saddr 127.0.0.0/8 masquerade\n"
 	"		meta nfproto ipv4 iifname @masquerade4 oifname != @bridges masquerade\n"

@@ -1,6 +1,8 @@
-/* datagram.c - a socket for each address that datagrams come from, so that what the container answers finds its way back.
+/* datagram.c - a socket for each address that datagrams come from, so that what the container answers finds its way
+ * back.
  *
- * A session ends when nothing has come either way for a minute, or when there are too many and it was silent longest. */
+ * A session ends when nothing has come either way for a minute, or when there are too many and it was silent
+ * longest. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -92,13 +94,15 @@ static void session_ready(struct forward *f, struct watch *w, uint32_t events)
 
 		if (n < 0)
 			break;
-		sendto(s->service->watch.fd, f->chunk, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&s->from, s->from_size);
+		sendto(s->service->watch.fd, f->chunk, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL,
+		       (struct sockaddr *)&s->from, s->from_size);
 	}
 	touch(f, s);
 }
 
 /* Of FNV, and nobody outside knows the seed. */
-static struct sessions *bucket_of(struct forward *f, const struct service *v, const struct sockaddr_storage *from, socklen_t n)
+static struct sessions *bucket_of(struct forward *f, const struct service *v, const struct sockaddr_storage *from,
+				  socklen_t n)
 {
 	const uint8_t *p = (const uint8_t *)from;
 	uint32_t h = (f->seed ^ (uint32_t)v->id) * 16777619u;
@@ -108,7 +112,8 @@ static struct sessions *bucket_of(struct forward *f, const struct service *v, co
 	return &f->sessions[(h ^ h >> 16) % BUCKETS];
 }
 
-static struct session *find(const struct sessions *bucket, const struct service *v, const struct sockaddr_storage *from, socklen_t n)
+static struct session *find(const struct sessions *bucket, const struct service *v, const struct sockaddr_storage *from,
+			    socklen_t n)
 {
 	struct session *s;
 
@@ -119,8 +124,8 @@ static struct session *find(const struct sessions *bucket, const struct service 
 }
 
 /* One that has too many makes room by its own. */
-static struct session *session_new(struct forward *f, struct service *v, struct sessions *bucket, const struct sockaddr_storage *from,
-				   socklen_t n)
+static struct session *session_new(struct forward *f, struct service *v, struct sessions *bucket,
+				   const struct sockaddr_storage *from, socklen_t n)
 {
 	struct session *s;
 	int fd;
@@ -136,8 +141,8 @@ static struct session *session_new(struct forward *f, struct service *v, struct 
 		close_fd(fd);
 		return NULL;
 	}
-	*s = (struct session){ .watch = { .fd = fd, .ready = session_ready }, .service = v, .from = *from, .from_size = n,
-			       .bucket = bucket };
+	*s = (struct session){ .watch = { .fd = fd, .ready = session_ready }, .service = v,
+			       .from = *from, .from_size = n, .bucket = bucket };
 	TAILQ_INSERT_TAIL(bucket, s, next);
 	TAILQ_INSERT_TAIL(&f->by_use, s, by_use);
 	v->n++;

@@ -50,7 +50,8 @@ struct forward {
 	uint64_t now_ns; /* of this round */
 	struct watch timer;
 	uint64_t due_ns; /* when it ends; 0: not set */
-	struct services services[BUCKETS], paused; /* by id; those that do not accept until something ends or RETRY_S is over */
+	struct services services[BUCKETS]; /* by id */
+	struct services paused; /* those that do not accept until something ends or RETRY_S is over */
 	unsigned nservices, max_services;
 	unsigned nconnections, max_connections;
 	struct connections ended; /* freed once no event of a round can mean them */
@@ -62,8 +63,8 @@ struct forward {
 };
 
 /* --- loop.c: what is polled, and what is served --- */
-/* However many files may be open, some are left: services have a quarter of them at most, connections a third, sessions a sixth.
- * 0 or -errno. */
+/* However many files may be open, some are left: services have a quarter of them at most, connections a third, sessions
+ * a sixth. 0 or -errno. */
 int forward_init(struct forward *f, unsigned max_services);
 /* Handles what is ready; now as clock_ns(). */
 void forward_round(struct forward *f, uint64_t now_ns);

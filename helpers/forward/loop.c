@@ -1,7 +1,7 @@
 /* loop.c - what postern-forward polls and serves.
  *
- * No service can take the room of the others: each may have as many connections as are left to all (service_share), so one alone gets half,
- * two a third each. Who has too many waits until one ends. */
+ * No service can take the room of the others: each may have as many connections as are left to all (service_share), so
+ * one alone gets half, two a third each. Who has too many waits until one ends. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -104,7 +104,8 @@ int forward_init(struct forward *f, unsigned max_services)
 	f->max_connections = least(CONNECTIONS_MAX, files.rlim_cur / 6);
 	f->max_sessions = least(SESSIONS_MAX, files.rlim_cur / 6);
 	f->epoll = epoll_create1(EPOLL_CLOEXEC);
-	f->timer = (struct watch){ .fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), .ready = on_timer };
+	f->timer = (struct watch){ .fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+				   .ready = on_timer };
 	if (f->epoll < 0 || f->timer.fd < 0)
 		return -errno;
 	return watch_set(f, &f->timer, EPOLLIN);
@@ -141,7 +142,8 @@ void services_resume(struct forward *f)
 
 int service_connect(const struct service *s)
 {
-	_cleanup_close_ int fd = socket(s->to.ss_family, (s->datagrams ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int type = (s->datagrams ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
+	_cleanup_close_ int fd = socket(s->to.ss_family, type, 0);
 
 	if (fd < 0 || (s->bridge && setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &s->bridge, sizeof(s->bridge)) < 0) ||
 	    (connect(fd, (const struct sockaddr *)&s->to, s->to_size) < 0 && errno != EINPROGRESS))

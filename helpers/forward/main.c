@@ -1,9 +1,10 @@
-/* postern-forward - passes what comes to sockets of the host's on to containers, where the kernel's tables cannot: from outside of the
- * network namespace of a user's engine. README.md.
+/* postern-forward - passes what comes to sockets of the host's on to containers, where the kernel's tables cannot: from
+ * outside of the network namespace of a user's engine. README.md.
  *
- * It has no privilege. What the controller says is bounded by what is there: an address must be one of policy's, behind a bridge of the
- * engine's, and its packets leave by that bridge only, also when the bridge goes later; a socket must be bound at a port that policy lets
- * lead to containers. Bytes of clients and containers are passed, never looked at. */
+ * It has no privilege. What the controller says is bounded by what is there: an address must be one of policy's, behind
+ * a bridge of the engine's, and its packets leave by that bridge only, also when the bridge goes later; a socket must
+ * be bound at a port that policy lets lead to containers. Bytes of clients and containers are passed, never looked
+ * at. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -146,7 +147,8 @@ static int start(struct helper *h)
 int main(int argc, char **argv)
 {
 	static const int syscalls[] = {
-		SYS_socket, SYS_connect, SYS_accept4, SYS_shutdown, SYS_setsockopt, SYS_epoll_ctl, SYS_epoll_pwait, SYS_timerfd_settime,
+		SYS_socket, SYS_connect, SYS_accept4, SYS_shutdown, SYS_setsockopt, SYS_epoll_ctl, SYS_epoll_pwait,
+		SYS_timerfd_settime,
 #ifdef SYS_epoll_wait
 		SYS_epoll_wait,
 #endif

@@ -1,7 +1,7 @@
 /* stream.c - connections: what comes in on one side goes out on the other, half-closes included.
  *
- * A side is read only while the other has taken all before, so at most a chunk waits in each direction. A socket that has an end in
- * both directions is not polled any more: its kernel would report that for ever. */
+ * A side is read only while the other has taken all before, so at most a chunk waits in each direction. A socket that
+ * has an end in both directions is not polled any more: its kernel would report that for ever. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -19,7 +19,8 @@ struct ranges {
 	uint32_t first; /* id */
 	uint32_t count; /* 0: not initialised yet */
 	uint32_t cursor; /* index of the next to try */
-	uint32_t fresh; /* so many from the cursor on were not given out since ranges_learn, or since the launcher began */
+	/* So many from the cursor on were not given out since ranges_learn, or since the launcher began. */
+	uint32_t fresh;
 	uint32_t used;
 	uint32_t shared; /* the first is everyone's */
 	uint8_t taken[RANGES_MAX / 8];
@@ -33,8 +34,8 @@ struct live {
 void ranges_init(struct ranges *r, uint32_t first, uint32_t last, uint32_t start);
 /* Index of the range that starts at id base, or -ENOENT when there is none or it is not given out. */
 int ranges_find(const struct ranges *r, uint32_t base);
-/* Chooses the next one, none of live's. Its index, -EDQUOT when max are in use, or -EAGAIN when only a look at all processes
- * and ranges_learn can tell which are free. */
+/* Chooses the next one, none of live's. Its index, -EDQUOT when max are in use, or -EAGAIN when only a look at all
+ * processes and ranges_learn can tell which are free. */
 int ranges_take(struct ranges *r, const struct live *live, uint32_t max);
 /* After that look: those that nobody has and nobody lives in may be given out once each. Adds to live who has one. */
 void ranges_learn(struct ranges *r, struct live *live);
@@ -57,7 +58,8 @@ struct extent {
 };
 enum { EXTENTS_MAX = 3, EXTENTS_TEXT_MAX = 128 };
 
-/* The foreign range as the container's; with an owner (has_owner), that id is shown as base + run, and nobody else is. */
+/* The foreign range as the container's; with an owner (has_owner), that id is shown as base + run, and nobody else
+ * is. */
 unsigned mapping_extents(uint32_t base, bool has_owner, uint32_t owner, uint32_t run, struct extent ret[EXTENTS_MAX]);
 void mapping_format(const struct extent *e, unsigned n, char ret[EXTENTS_TEXT_MAX]);
 /* A user namespace with these maps, kept by the fd alone. The fd or -errno. */

@@ -1,12 +1,14 @@
 /* postern-idmap - gives container user namespaces their ids, and mount the tables that translate files to them.
  *
- * Its CAP_SETUID and CAP_SETGID hold only inside the range namespace, which maps the container ranges and a few ids of the
- * engine's own and nothing else of the host: a line for any other id fails in the kernel, whoever writes it. Landlock
- * leaves it /proc alone; ptrace of processes outside its domain (and so /proc/PID/mem, /proc/PID/ns) is denied by it too.
+ * Its CAP_SETUID and CAP_SETGID hold only inside the range namespace, which maps the container ranges and a few ids of
+ * the engine's own and nothing else of the host: a line for any other id fails in the kernel, whoever writes it.
+ * Landlock leaves it /proc alone; ptrace of processes outside its domain (and so /proc/PID/mem, /proc/PID/ns) is denied
+ * by it too.
  *
  * The namespace that MAP maps is the one of the passed /proc/PID. That it is ours needs no trust in the controller: the
  * kernel lets a whole range be written only by the effective uid that owns the namespace (IDS_OWNER) from the parent
- * namespace (the range namespace), once. The passed userns fd is proven the same way, so that an alien one is refused by name.
+ * namespace (the range namespace), once. The passed userns fd is proven the same way, so that an alien one is refused
+ * by name.
  *
  * Input: numbers from the controller, bounded by policy and by what was given out; fds, proven. */
 #include <errno.h>
@@ -113,7 +115,9 @@ static int write_maps(struct request *r, int proc, uint32_t base)
 static int give_mapping(struct request *r, struct req_mount_mapping *m, const char *uids, const char *gids)
 {
 	struct ctx *c = r->helper->ctx;
-	struct call_options options = { .id = ++c->call_id, .api_id = r->api_id, .container = r->container, .client = -1 };
+	struct call_options options = {
+		.id = ++c->call_id, .api_id = r->api_id, .container = r->container, .client = -1
+	};
 	bool as_is = policy_of(r)->common.ids_shared;
 	_cleanup_close_ int ns = as_is ? -EBADF : mapping_create(c->proc, uids, gids);
 	struct rep_mount_mapping rep;
@@ -211,7 +215,8 @@ static int run_owner(struct request *r)
 
 	if (ranges_find(ranges_of(r->helper), req->base) < 0)
 		return request_fail(r, -ENOENT, "range");
-	/* Showing root's or a system user's files as the container's own would let it write set-id files of that user. */
+	/* Showing root's or a system user's files as the container's own would let it write set-id files of that
+	 * user. */
 	if (!policy_owner_ordinary(&policy->common, req->owner_uid, policy->owner_uid_first)) {
 		request_rule(r, "idmap.owner_uid_first");
 		return request_fail(r, -EPERM, "owner");
@@ -222,7 +227,8 @@ static int run_owner(struct request *r)
 	return give_mapping(r, &mapping, uids, gids);
 }
 
-/* As at MAP, for a range that is in use: whoever may start a container in a fresh one gains nothing by a second mapping. */
+/* As at MAP, for a range that is in use: whoever may start a container in a fresh one gains nothing by a second
+ * mapping. */
 static int run_store(struct request *r)
 {
 	const struct req_idmap_store *req = r->req;

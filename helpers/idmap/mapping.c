@@ -1,8 +1,9 @@
-/* mapping.c - user namespaces that no process lives in: mount gives them to the kernel as the table of an id-mapped mount.
+/* mapping.c - user namespaces that no process lives in: mount gives them to the kernel as the table of an id-mapped
+ * mount.
  *
  * A child of ours is made in a fresh user namespace (owned by our effective uid, whose maps we may therefore write with
- * CAP_SETUID and CAP_SETGID over the range namespace); an fd of the namespace is kept and the child let go. The kernel itself
- * checks every line against the range namespace: what it does not map cannot be shown. user_namespaces(7). */
+ * CAP_SETUID and CAP_SETGID over the range namespace); an fd of the namespace is kept and the child let go. The kernel
+ * itself checks every line against the range namespace: what it does not map cannot be shown. user_namespaces(7). */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -41,7 +42,8 @@ void mapping_format(const struct extent *e, unsigned n, char ret[EXTENTS_TEXT_MA
 
 	ret[0] = '\0';
 	for (unsigned i = 0; i < n; i++)
-		len += (size_t)snprintf(ret + len, EXTENTS_TEXT_MAX - len, "%u %u %u\n", e[i].disk, e[i].shown, e[i].count);
+		len += (size_t)snprintf(ret + len, EXTENTS_TEXT_MAX - len, "%u %u %u\n", e[i].disk, e[i].shown,
+					e[i].count);
 }
 
 /* Fd-less before it is dumpable (which it must be: else its maps are root's files); ends with its peer. */

@@ -1,9 +1,9 @@
 /* ranges.c - gives each container a range of its own, and none to two.
  *
- * Sequential with wrap-around from a start that differs from launcher to launcher: a range comes back only after all others
- * were given out, and then only if nobody had it and no process had an id of it when /proc was last read, which was after
- * it had been given out for the last time. So one reading serves a whole turn, however many processes there are. The state
- * outlives a crash of the helper, which reads /proc when it starts.
+ * Sequential with wrap-around from a start that differs from launcher to launcher: a range comes back only after all
+ * others were given out, and then only if nobody had it and no process had an id of it when /proc was last read, which
+ * was after it had been given out for the last time. So one reading serves a whole turn, however many processes there
+ * are. The state outlives a crash of the helper, which reads /proc when it starts.
  *
  * Input: /proc, which the kernel writes; what a process calls itself there (Name:) cannot start a line. proc(5). */
 #include <ctype.h>

@@ -244,8 +244,8 @@ static int program_seal(struct launcher *l, struct child *c, int file)
 	c->program = memfd_sealed("program", text, n);
 	if (c->program < 0)
 		return c->program;
-	/* Its owner could make it a file that nobody may execute (kernels below 6.3): that is no id of containers', where
-	 * there is another. */
+	/* Its owner could make it a file that nobody may execute (kernels below 6.3): that is no id of containers',
+	 * where there is another. */
 	return fchown(c->program, engine_id(l, c->row->id), engine_id(l, c->row->id)) < 0 ? -errno : 0;
 }
 

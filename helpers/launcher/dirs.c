@@ -1,8 +1,9 @@
 /* dirs.c - what the engine has on disk, and who owns it.
  *
- * DATA/store 0700 root: nobody reaches a set-id file of an image by path (root of a user's engine is the user, and of its
- * containers: there an id of the engine's that no container has keeps it); its tree (ids of images, the foreign range) is
- * handed out as an fd. DATA/state is the controller's, DATA/audit root's and append-only. RUN: socket, monitors, status. */
+ * DATA/store 0700 root: nobody reaches a set-id file of an image by path (root of a user's engine is the user, and of
+ * its containers: there an id of the engine's that no container has keeps it); its tree (ids of images, the foreign
+ * range) is handed out as an fd. DATA/state is the controller's, DATA/audit root's and append-only. RUN: socket,
+ * monitors, status. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -177,7 +178,8 @@ static int listen_at(const struct launcher *l, const char *path)
 	if (fd < 0)
 		return path[0] ? -errno : -EBADF;
 	for (int i = FD_CHANNEL; n = sizeof(passed), i < FD_CHANNEL + l->npassed; i++)
-		if (getsockname(i, (struct sockaddr *)&passed, &n) == 0 && strncmp(passed.sun_path, path, sizeof(passed.sun_path)) == 0)
+		if (getsockname(i, (struct sockaddr *)&passed, &n) == 0 &&
+		    strncmp(passed.sun_path, path, sizeof(passed.sun_path)) == 0)
 			return i;
 	if (text_copy(address.sun_path, sizeof(address.sun_path), path) < 0)
 		return -ENAMETOOLONG;

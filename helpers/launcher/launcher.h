@@ -45,7 +45,8 @@ struct row {
 	enum mntns mntns;
 	bool owner_euid; /* effective uid IDS_OWNER */
 	bool no_new_privs, seccomp, landlock; /* as it ends up; shown by `postern helpers` */
-	bool in_spawn_cgroup, in_netns; /* the latter: in the engine's network namespace, where that is not the host's */
+	bool in_spawn_cgroup;
+	bool in_netns; /* in the engine's network namespace, where that is not the host's */
 	uint64_t caps_one_id; /* beside caps, where one id is all there is */
 	size_t fds[5]; /* from FD_OWN on: offsets of fds in struct launcher, 0 after the last */
 };
@@ -102,7 +103,8 @@ struct launcher {
 	int lookup_mount[2], idmap_mount[2], mount_seal[2], device_box[2];
 	int control[2]; /* launcher's end, controller's end */
 	struct child children[HELPER_COUNT];
-	int npassed; /* sockets given to us from FD_CHANNEL on (sd_listen_fds(3)): used when we would make theirs, never removed */
+	/* Sockets given to us from FD_CHANNEL on (sd_listen_fds(3)): used when we would make theirs, never removed. */
+	int npassed;
 	bool stopping;
 };
 

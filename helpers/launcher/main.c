@@ -117,8 +117,8 @@ static int prepare(struct launcher *l)
 	const uint64_t kept = CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_SETPCAP) |
 			      CAP_BIT(CAP_SYS_ADMIN) | CAP_BIT(CAP_KILL) | CAP_BIT(CAP_DAC_OVERRIDE) |
 			      CAP_BIT(CAP_DAC_READ_SEARCH) | CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(39 /* CAP_BPF */) |
-			      CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_SYS_CHROOT) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_MKNOD) | CAP_BIT(CAP_FSETID) |
-			      CAP_BIT(CAP_SETFCAP);
+			      CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_SYS_CHROOT) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_MKNOD) |
+			      CAP_BIT(CAP_FSETID) | CAP_BIT(CAP_SETFCAP);
 	int r;
 
 	raise_own_limits();
@@ -145,7 +145,9 @@ static void networks_remove(struct launcher *l)
 	if (policy_facts(l) < 0)
 		return;
 	for (unsigned i = 0; i < nrows; i++) {
-		struct child c = { .row = &rows[i], .purging = true, .audit = -EBADF, .controller_end = -EBADF, .program = -EBADF };
+		struct child c = {
+			.row = &rows[i], .purging = true, .audit = -EBADF, .controller_end = -EBADF, .program = -EBADF
+		};
 
 		if ((c.row->id != HELPER_VETH && c.row->id != HELPER_FIREWALL) || l->absent & 1u << c.row->id)
 			continue;
@@ -184,9 +186,11 @@ int main(int argc, char **argv)
 {
 	static struct launcher l = {
 		.config = { .data = "/var/lib/postern", .run = "/run/postern", .policy = "/etc/postern/policy.json",
-			    .cgroup = "postern", .journal = "/run/systemd/journal/socket", .ids_base = IDS_DEFAULT_BASE },
+			    .cgroup = "postern", .journal = "/run/systemd/journal/socket",
+			    .ids_base = IDS_DEFAULT_BASE },
 		.ids = { .count = IDS_PER_ENGINE, .store_first = FOREIGN_FIRST, .nmap = 1, .map = { { 0, MAP_SIZE } } },
-		.range_ns = -EBADF, .netns = -EBADF, .control = { -EBADF, -EBADF }, .kmsg = -EBADF, .listening = { -EBADF, -EBADF, -EBADF },
+		.range_ns = -EBADF, .netns = -EBADF, .control = { -EBADF, -EBADF }, .kmsg = -EBADF,
+		.listening = { -EBADF, -EBADF, -EBADF },
 	};
 	const char *for_whom = getenv("LISTEN_PID"), *passed = getenv("LISTEN_FDS");
 	int r;

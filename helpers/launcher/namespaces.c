@@ -201,19 +201,21 @@ static bool covered(const struct policy_lookup *p, uint32_t i)
 	return false;
 }
 
-/* Our own state below a bind root is laid over with an empty directory, so that what holds it can be bound all the same. The
- * cover goes into the container with it and is locked there like every mount from a greater user namespace
+/* Our own state below a bind root is laid over with an empty directory, so that what holds it can be bound all the
+ * same. The cover goes into the container with it and is locked there like every mount from a greater user namespace
  * (mount_namespaces(7)). Where none is laid, lookup gives nobody what holds that state. */
 static int cover(const char *root, const char *path)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC };
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+					       MOUNT_ATTR_NOEXEC };
 	char target[2 * PATH_SIZE], empty[PATH_SIZE];
 	struct stat st;
 
 	snprintf(empty, sizeof(empty), "%s/.cover", root);
 	if (mkdir(empty, 0555) < 0 && errno != EEXIST)
 		return -errno;
-	if (text_format(target, sizeof(target), "%s%s", root, path) < 0 || lstat(target, &st) < 0 || !S_ISDIR(st.st_mode))
+	if (text_format(target, sizeof(target), "%s%s", root, path) < 0 || lstat(target, &st) < 0 ||
+	    !S_ISDIR(st.st_mode))
 		return 0;
 	if (mount(empty, target, NULL, MS_BIND, NULL) < 0)
 		return -errno;

@@ -95,7 +95,8 @@ static const struct option_row {
 	{ "group", "NAME", INTO_TEXT(config.group), "may connect (everyone; the policy decides what they may do)" },
 	{ "log", "FILE", INTO_TEXT(config.log), "messages of all programs (standard error)" },
 	{ "daemon", "", INTO(FLAG, config.daemon, 0), "go to the background" },
-	{ "purge", "", INTO(FLAG, config.purge, 0), "end what runs, remove data, cgroups and status for good; do not start" },
+	{ "purge", "", INTO(FLAG, config.purge, 0),
+	  "end what runs, remove data, cgroups and status for good; do not start" },
 	{ "user-map", "MAP", INTO(USER_MAP, ids, 0), "postern-user: the ids of containers, FIRST:COUNT,..." },
 	{ "absent", "BITS", INTO(NUMBER, absent, UINT32_MAX), "postern-user: programs that cannot be had, by number" },
 	/* setns(2) takes it only when it is one below our own */
@@ -135,12 +136,13 @@ static int take(struct launcher *l, const struct option_row *o, const char *valu
 /* What is wrong with them together; NULL when nothing is. */
 static const char *flaw(const struct launcher *l)
 {
-	const uint32_t can_miss = 1u << HELPER_CGROUP | 1u << HELPER_DEVICE | 1u << HELPER_VETH | 1u << HELPER_FIREWALL |
-				  1u << HELPER_FORWARD;
+	const uint32_t can_miss = 1u << HELPER_CGROUP | 1u << HELPER_DEVICE | 1u << HELPER_VETH |
+				  1u << HELPER_FIREWALL | 1u << HELPER_FORWARD;
 	const struct config *c = &l->config;
 
 	if ((!l->ids.user && (l->absent || l->range_ns >= 0 || l->netns >= 0)) || (l->absent & ~can_miss))
-		return "--absent, --range-ns and --netns are for users' engines, which may miss cgroup, device, veth, firewall and forward";
+		return "--absent, --range-ns and --netns are for users' engines, which may miss cgroup, device, veth, "
+		       "firewall and forward";
 	/* Two levels down are named below it: R/containers, R/helpers. */
 	if (!path_valid(c->data, strlen(c->data)) || !path_valid(c->run, strlen(c->run)) || c->cgroup[0] == '/' ||
 	    strstr(c->cgroup, "..") || !strcmp(c->data, "/") || !strcmp(c->run, "/"))

@@ -31,8 +31,8 @@ static const struct row compiler = { HELPER_POLICY, 0, USERNS_HOST, MNTNS_HOST, 
 static int put_facts(const struct launcher *l, struct policy *p)
 {
 	struct policy_common *c = &p->controller;
-	const char *denied[] = { l->config.data, l->config.run, "/etc/postern", "/run/docker.sock", c->sockets[SOCKET_ALSO],
-				 c->sockets[SOCKET_READ] };
+	const char *denied[] = { l->config.data, l->config.run, "/etc/postern", "/run/docker.sock",
+				 c->sockets[SOCKET_ALSO], c->sockets[SOCKET_READ] };
 	int r;
 
 	c->magic = POLICY_MAGIC;

@@ -1,13 +1,15 @@
 /* postern-lookup - turns host paths that policy allows into objects for mount.
  *
- * It holds CAP_DAC_READ_SEARCH, in a private mount namespace (mount's too) where nothing of the host is but policy's bind
- * roots; its seccomp list has no open_by_handle_at, and Landlock refuses every open but O_PATH, so that the capability finds
- * things and reads none. The object goes to mount over a socket of their own; the controller hears only what it is.
+ * It holds CAP_DAC_READ_SEARCH, in a private mount namespace (mount's too) where nothing of the host is but policy's
+ * bind roots; its seccomp list has no open_by_handle_at, and Landlock refuses every open but O_PATH, so that the
+ * capability finds things and reads none. The object goes to mount over a socket of their own; the controller hears
+ * only what it is.
  *
- * The client must be proven and the owner of the source, unless it is root, an administrator or policy says otherwise. What a
- * client could not have found by itself is answered as if it were not there.
+ * The client must be proven and the owner of the source, unless it is root, an administrator or policy says otherwise.
+ * What a client could not have found by itself is answered as if it were not there.
  *
- * Input: a canonical path from the controller, never trusted; the tree below, whose owners may change it at any time. */
+ * Input: a canonical path from the controller, never trusted; the tree below, whose owners may change it at any
+ * time. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -77,9 +79,10 @@ static int check_mounts(struct request *r, const struct policy_path *rule, const
 	return 0;
 }
 
-/* Our own state below a source lies under covers that the launcher laid there when it made this mount namespace: empty, and of
- * the file system of our root, which nobody else can put anywhere. They go along into the container and are locked there. Where
- * one is not on top (the state was renamed, or something mounted over it), what holds the state is nobody's. */
+/* Our own state below a source lies under covers that the launcher laid there when it made this mount namespace: empty,
+ * and of the file system of our root, which nobody else can put anywhere. They go along into the container and are
+ * locked there. Where one is not on top (the state was renamed, or something mounted over it), what holds the state is
+ * nobody's. */
 static bool own_state_covered(struct request *r, const char *path)
 {
 	const struct policy_lookup *policy = r->helper->policy;
@@ -99,8 +102,8 @@ static bool own_state_covered(struct request *r, const char *path)
 	return true;
 }
 
-/* A client's own source is shown as the container's own. Root's, the system's, ours and other containers' only as they are and
- * read-only: a container that could write there could leave set-id files of theirs. */
+/* A client's own source is shown as the container's own. Root's, the system's, ours and other containers' only as they
+ * are and read-only: a container that could write there could leave set-id files of theirs. */
 static int check_owner(struct request *r, const struct policy_path *rule, const struct object *o, struct verdict *v)
 {
 	const struct req_lookup_open *req = r->req;
@@ -180,7 +183,9 @@ static int run_open(struct request *r)
 	const struct req_lookup_open *req = r->req;
 	struct rep_lookup_open *rep = r->rep;
 	struct ctx *c = r->helper->ctx;
-	struct call_options options = { .id = ++c->call_id, .api_id = r->api_id, .container = r->container, .client = -1 };
+	struct call_options options = {
+		.id = ++c->call_id, .api_id = r->api_id, .container = r->container, .client = -1
+	};
 	struct req_mount_source source = { .ticket = req->ticket, .what = req->what };
 	struct verdict v = { 0 };
 	struct rep_mount_source none;
@@ -225,7 +230,8 @@ static int lookup_start(struct helper *h)
 	if (c->root < 0 || c->mountinfo < 0 || fd_identify(c->root, &root) < 0)
 		return -errno;
 	c->root_dev = root.dev;
-	text_format(c->root_dev_text, sizeof(c->root_dev_text), "%u:%u", (uint32_t)(root.dev >> 32), (uint32_t)root.dev);
+	text_format(c->root_dev_text, sizeof(c->root_dev_text), "%u:%u", (uint32_t)(root.dev >> 32),
+		    (uint32_t)root.dev);
 	/* From here on no /proc, and nothing can be opened but by O_PATH (which Landlock leaves alone). */
 	close_fd(FD_PROC);
 	return sandbox_landlock(NULL, 0, NULL);

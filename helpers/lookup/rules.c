@@ -1,4 +1,5 @@
-/* rules.c - what policy says. Paths are canonical (path_valid) and compared by whole components: "/home/bob" does not cover
+/* rules.c - what policy says. Paths are canonical (path_valid) and compared by whole components: "/home/bob" does not
+ * cover
  * "/home/bobby". Input: the path from the controller; policy is root's. */
 #include <string.h>
 #include <sys/stat.h>

@@ -1,8 +1,8 @@
 /* walk.c - opens a host path without ever following a link.
  *
- * One openat(O_PATH | O_NOFOLLOW) a component: whoever owns a directory on the way can swap its entries, but only for others
- * that are really there, never for a way out. What is looked at afterwards is the object itself, by its fd. No object is
- * opened for reading; Landlock refuses that to this program altogether. openat(2), path_resolution(7).
+ * One openat(O_PATH | O_NOFOLLOW) a component: whoever owns a directory on the way can swap its entries, but only for
+ * others that are really there, never for a way out. What is looked at afterwards is the object itself, by its fd. No
+ * object is opened for reading; Landlock refuses that to this program altogether. openat(2), path_resolution(7).
  *
  * Input: a canonical path; mountinfo, which the kernel writes. */
 #include <errno.h>
@@ -87,8 +87,8 @@ int walk_open(int root, const char *path, struct walk *w, struct object *ret)
 	return TAKE_FD(at);
 }
 
-/* Served by a process of anyone's or over a network: a name looked up there may never come back, and with it this helper. None
- * of them can be id-mapped without its server's consent either. */
+/* Served by a process of anyone's or over a network: a name looked up there may never come back, and with it this
+ * helper. None of them can be id-mapped without its server's consent either. */
 static bool fs_remote(const char *type)
 {
 	static const char *const types[] = {
@@ -107,7 +107,8 @@ static void unescape(char *s)
 	char *to = s;
 
 	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' && s[3] <= '7') {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
+		    s[3] >= '0' && s[3] <= '7') {
 			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
 			s += 3;
 		} else {
@@ -138,7 +139,8 @@ unsigned mounts_check(char *mountinfo, const char *path, const struct policy_loo
 			return MOUNTS_BELOW | MOUNTS_REMOTE;
 		unescape(point);
 		if (strcmp(point, path) != 0 && path_below(point, path))
-			flags |= rules_denied(policy, point) || strcmp(dev, cover_dev) == 0 ? MOUNTS_COVERED : MOUNTS_BELOW;
+			flags |= rules_denied(policy, point) || strcmp(dev, cover_dev) == 0 ? MOUNTS_COVERED
+											    : MOUNTS_BELOW;
 		if (path_below(path, point) && fs_remote(type))
 			flags |= MOUNTS_REMOTE;
 	}

@@ -1,5 +1,5 @@
-/* clone.c - the only places that use CAP_SYS_ADMIN: open_tree(OPEN_TREE_CLONE) of an fd that was opened in our own mount
- * namespace, and mount_setattr on that clone, which is attached nowhere. mount_setattr(2), openat2(2). */
+/* clone.c - the only places that use CAP_SYS_ADMIN: open_tree(OPEN_TREE_CLONE) of an fd that was opened in our own
+ * mount namespace, and mount_setattr on that clone, which is attached nowhere. mount_setattr(2), openat2(2). */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>

@@ -1,14 +1,16 @@
 /* postern-mount - detached, id-mapped, sealed mounts for containers.
  *
- * It holds CAP_SYS_ADMIN, in a private mount namespace (lookup's too) where nothing of the host is but policy's bind roots and
- * the store: there is no /etc to clone. It attaches nothing anywhere and opens nothing but by O_PATH (Landlock).
+ * It holds CAP_SYS_ADMIN, in a private mount namespace (lookup's too) where nothing of the host is but policy's bind
+ * roots and the store: there is no /etc to clone. It attaches nothing anywhere and opens nothing but by O_PATH
+ * (Landlock).
  *
- * Sources come from lookup and mapping namespaces from idmap, each over a socket of its own on which nothing else may be
- * asked; the controller only names them by number. mount cannot read a mapping; so it looks at what the clone shows and
- * refuses when that is not what it has to be. Every clone goes through seal before anyone gets it: its flags are locked then.
+ * Sources come from lookup and mapping namespaces from idmap, each over a socket of its own on which nothing else may
+ * be asked; the controller only names them by number. mount cannot read a mapping; so it looks at what the clone shows
+ * and refuses when that is not what it has to be. Every clone goes through seal before anyone gets it: its flags are
+ * locked then.
  *
- * Input: ids and names from the controller, which stay below the store by their alphabet and by openat2; ticket numbers. The
- * store's tree belongs to layer, and is not trusted to hold no links. */
+ * Input: ids and names from the controller, which stay below the store by their alphabet and by openat2; ticket
+ * numbers. The store's tree belongs to layer, and is not trusted to hold no links. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -50,12 +52,14 @@ static struct ctx *ctx_of(struct request *r)
 	return r->helper->ctx;
 }
 
-/* Fills ret with b->n sealed mounts. seal holds no privilege; that each answer is of the object that was asked is checked, so
- * that one which is taken over cannot pass off something else. */
+/* Fills ret with b->n sealed mounts. seal holds no privilege; that each answer is of the object that was asked is
+ * checked, so that one which is taken over cannot pass off something else. */
 static int seal(struct request *r, const struct batch *b, int *ret)
 {
 	struct ctx *c = ctx_of(r);
-	struct call_options options = { .id = ++c->call_id, .api_id = r->api_id, .container = r->container, .client = -1 };
+	struct call_options options = {
+		.id = ++c->call_id, .api_id = r->api_id, .container = r->container, .client = -1
+	};
 	struct req_seal_seal req = { .mounts.n = b->n };
 	struct rep_seal_seal rep;
 	int e;
@@ -77,7 +81,8 @@ static int seal(struct request *r, const struct batch *b, int *ret)
 }
 
 /* One entry of the store: on disk an id of the store's, in the clone the container's. */
-static int clone_store(struct request *r, const char *path, const struct ticket *mapping, uint64_t attrs, struct batch *b)
+static int clone_store(struct request *r, const char *path, const struct ticket *mapping, uint64_t attrs,
+		       struct batch *b)
 {
 	const struct clone_options options = { .userns = mapping->fd, .attrs = attrs };
 	const uint32_t store_first = ((const struct policy_mount *)r->helper->policy)->common.store_first;
@@ -194,7 +199,8 @@ static int run_volume(struct request *r)
 	if (!mapping)
 		return -ENOENT;
 	text_format(path, sizeof(path), "volumes/%s/_data", req->volume);
-	e = clone_store(r, path, mapping, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | (req->readonly ? MOUNT_ATTR_RDONLY : 0), &b);
+	e = clone_store(r, path, mapping,
+			MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | (req->readonly ? MOUNT_ATTR_RDONLY : 0), &b);
 	if (e == 0)
 		e = seal(r, &b, &rep->mount);
 	batch_finish(&b);
@@ -212,8 +218,8 @@ static int check_source(struct request *r, const struct ticket *s)
 	return id.uid == s->id.uid ? 0 : request_fail(r, -ESTALE, "owner");
 }
 
-/* Which mapping, if any, a bind is made with. A mapping that shows anyone else than the source's owner as the container's own is
- * refused, and so is writing to a source that is not mapped. */
+/* Which mapping, if any, a bind is made with. A mapping that shows anyone else than the source's owner as the
+ * container's own is refused, and so is writing to a source that is not mapped. */
 static int bind_mapping(struct request *r, const struct ticket *s, const struct ticket **ret)
 {
 	const struct req_mount_bind *req = r->req;
@@ -265,7 +271,8 @@ static int clone_bind(struct request *r, const struct ticket *s, struct batch *b
 	if (fd < 0)
 		return request_fail(r, fd, "clone");
 	e = fd_identify(fd, &shown);
-	if (e < 0 || shown.dev != s->id.dev || shown.ino != s->id.ino || shown.uid != (mapped ? m->base + m->run_uid : s->id.uid))
+	if (e < 0 || shown.dev != s->id.dev || shown.ino != s->id.ino ||
+	    shown.uid != (mapped ? m->base + m->run_uid : s->id.uid))
 		return request_fail(r, e < 0 ? e : -EPERM, "mapping");
 	b->fd[b->n++] = TAKE_FD(fd);
 	return 0;

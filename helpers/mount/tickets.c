@@ -1,5 +1,5 @@
-/* tickets.c - a bounded table. Numbers are the controller's; they are names, not authority: each kind comes over a socket
- * of its own maker, and what is behind a number is a kernel object with the facts that its maker found. */
+/* tickets.c - a bounded table. Numbers are the controller's; they are names, not authority: each kind comes over a
+ * socket of its own maker, and what is behind a number is a kernel object with the facts that its maker found. */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -1,4 +1,5 @@
-/* inaddr.h - addresses as ops carry them (16 bytes in two numbers, IPv4 as ::ffff:a.b.c.d) and as the kernel takes them. */
+/* inaddr.h - addresses as ops carry them (16 bytes in two numbers, IPv4 as ::ffff:a.b.c.d) and as the kernel takes
+ * them. */
 #ifndef POSTERN_NET_INADDR_H
 #define POSTERN_NET_INADDR_H
 

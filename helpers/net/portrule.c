@@ -15,10 +15,12 @@ bool port_allowed(const struct policy_port *rules, uint32_t n, uint32_t protocol
 	for (uint32_t i = 0; i < n && i < POLICY_PORTS_MAX; i++) {
 		const struct policy_subnet *s = &rules[i].address;
 
-		if ((rules[i].protocol && rules[i].protocol != protocol) || port < rules[i].first || port > rules[i].last)
+		if ((rules[i].protocol && rules[i].protocol != protocol) || port < rules[i].first ||
+		    port > rules[i].last)
 			continue;
 		/* Every address takes a rule that is about every address of that version. */
-		if (everywhere ? s->bits != (v4 ? 96 : 0) || inaddr_is_v4(s->address) != v4 : !policy_subnet_holds(s, host, 128))
+		if (everywhere ? s->bits != (v4 ? 96 : 0) || inaddr_is_v4(s->address) != v4
+			       : !policy_subnet_holds(s, host, 128))
 			continue;
 		*ret_rule = rules[i].rule;
 		return true;

@@ -6,8 +6,8 @@
 
 #include "netlink.h"
 
-/* The bridge of that link group (one of the engine's) behind which the address is, by its index. -EPERM when it is elsewhere: the host's
- * own, at another link, or beyond a gateway; or why the kernel gives no answer. */
+/* The bridge of that link group (one of the engine's) behind which the address is, by its index. -EPERM when it is
+ * elsewhere: the host's own, at another link, or beyond a gateway; or why the kernel gives no answer. */
 int route_bridge(struct netlink *n, const uint8_t address[16], uint32_t group, int *ret_index);
 
 #endif

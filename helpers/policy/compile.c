@@ -19,7 +19,8 @@
 
 /* A section of scalars: each member by its name in the file and its place in the parts. */
 #define SECTION_WHY { "why", PT_TEXT, PF_REQUIRED, POLICY_NOWHERE, 1, POLICY_WHY_MAX }
-#define S(key, place, type, flags, min, max) { key, type, PF_REQUIRED | (flags), offsetof(struct policy, place), min, max }
+#define S(key, place, type, flags, min, max)                                                                           \
+	{ key, type, PF_REQUIRED | (flags), offsetof(struct policy, place), min, max }
 static const struct policy_field ids_fields[] = {
 	SECTION_WHY,
 	S("range_first", controller.range_first, PT_U32, PF_AUTO | PF_HIGHER, 1, UINT32_MAX),
@@ -81,10 +82,14 @@ struct user_rule {
 	uint32_t uid, gid, any, optional;
 };
 static const struct policy_field user_fields[] = {
-	POLICY_NAME(struct user_rule), POLICY_WHY(struct user_rule),
-	POLICY_FIELD(struct user_rule, uid, PT_U32, 0, 0, UINT32_MAX - 1), POLICY_FIELD(struct user_rule, gid, PT_U32, 0, 0, UINT32_MAX - 1),
-	POLICY_FIELD(struct user_rule, user, PT_TEXT, 0, 1, 64), POLICY_FIELD(struct user_rule, group, PT_TEXT, 0, 1, 64),
-	POLICY_FIELD(struct user_rule, any, PT_BOOL, 0, 0, 1), POLICY_FIELD(struct user_rule, optional, PT_BOOL, 0, 0, 1),
+	POLICY_NAME(struct user_rule),
+	POLICY_WHY(struct user_rule),
+	POLICY_FIELD(struct user_rule, uid, PT_U32, 0, 0, UINT32_MAX - 1),
+	POLICY_FIELD(struct user_rule, gid, PT_U32, 0, 0, UINT32_MAX - 1),
+	POLICY_FIELD(struct user_rule, user, PT_TEXT, 0, 1, 64),
+	POLICY_FIELD(struct user_rule, group, PT_TEXT, 0, 1, 64),
+	POLICY_FIELD(struct user_rule, any, PT_BOOL, 0, 0, 1),
+	POLICY_FIELD(struct user_rule, optional, PT_BOOL, 0, 0, 1),
 	POLICY_FIELD(struct user_rule, rights, PT_TEXT, PF_REQUIRED, 1, 16),
 };
 
@@ -99,20 +104,26 @@ static int read_user(struct policy_ctx *c, const cJSON *v, const char *where)
 	if (POLICY_OBJECT(c, v, where, user_fields, &rule) < 0)
 		return -EINVAL;
 	if ((rule.uid != UINT32_MAX) + (rule.gid != UINT32_MAX) + !!rule.user + !!rule.group + !!rule.any != 1)
-		return policy_error(c, where, "must have just one of \"uid\", \"user\", \"gid\", \"group\" and \"any\": true");
+		return policy_error(c, where,
+				    "must have just one of \"uid\", \"user\", \"gid\", \"group\" and \"any\": true");
 	while (rights <= RIGHTS_ADMIN && strcmp(op_rights_name(rights), rule.rights) != 0)
 		rights++;
 	if (rights > RIGHTS_ADMIN)
-		return policy_error(c, where, "rights must be \"read\", \"run\", \"exec\" or \"admin\"; leave the rule out for none");
+		return policy_error(c, where,
+				    "rights must be \"read\", \"run\", \"exec\" or \"admin\"; "
+				    "leave the rule out for none");
 	if (rule.user || rule.group) {
-		r = policy_find_id(c, !!rule.group, rule.group ? rule.group : rule.user, rule.group ? &rule.gid : &rule.uid);
+		r = policy_find_id(c, !!rule.group, rule.group ? rule.group : rule.user,
+				   rule.group ? &rule.gid : &rule.uid);
 		if (r == -ENOENT && common->ids_shared && !rule.optional)
-			return policy_error(c, where, "an engine of a user's knows no names of the host's; its user is \"uid\": 0");
+			return policy_error(c, where,
+					    "an engine of a user's knows no names of the host's; "
+					    "its user is \"uid\": 0");
 		if (r == -ENOENT && rule.optional && common->ids_shared)
 			return 0;
 		if (r == -ENOENT && rule.optional) {
-			log_warn("policy: %s: no %s \"%s\" here, rule %s is left out", where, rule.group ? "group" : "user",
-				 rule.group ? rule.group : rule.user, rule.name);
+			log_warn("policy: %s: no %s \"%s\" here, rule %s is left out", where,
+				 rule.group ? "group" : "user", rule.group ? rule.group : rule.user, rule.name);
 			return 0;
 		}
 		if (r == -ENOENT)
@@ -127,7 +138,8 @@ static int read_user(struct policy_ctx *c, const cJSON *v, const char *where)
 	u->rights = rights;
 	for (uint32_t i = 0; i < common->nusers; i++)
 		if (common->users[i].match == u->match && common->users[i].id == u->id)
-			return policy_error(c, where, "is for the same id as rule \"%s\"; join them", common->users[i].rule);
+			return policy_error(c, where, "is for the same id as rule \"%s\"; join them",
+					    common->users[i].rule);
 	common->nusers++;
 	return text_copy(u->rule, sizeof(u->rule), rule.name);
 }
@@ -138,10 +150,13 @@ struct device_rule {
 	uint32_t major, minor;
 };
 static const struct policy_field device_fields[] = {
-	POLICY_NAME(struct device_rule), POLICY_WHY(struct device_rule),
+	POLICY_NAME(struct device_rule),
+	POLICY_WHY(struct device_rule),
 	POLICY_FIELD(struct device_rule, path, PT_PATH, PF_REQUIRED, 6, sizeof(((struct policy_device *)0)->path) - 1),
-	POLICY_FIELD(struct device_rule, type, PT_TEXT, PF_REQUIRED, 4, 5), POLICY_FIELD(struct device_rule, access, PT_TEXT, PF_REQUIRED, 1, 3),
-	POLICY_FIELD(struct device_rule, major, PT_U32, PF_REQUIRED, 0, 4095), POLICY_FIELD(struct device_rule, minor, PT_U32, PF_REQUIRED, 0, 1048575),
+	POLICY_FIELD(struct device_rule, type, PT_TEXT, PF_REQUIRED, 4, 5),
+	POLICY_FIELD(struct device_rule, access, PT_TEXT, PF_REQUIRED, 1, 3),
+	POLICY_FIELD(struct device_rule, major, PT_U32, PF_REQUIRED, 0, 4095),
+	POLICY_FIELD(struct device_rule, minor, PT_U32, PF_REQUIRED, 0, 1048575),
 };
 
 static int read_device(struct policy_ctx *c, const cJSON *v, const char *where)
@@ -170,7 +185,8 @@ static int read_device(struct policy_ctx *c, const cJSON *v, const char *where)
 	for (uint32_t i = 0; i < l->ndevices; i++)
 		if (strcmp(l->devices[i].path, rule.path) == 0 || (l->devices[i].type == d->type &&
 		    l->devices[i].major == rule.major && l->devices[i].minor == rule.minor))
-			return policy_error(c, where, "rule \"%s\" is for the same device; join them", l->devices[i].rule);
+			return policy_error(c, where, "rule \"%s\" is for the same device; join them",
+					    l->devices[i].rule);
 	d->major = rule.major;
 	d->minor = rule.minor;
 	l->ndevices++;
@@ -185,7 +201,9 @@ struct caps_rule {
 	const cJSON *caps;
 };
 static const struct policy_field caps_fields[] = {
-	POLICY_NAME(struct caps_rule), POLICY_WHY(struct caps_rule), POLICY_FIELD(struct caps_rule, caps, PT_ARRAY, PF_REQUIRED, 0, 0),
+	POLICY_NAME(struct caps_rule),
+	POLICY_WHY(struct caps_rule),
+	POLICY_FIELD(struct caps_rule, caps, PT_ARRAY, PF_REQUIRED, 0, 0),
 };
 
 static int read_caps(struct policy_ctx *c, const cJSON *v, const char *where)
@@ -273,13 +291,15 @@ static int read_file(struct policy_ctx *c, const cJSON *file)
 		else if (strcmp(v->string, "why") == 0 && cJSON_IsString(v))
 			r = 0;
 		else
-			r = policy_error(c, "", "there is no section \"%.64s\"; remove it or mend its spelling", v->string);
+			r = policy_error(c, "", "there is no section \"%.64s\"; remove it or mend its spelling",
+					 v->string);
 		if (r < 0)
 			return r;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		if (!cJSON_GetObjectItemCaseSensitive(file, lists[i].key))
-			return policy_error(c, "", "\"%s\" is missing; add it, [] if there are no such rules", lists[i].key);
+			return policy_error(c, "", "\"%s\" is missing; add it, [] if there are no such rules",
+					    lists[i].key);
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
 		if (!cJSON_GetObjectItemCaseSensitive(file, sections[i].key))
 			return policy_error(c, "", "\"%s\" is missing; see policy/default.json", sections[i].key);
@@ -340,7 +360,9 @@ int policy_compile(const struct policy_input *input, struct policy *policy, char
 {
 	_cleanup_free_ struct policy *both = calloc(2, sizeof(*both));
 	struct policy *p = both;
-	struct policy_ctx c = { .input = input, .out = p, .file = input->name, .error = error, .error_size = error_size };
+	struct policy_ctx c = {
+		.input = input, .out = p, .file = input->name, .error = error, .error_size = error_size
+	};
 	int r;
 
 	if (!both)
@@ -349,7 +371,9 @@ int policy_compile(const struct policy_input *input, struct policy *policy, char
 	r = compile_file(&c);
 	if (r == 0 && input->narrower) {
 		const struct policy_input *n = input->narrower;
-		struct policy_ctx by = { .input = n, .out = &both[1], .file = n->name, .error = error, .error_size = error_size };
+		struct policy_ctx by = {
+			.input = n, .out = &both[1], .file = n->name, .error = error, .error_size = error_size
+		};
 
 		r = compile_file(&by);
 		if (r == 0)

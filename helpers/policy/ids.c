@@ -1,7 +1,7 @@
 /* ids.c - what passwd, group, subuid and subgid say: names in the policy, and ids that containers must not get.
  *
- * The files are root's; they are read directly, bounded, line by line (passwd(5), group(5), subuid(5)). No name service is
- * asked: that would run other people's libraries in here. Ids of other services (LDAP, SSSD) must be kept out by
+ * The files are root's; they are read directly, bounded, line by line (passwd(5), group(5), subuid(5)). No name service
+ * is asked: that would run other people's libraries in here. Ids of other services (LDAP, SSSD) must be kept out by
  * fixed range_first and range_last. */
 #include <errno.h>
 #include <stdio.h>
@@ -99,10 +99,12 @@ static int read_claims(struct policy_ctx *c, unsigned file, struct claims *claim
 		struct claim *new;
 
 		if (text_u64(fields[etc_fields[file].first], UINT32_MAX, &first) < 0 ||
-		    (etc_fields[file].count && text_u64(fields[etc_fields[file].count], UINT32_MAX, &count) < 0) || count == 0)
+		    (etc_fields[file].count && text_u64(fields[etc_fields[file].count], UINT32_MAX, &count) < 0) ||
+		    count == 0)
 			continue;
 		if (claims->n == CLAIMS_MAX)
-			return policy_error(c, "ids", "more than %d entries in passwd, group, subuid and subgid", CLAIMS_MAX);
+			return policy_error(c, "ids", "more than %d entries in passwd, group, subuid and subgid",
+					    CLAIMS_MAX);
 		new = &claims->v[claims->n++];
 		new->first = (uint32_t)first;
 		new->last = first + count - 1 > UINT32_MAX ? UINT32_MAX : (uint32_t)(first + count - 1);
@@ -134,7 +136,8 @@ static const struct claim *find_overlap(const struct claims *claims, uint32_t fi
 }
 
 /* The largest gap between claims, from a whole multiple of MAP_SIZE on. */
-static int largest_gap(const struct claims *claims, uint64_t low, uint64_t high, uint32_t *ret_first, uint32_t *ret_last)
+static int largest_gap(const struct claims *claims, uint64_t low, uint64_t high, uint32_t *ret_first,
+		       uint32_t *ret_last)
 {
 	uint64_t from = low, best = 0;
 
@@ -174,25 +177,31 @@ int policy_ranges(struct policy_ctx *c, uint32_t first, uint32_t last, struct po
 
 	k = find_overlap(&claims, ids, ids_last, /* engine= */ true);
 	if (k)
-		return policy_error(c, "ids", "%s in %s has %u-%u, which meets the engine's own ids %u-%u; start with another --ids",
+		return policy_error(c, "ids",
+				    "%s in %s has %u-%u, which meets the engine's own ids %u-%u; "
+				    "start with another --ids",
 				    k->who, k->file, k->first, k->last, ids, ids_last);
 	k = find_overlap(&claims, FOREIGN_FIRST, FOREIGN_FIRST + MAP_SIZE - 1, false);
 	if (k)
-		return policy_error(c, "ids", "%s in %s has %u-%u, which meets %u-%u, where files of images belong; move that entry",
+		return policy_error(c, "ids",
+				    "%s in %s has %u-%u, which meets %u-%u, where files of images belong; "
+				    "move that entry",
 				    k->who, k->file, k->first, k->last, FOREIGN_FIRST, FOREIGN_FIRST + MAP_SIZE - 1);
 	automatic = first == 0;
 	first = first ? first : RANGES_LOW;
 	last = last ? last : RANGES_HIGH;
 	if (first < RANGES_LOW || last > RANGES_HIGH || last < first || last - first < MAP_SIZE - 1)
-		return policy_error(c, "ids.range_first", "%u-%u must lie within %d-%d and hold %u ids or more", first, last, RANGES_LOW,
-				    RANGES_HIGH, MAP_SIZE);
+		return policy_error(c, "ids.range_first", "%u-%u must lie within %d-%d and hold %u ids or more", first,
+				    last, RANGES_LOW, RANGES_HIGH, MAP_SIZE);
 	if (automatic && largest_gap(&claims, first, last, &first, &last) < 0)
-		return policy_error(c, "ids.range_first", "no %u ids in a row are free between %u and %u; see %s", MAP_SIZE, first,
-				    last, policy_etc_files[ETC_SUBUID]);
+		return policy_error(c, "ids.range_first", "no %u ids in a row are free between %u and %u; see %s",
+				    MAP_SIZE, first, last, policy_etc_files[ETC_SUBUID]);
 	k = find_overlap(&claims, first, last, false);
 	if (k)
-		return policy_error(c, "ids.range_first", "%s in %s has %u-%u, which meets the container ids %u-%u; "
-				    "write \"auto\", or choose others", k->who, k->file, k->first, k->last, first, last);
+		return policy_error(c, "ids.range_first",
+				    "%s in %s has %u-%u, which meets the container ids %u-%u; "
+				    "write \"auto\", or choose others",
+				    k->who, k->file, k->first, k->last, first, last);
 	if (first <= ids_last && last >= ids)
 		return policy_error(c, "ids.range_first", "the engine's own ids %u-%u meet the container ids %u-%u; "
 				    "start with another --ids", ids, ids_last, first, last);

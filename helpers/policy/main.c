@@ -2,7 +2,8 @@
  *
  * --compile NAME   for the launcher: the job is FD_POLICY (struct policy_job), the file FD_OWN, policy_etc_files follow
  * --check FILE     for `postern policy` and for root: 0 valid, 1 not, 2 cannot be read or wrong usage
- * Either way no file can be opened, and nothing asked of the kernel but memory and bytes, before the first one is parsed. */
+ * Either way no file can be opened, and nothing asked of the kernel but memory and bytes, before the first one is
+ * parsed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -37,7 +38,8 @@ static int lock_down(void)
 
 static int compile(const char *path)
 {
-	struct policy_input input = { .name = name_of(path), .file = FD_OWN }, narrower = { .file = FD_OWN + 1 + POLICY_ETC_COUNT };
+	struct policy_input input = { .name = name_of(path), .file = FD_OWN },
+			    narrower = { .file = FD_OWN + 1 + POLICY_ETC_COUNT };
 	struct policy_job *job;
 	void *map;
 	int r;
@@ -68,7 +70,9 @@ static int compile(const char *path)
 static int check(const char *path)
 {
 	/* A user asks about an engine of their own. */
-	struct policy_input input = { .name = name_of(path), .owner = geteuid(), .home = geteuid() ? getenv("HOME") : NULL };
+	struct policy_input input = { .name = name_of(path),
+				      .owner = geteuid(),
+				      .home = geteuid() ? getenv("HOME") : NULL };
 	static struct policy policy = { .controller.ids_base = IDS_DEFAULT_BASE };
 	char error[512] = "";
 	int r;
@@ -91,7 +95,8 @@ static int check(const char *path)
 		return r == -EINVAL ? 1 : 2;
 	}
 	printf("%s: valid: %u user, %u bind, %u device rules; container ids %u-%u\n", path, policy.controller.nusers,
-	       policy.lookup.npaths, policy.controller.ndevices, policy.controller.range_first, policy.controller.range_last);
+	       policy.lookup.npaths, policy.controller.ndevices, policy.controller.range_first,
+	       policy.controller.range_last);
 	return 0;
 }
 

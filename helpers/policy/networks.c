@@ -1,4 +1,5 @@
-/* networks.c - the rules about networks: which subnets they may have, and which ports of the host may lead to containers. */
+/* networks.c - the rules about networks: which subnets they may have, and which ports of the host may lead to
+ * containers. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -37,7 +38,8 @@ static int read_prefix(struct policy_ctx *c, const char *text, const char *where
 	}
 	if (n == 0 || n >= sizeof(address) || text_u64(slash + 1, v4 ? 32 : ADDRESS_BITS, &bits) < 0 ||
 	    inet_pton(v4 ? AF_INET : AF_INET6, address, ret->address + (v4 ? V4_BITS / 8 : 0)) != 1)
-		return policy_error(c, where, "\"%s\" is no subnet; write it as \"172.16.0.0/12\" or \"fc00::/7\"", text);
+		return policy_error(c, where, "\"%s\" is no subnet; write it as \"172.16.0.0/12\" or \"fc00::/7\"",
+				    text);
 	ret->bits = (uint32_t)bits + (v4 ? V4_BITS : 0);
 	if (!host_bits_clear(ret))
 		return policy_error(c, where, "\"%s\" has bits set behind its prefix; clear them", text);
@@ -73,8 +75,10 @@ int policy_read_subnet(struct policy_ctx *c, const cJSON *v, const char *where)
 	if (POLICY_OBJECT(c, v, where, subnet_fields, &rule) < 0 || read_prefix(c, rule.subnet, where, s) < 0)
 		return -EINVAL;
 	for (uint32_t i = 0; i < veth->nsubnets; i++)
-		if (veth->subnets[i].bits == s->bits && memcmp(veth->subnets[i].address, s->address, sizeof(s->address)) == 0)
-			return policy_error(c, where, "rule \"%s\" is for the same subnet; join them", veth->subnets[i].rule);
+		if (veth->subnets[i].bits == s->bits &&
+		    memcmp(veth->subnets[i].address, s->address, sizeof(s->address)) == 0)
+			return policy_error(c, where, "rule \"%s\" is for the same subnet; join them",
+					    veth->subnets[i].rule);
 	veth->nsubnets++;
 	return text_copy(s->rule, sizeof(s->rule), rule.name);
 }
@@ -84,9 +88,12 @@ struct port_rule {
 	uint32_t first, last;
 };
 static const struct policy_field port_fields[] = {
-	POLICY_NAME(struct port_rule), POLICY_WHY(struct port_rule),
-	POLICY_FIELD(struct port_rule, protocol, PT_TEXT, PF_REQUIRED, 3, 4), POLICY_FIELD(struct port_rule, address, PT_TEXT, PF_REQUIRED, 3, 64),
-	POLICY_FIELD(struct port_rule, first, PT_U32, PF_REQUIRED, 1, 65535), POLICY_FIELD(struct port_rule, last, PT_U32, PF_REQUIRED, 1, 65535),
+	POLICY_NAME(struct port_rule),
+	POLICY_WHY(struct port_rule),
+	POLICY_FIELD(struct port_rule, protocol, PT_TEXT, PF_REQUIRED, 3, 4),
+	POLICY_FIELD(struct port_rule, address, PT_TEXT, PF_REQUIRED, 3, 64),
+	POLICY_FIELD(struct port_rule, first, PT_U32, PF_REQUIRED, 1, 65535),
+	POLICY_FIELD(struct port_rule, last, PT_U32, PF_REQUIRED, 1, 65535),
 };
 
 int policy_read_port(struct policy_ctx *c, const cJSON *v, const char *where)

@@ -1,6 +1,7 @@
 /* read.c - strict JSON: what a table of fields does not name is an error, and so is everything twice.
  *
- * Input: root's policy file. Trusted, but checked as if it were not: a wrong rule must fail at once and with its place. */
+ * Input: root's policy file. Trusted, but checked as if it were not: a wrong rule must fail at once and with its
+ * place. */
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -54,7 +55,8 @@ int policy_parse(struct policy_ctx *c, cJSON **ret)
 	if (!S_ISREG(st.st_mode))
 		return policy_error(c, "", "is not a regular file");
 	if ((st.st_uid != c->input->root && st.st_uid != c->input->owner) || (st.st_mode & 022))
-		return policy_error(c, "", "could be written by others (uid %u, mode %04o); chown it to root and chmod 0644",
+		return policy_error(c, "",
+				    "could be written by others (uid %u, mode %04o); chown it to root and chmod 0644",
 				    st.st_uid, st.st_mode & 07777);
 	r = fd_read_all(c->input->file, POLICY_FILE_MAX, &text, &len);
 	if (r < 0) {
@@ -106,7 +108,8 @@ static int size_text(const char *s, uint64_t *ret)
 	return -EINVAL;
 }
 
-static int read_number(struct policy_ctx *c, const cJSON *v, const char *where, const struct policy_field *f, uint64_t *ret)
+static int read_number(struct policy_ctx *c, const cJSON *v, const char *where, const struct policy_field *f,
+		       uint64_t *ret)
 {
 	uint64_t n;
 
@@ -122,11 +125,12 @@ static int read_number(struct policy_ctx *c, const cJSON *v, const char *where, 
 	    v->valuedouble == floor(v->valuedouble))
 		n = (uint64_t)v->valuedouble;
 	else if (f->type != PT_SIZE || !cJSON_IsString(v) || size_text(v->valuestring, &n) < 0)
-		return policy_error(c, where, "must be a whole number%s%s%s", f->type == PT_SIZE ? " or a size such as \"4 MiB\"" : "",
+		return policy_error(c, where, "must be a whole number%s%s%s",
+				    f->type == PT_SIZE ? " or a size such as \"4 MiB\"" : "",
 				    f->flags & PF_AUTO ? " or \"auto\"" : "", f->flags & PF_NONE ? " or \"none\"" : "");
 	if (n < f->min || n > f->max)
-		return policy_error(c, where, "is %llu; must be %llu to %llu", (unsigned long long)n, (unsigned long long)f->min,
-				    (unsigned long long)f->max);
+		return policy_error(c, where, "is %llu; must be %llu to %llu", (unsigned long long)n,
+				    (unsigned long long)f->min, (unsigned long long)f->max);
 	*ret = n;
 	return 0;
 }
@@ -136,7 +140,8 @@ static int read_name(struct policy_ctx *c, const cJSON *v, const char *where)
 	const char *s = v->valuestring;
 
 	if (!name_valid(s, strlen(s)) || strlen(s) >= RULE_MAX)
-		return policy_error(c, where, "must be letters, digits, '_', '.' and '-' only, at most %u", RULE_MAX - 1);
+		return policy_error(c, where, "must be letters, digits, '_', '.' and '-' only, at most %u",
+				    RULE_MAX - 1);
 	for (unsigned i = 0; i < c->nnames; i++)
 		if (strcmp(c->names[i], s) == 0)
 			return policy_error(c, where, "\"%s\" names another rule already; give each its own name", s);
@@ -160,7 +165,10 @@ static int read_text(struct policy_ctx *c, const cJSON *v, const char *where, co
 	if (!text_valid(s, n))
 		return policy_error(c, where, "has control characters");
 	if (f->type == PT_PATH && !path_valid(s, n))
-		return policy_error(c, where, "\"%s\" is not canonical; write it absolute, without '.', '..', '//' or a final '/'", s);
+		return policy_error(c, where,
+				    "\"%s\" is not canonical; write it absolute, without '.', '..', '//' "
+				    "or a final '/'",
+				    s);
 	if (f->type == PT_LABEL && strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789") != n)
 		return policy_error(c, where, "must be small letters and digits only");
 	return f->type == PT_NAME ? read_name(c, v, where) : 0;
@@ -206,8 +214,8 @@ static int read_field(struct policy_ctx *c, const cJSON *v, const char *where, c
 	return -EINVAL;
 }
 
-int policy_object(struct policy_ctx *c, const cJSON *object, const char *where, const struct policy_field *fields, size_t n,
-		  void *to)
+int policy_object(struct policy_ctx *c, const cJSON *object, const char *where, const struct policy_field *fields,
+		  size_t n, void *to)
 {
 	char path[256];
 
@@ -219,7 +227,8 @@ int policy_object(struct policy_ctx *c, const cJSON *object, const char *where, 
 		while (i < n && strcmp(fields[i].key, v->string) != 0)
 			i++;
 		if (text_format(path, sizeof(path), "%s%s%s", where, *where ? "." : "", v->string) < 0 || i == n)
-			return policy_error(c, where, "there is no \"%.64s\" here; remove it or mend its spelling", v->string);
+			return policy_error(c, where, "there is no \"%.64s\" here; remove it or mend its spelling",
+					    v->string);
 		if (read_field(c, v, path, &fields[i], to) < 0)
 			return -EINVAL;
 	}

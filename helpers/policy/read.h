@@ -56,11 +56,13 @@ struct policy_section {
 #define POLICY_FIELD(s, member, type, flags, min, max) { #member, type, flags, offsetof(s, member), min, max }
 
 /* -EINVAL with "file: where: ..." in the error. */
-int policy_error(struct policy_ctx *c, const char *where, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int policy_error(struct policy_ctx *c, const char *where, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
-/* Reads an object into the struct `to`, whose texts then borrow from it. Absent optional members are left as they are. */
-int policy_object(struct policy_ctx *c, const cJSON *object, const char *where, const struct policy_field *fields, size_t n,
-		  void *to);
+/* Reads an object into the struct `to`, whose texts then borrow from it. Absent optional members are left as they
+ * are. */
+int policy_object(struct policy_ctx *c, const cJSON *object, const char *where, const struct policy_field *fields,
+		  size_t n, void *to);
 #define POLICY_OBJECT(c, object, where, fields, to) policy_object(c, object, where, fields, ARRAY_SIZE(fields), to)
 
 /* The whole file as one value, bounded, no duplicate members. The caller owns it. */
@@ -72,8 +74,8 @@ int policy_read_bind(struct policy_ctx *c, const cJSON *v, const char *where);
 void policy_add_path(struct policy_lookup *l, const struct policy_path *p);
 
 /* --- two policies at once (narrow.c) --- */
-/* Takes from *p what root's, which is *by->out, does not allow. 0, or -EINVAL when the two leave nothing that an engine could
- * run with, or more rules than there is room for. */
+/* Takes from *p what root's, which is *by->out, does not allow. 0, or -EINVAL when the two leave nothing that an engine
+ * could run with, or more rules than there is room for. */
 int policy_narrow(struct policy_ctx *by, const struct policy_section *all, size_t n, struct policy *p);
 
 /* --- networks (networks.c): one rule of "subnets" and of "ports" --- */

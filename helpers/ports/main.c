@@ -1,7 +1,7 @@
 /* postern-ports - sockets bound at ports of the host. README.md.
  *
- * Input: protocol, address and range, all the controller's word. Which ports may lead to containers is policy's to say, and a socket that
- * only keeps others off could be read from, too: so for both. */
+ * Input: protocol, address and range, all the controller's word. Which ports may lead to containers is policy's to say,
+ * and a socket that only keeps others off could be read from, too: so for both. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>

@@ -138,8 +138,10 @@ int audit_intent(int audit, struct request *r, uint64_t *ret_sequence)
 	if (e < 0)
 		return e;
 	*ret_sequence = rep.sequence;
-	/* Inside the range namespace the kernel shows us no uid outside it, and the ones that it has may have other numbers there. */
-	if (r->client_fd >= 0 && (r->client.uid == OVERFLOW_ID || r->client.uid - common->range_first <= common->range_last - common->range_first)) {
+	/* Inside the range namespace the kernel shows us no uid outside it, and the ones that it has may have other
+	 * numbers there. */
+	if (r->client_fd >= 0 && (r->client.uid == OVERFLOW_ID ||
+				  r->client.uid - common->range_first <= common->range_last - common->range_first)) {
 		r->client_rights = rep.rights;
 		r->client.uid = rep.uid;
 		r->client.gid = rep.gid;

@@ -22,7 +22,8 @@ int call_encode(enum op op, const void *req, const struct call_options *options,
 		f->h.flags = FRAME_CLIENT;
 		f->fds[first++] = options->client;
 	}
-	r = message_encode(&desc->req, req, f->body, sizeof(f->body), &len, f->fds + first, FRAME_FDS_MAX - first, &nfds);
+	r = message_encode(&desc->req, req, f->body, sizeof(f->body), &len, f->fds + first, FRAME_FDS_MAX - first,
+			   &nfds);
 	if (r < 0)
 		return r;
 	f->h.length = (uint32_t)len;
@@ -55,7 +56,8 @@ int call_decode(enum op op, struct frame *f, void *ret_rep, struct reply_header 
 	return r;
 }
 
-static int send_request(int channel, enum op op, const void *req, const struct call_options *options, int flags, struct frame *f)
+static int send_request(int channel, enum op op, const void *req, const struct call_options *options, int flags,
+			struct frame *f)
 {
 	int r = call_encode(op, req, options, f);
 

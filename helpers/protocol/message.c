@@ -14,22 +14,23 @@
 	{ .name = #fname, .type = FIELD_##ftype, .offset = offsetof(S, fname), .min = (a), .max = (b) },
 
 /* An op may have no fields: the last row is never looked at. */
-#define FIELDS_OP(h, H, o, O, class, rights, text)                                                                 \
-	static const struct field_desc req_fields_##h##_##o[] = { REQ_##h##_##o(FIELD_ROW, struct req_##h##_##o){ 0 } }; \
+#define FIELDS_OP(h, H, o, O, class, rights, text)                                                                     \
+	static const struct field_desc req_fields_##h##_##o[] = {                                                      \
+		REQ_##h##_##o(FIELD_ROW, struct req_##h##_##o){ 0 } };                                                 \
 	static const struct field_desc rep_fields_##h##_##o[] = { REP_##h##_##o(FIELD_ROW, struct rep_##h##_##o){ 0 } };
 ALL_OPS(FIELDS_OP)
 
 #define HELPER_BASE HELPER_COUNT
-#define DESC_OP(h, H, o, O, op_class, op_rights, op_text)                                                               \
-	[OP_##H##_##O] = {                                                                                              \
-		.helper = HELPER_##H,                                                                                   \
-		.helper_name = #h,                                                                                      \
-		.name = #O,                                                                                             \
-		.text = op_text,                                                                                        \
-		.class = CLASS_##op_class,                                                                              \
-		.rights = RIGHTS_##op_rights,                                                                           \
-		.req = { sizeof(struct req_##h##_##o), ARRAY_SIZE(req_fields_##h##_##o) - 1, req_fields_##h##_##o },    \
-		.rep = { sizeof(struct rep_##h##_##o), ARRAY_SIZE(rep_fields_##h##_##o) - 1, rep_fields_##h##_##o },    \
+#define DESC_OP(h, H, o, O, op_class, op_rights, op_text)                                                              \
+	[OP_##H##_##O] = {                                                                                             \
+		.helper = HELPER_##H,                                                                                  \
+		.helper_name = #h,                                                                                     \
+		.name = #O,                                                                                            \
+		.text = op_text,                                                                                       \
+		.class = CLASS_##op_class,                                                                             \
+		.rights = RIGHTS_##op_rights,                                                                          \
+		.req = { sizeof(struct req_##h##_##o), ARRAY_SIZE(req_fields_##h##_##o) - 1, req_fields_##h##_##o },   \
+		.rep = { sizeof(struct rep_##h##_##o), ARRAY_SIZE(rep_fields_##h##_##o) - 1, rep_fields_##h##_##o },   \
 	},
 static const struct op_desc ops[] = { ALL_OPS(DESC_OP) };
 _Static_assert(ARRAY_SIZE(ops) == OP_COUNT, "an op without a row");
@@ -54,8 +55,8 @@ uint64_t op_bit(unsigned op)
 	return UINT64_C(1) << (op - first);
 }
 
-/* How a type lies in memory and in a frame: items of a size, after their count (u32) when that can vary. Of fds only the count is
- * in the body. */
+/* How a type lies in memory and in a frame: items of a size, after their count (u32) when that can vary. Of fds only
+ * the count is in the body. */
 static const struct shape {
 	size_t item;
 	bool counted, fds, text;
@@ -287,8 +288,8 @@ static void item_text(const struct part *p, uint32_t i, char *out)
 
 	if (p->shape->fds) {
 		fd_identify(*(const int *)item, &id);
-		snprintf(out, ITEM_TEXT, "%s:%u:%u:%llu", fd_kind_name((enum fd_kind)p->f->min), (unsigned)(id.dev >> 32),
-			 (unsigned)id.dev, (unsigned long long)id.ino);
+		snprintf(out, ITEM_TEXT, "%s:%u:%u:%llu", fd_kind_name((enum fd_kind)p->f->min),
+			 (unsigned)(id.dev >> 32), (unsigned)id.dev, (unsigned long long)id.ino);
 	} else if (p->shape->item == ID_BYTES) {
 		hex_encode(item, ID_BYTES, out);
 	} else if (p->shape->item == sizeof(uint64_t)) {

@@ -88,7 +88,8 @@ int message_encode(const struct message_desc *d, const void *msg, uint8_t *buf, 
 		   int *fds, size_t fds_size, size_t *ret_nfds);
 /* Decodes exactly len bytes and nfds fds, which the message owns on success (on failure they stay with the caller).
  * -EBADMSG for anything that encode would not have made. Fd kinds are not proven here. */
-int message_decode(const struct message_desc *d, const uint8_t *buf, size_t len, const int *fds, size_t nfds, void *ret);
+int message_decode(const struct message_desc *d, const uint8_t *buf, size_t len, const int *fds, size_t nfds,
+		   void *ret);
 /* Proves the kind of every fd. -EMEDIUMTYPE or another -errno; *ret_field names the culprit. */
 int message_prove_fds(const struct message_desc *d, const void *msg, const char **ret_field);
 /* Members of a JSON object ("a":1,"b":"x") into a text of at most size bytes; long arrays are cut with a count. */

@@ -38,14 +38,15 @@
 #define REP_base_derive(F, S) F(S, FD, channel, FDK_CHANNEL, REQUIRED)
 
 /* --- idmap --------------------------------------------------------------------------------------------------- */
-#define OPS_IDMAP(OP)                                                                                            \
-	OP(idmap, IDMAP, map, MAP, ACQUIRE, NONE,                                                                \
-	   "chooses a range, maps a new container's user namespace to it, hands mount the store mapping")        \
-	OP(idmap, IDMAP, owner, OWNER, ACQUIRE, RUN,                                                             \
-	   "hands mount a mapping that shows one host user's files as one id of a container")                    \
-	OP(idmap, IDMAP, store, STORE, ACQUIRE, RUN,                                                             \
-	   "hands mount the store mapping of a range once more, for a container that joins another's namespaces") \
-	OP(idmap, IDMAP, release, RELEASE, RELEASE, NONE, "gives a range back; given out again only when no process has an id of it")
+#define OPS_IDMAP(OP)                                                                                                  \
+	OP(idmap, IDMAP, map, MAP, ACQUIRE, NONE,                                                                      \
+	   "chooses a range, maps a new container's user namespace to it, hands mount the store mapping")              \
+	OP(idmap, IDMAP, owner, OWNER, ACQUIRE, RUN,                                                                   \
+	   "hands mount a mapping that shows one host user's files as one id of a container")                          \
+	OP(idmap, IDMAP, store, STORE, ACQUIRE, RUN,                                                                   \
+	   "hands mount the store mapping of a range once more, for a container that joins another's namespaces")      \
+	OP(idmap, IDMAP, release, RELEASE, RELEASE, NONE,                                                              \
+	   "gives a range back; given out again only when no process has an id of it")
 #define REQ_idmap_map(F, S)                                                                                      \
 	F(S, U64, ticket, 1, UINT64_MAX) /* mount will know the store mapping by this number */                  \
 	F(S, FD, proc, FDK_PROCDIR, REQUIRED) /* /proc/PID of the process that made the namespace */             \
@@ -70,7 +71,8 @@
 #define OPS_NETNS(OP)                                                                                            \
 	OP(netns, NETNS, create, CREATE, ACQUIRE, NONE,                                                          \
 	   "makes a user namespace and a network namespace in it, loopback up; waits unmapped until lifeline ends")
-#define REQ_netns_create(F, S) F(S, FD, userns, FDK_USERNS, OPTIONAL) /* a container's: no new one, only a network in it */
+#define REQ_netns_create(F, S)                                                                                         \
+	F(S, FD, userns, FDK_USERNS, OPTIONAL) /* a container's: no new one, only a network in it */
 #define REP_netns_create(F, S) /* all but netns: with a new user namespace */                                    \
 	F(S, FD, proc, FDK_PROCDIR, OPTIONAL)                                                                    \
 	F(S, FD, userns, FDK_USERNS, OPTIONAL)                                                                   \
@@ -239,9 +241,10 @@ enum { DEVICE_MKNOD = 1, DEVICE_READ = 2, DEVICE_WRITE = 4 }; /* BPF_DEVCG_ACC_*
 #define REP_device_attach(F, S)
 
 /* --- audit (from each helper, on its fd 4) ------------------------------------------------------------------- */
-#define OPS_AUDIT(OP)                                                                                            \
-	OP(audit, AUDIT, intent, INTENT, PRIVATE, NONE, "a record that must be on file before its effect; acknowledged") \
-	OP(audit, AUDIT, outcome, OUTCOME, PRIVATE, NONE, "what came of it; not acknowledged")                   \
+#define OPS_AUDIT(OP)                                                                                                  \
+	OP(audit, AUDIT, intent, INTENT, PRIVATE, NONE,                                                                \
+	   "a record that must be on file before its effect; acknowledged")                                            \
+	OP(audit, AUDIT, outcome, OUTCOME, PRIVATE, NONE, "what came of it; not acknowledged")                         \
 	OP(audit, AUDIT, event, EVENT, PRIVATE, NONE, "something seen, such as a denied device; not acknowledged")
 /* body: fields of the record as JSON members without braces, made by audit_render (audit.h), never by hand */
 #define REQ_audit_intent(F, S)                                                                                   \

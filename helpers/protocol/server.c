@@ -59,7 +59,9 @@ static void channel_end(struct helper *h, unsigned i, const char *why)
 static void send_reply(struct helper *h, struct request *r, int status, const void *rep)
 {
 	struct server_channel *c = &h->channels[r->channel];
-	struct frame_header header = { .flags = FRAME_REPLY, .op = (uint16_t)(r->op - op_desc(0)), .id = r->id, .api_id = r->api_id };
+	struct frame_header header = {
+		.flags = FRAME_REPLY, .op = (uint16_t)(r->op - op_desc(0)), .id = r->id, .api_id = r->api_id
+	};
 	struct reply_header *head = (struct reply_header *)frame.body;
 	size_t len = 0, nfds = 0;
 	int e;
@@ -71,8 +73,8 @@ static void send_reply(struct helper *h, struct request *r, int status, const vo
 	memcpy(head->stage, r->stage, sizeof(head->stage));
 	memcpy(head->rule, r->rule, sizeof(head->rule));
 	if (status == 0) {
-		e = message_encode(&r->op->rep, rep, frame.body + sizeof(*head), sizeof(frame.body) - sizeof(*head), &len,
-				   frame.fds, FRAME_FDS_MAX, &nfds);
+		e = message_encode(&r->op->rep, rep, frame.body + sizeof(*head), sizeof(frame.body) - sizeof(*head),
+				   &len, frame.fds, FRAME_FDS_MAX, &nfds);
 		if (e < 0) {
 			log_error("reply of %s does not fit its declaration", r->op->name);
 			head->status = e;
@@ -166,8 +168,8 @@ static int run_handler(struct request *r)
 	return request_fail(r, -EOPNOTSUPP, "handler");
 }
 
-/* Who asks, as the kernel says; inside the range namespace uids outside show as the overflow id, and audit's own reading
- * (audit_intent) takes their place. */
+/* Who asks, as the kernel says; inside the range namespace uids outside show as the overflow id, and audit's own
+ * reading (audit_intent) takes their place. */
 static int prove_client(struct request *r)
 {
 	const struct policy_common *policy = r->helper->policy;
@@ -248,7 +250,8 @@ static void serve(struct helper *h, unsigned i)
 	client = (frame.h.flags & FRAME_CLIENT) ? 1 : 0;
 	r.op = permitted(h, c, &frame);
 	if (!r.op || client > frame.h.nfds ||
-	    message_decode(&r.op->req, frame.body, frame.h.length, frame.fds + client, frame.h.nfds - client, &req_buf) < 0) {
+	    message_decode(&r.op->req, frame.body, frame.h.length, frame.fds + client, frame.h.nfds - client,
+			   &req_buf) < 0) {
 		frame_close_fds(&frame);
 		channel_end(h, i, r.op ? "malformed request" : "op outside its rights");
 		return;
@@ -272,7 +275,8 @@ static void serve(struct helper *h, unsigned i)
 	message_close_fds(&r.op->rep, &rep_buf);
 }
 
-int helper_poll_add(struct helper *h, int fd, short events, void (*ready)(struct helper *, int, short, void *), void *data)
+int helper_poll_add(struct helper *h, int fd, short events, void (*ready)(struct helper *, int, short, void *),
+		    void *data)
 {
 	if (h->npolls == POLLS_MAX)
 		return -EMFILE;
@@ -367,7 +371,9 @@ int helper_run(const struct helper_def *def, int argc, char **argv)
 {
 	static struct server_channel channels[CHANNELS_MAX];
 	static struct helper_poll polls[POLLS_MAX];
-	struct helper h = { .def = def, .audit = FD_AUDIT, .channels = channels, .polls = polls, .argc = argc, .argv = argv };
+	struct helper h = {
+		.def = def, .audit = FD_AUDIT, .channels = channels, .polls = polls, .argc = argc, .argv = argv
+	};
 	char program[32];
 	int e;
 

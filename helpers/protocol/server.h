@@ -1,8 +1,8 @@
 /* server.h - the life of a helper: its channels, rights, audit and loop.
  *
  * main of a helper is helper_run(&definition, argc, argv). One thread; one request at a time: receive, decode, rights,
- * client proof, fd proofs, intent (acknowledged), handler, outcome, reply. A malformed frame, an op outside the rights or
- * of another helper ends the channel; a refused request gets a typed reply.
+ * client proof, fd proofs, intent (acknowledged), handler, outcome, reply. A malformed frame, an op outside the rights
+ * or of another helper ends the channel; a refused request gets a typed reply.
  *
  * The audit call comes before the effect: a handler is never entered unless its intent is on file. */
 #ifndef POSTERN_PROTOCOL_SERVER_H
@@ -43,8 +43,8 @@ struct request {
 int request_fail(struct request *r, int err, const char *stage);
 /* Notes the policy rule that decided; a later one replaces it. */
 void request_rule(struct request *r, const char *rule);
-/* Answers a deferred request (outcome record, then reply). rep may be NULL when status is not 0. Takes a copy that the handler
- * made of the struct request. */
+/* Answers a deferred request (outcome record, then reply). rep may be NULL when status is not 0. Takes a copy that the
+ * handler made of the struct request. */
 void request_reply(struct request *r, int status, void *rep);
 
 struct handler {

@@ -1,7 +1,8 @@
 /* inner.c - the lesser of seal's two processes.
  *
- * It lives in a user namespace below seal's, so everything that seal attaches reaches it with locked flags; its clones keep the
- * locks wherever they are attached. It knows no request but "clone n slots from here on", and does nothing else. */
+ * It lives in a user namespace below seal's, so everything that seal attaches reaches it with locked flags; its clones
+ * keep the locks wherever they are attached. It knows no request but "clone n slots from here on", and does nothing
+ * else. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>

@@ -1,8 +1,9 @@
 /* postern-seal - locks the flags of mounts for good.
  *
- * Who owns the user namespace of a mount namespace may clear read-only, nosuid and nodev on mounts attached there. Not on ones
- * that came from a greater user namespace into a lesser one: so seal, which has no privilege on the host, makes two namespaces
- * of its own, one below the other, attaches the mounts in the first and has them cloned in the second (stage.c, inner.c).
+ * Who owns the user namespace of a mount namespace may clear read-only, nosuid and nodev on mounts attached there. Not
+ * on ones that came from a greater user namespace into a lesser one: so seal, which has no privilege on the host, makes
+ * two namespaces of its own, one below the other, attaches the mounts in the first and has them cloned in the second
+ * (stage.c, inner.c).
  *
  * Input: detached mounts from mount, its only peer. Nothing else reaches it; a plain path fd is no detached mount and
  * cannot be attached without a privilege over its namespace, which seal has not. */
@@ -29,8 +30,8 @@ struct ctx {
 	unsigned used; /* slots */
 };
 
-/* Clearing waits for the kernel, and whoever asks us waits for us: so it is done when the slots have run out, or a little
- * after the first was used. */
+/* Clearing waits for the kernel, and whoever asks us waits for us: so it is done when the slots have run out, or a
+ * little after the first was used. */
 static int clear(struct helper *h)
 {
 	struct ctx *c = h->ctx;

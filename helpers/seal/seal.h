@@ -8,7 +8,8 @@ enum { SLOTS = LAYERS_MAX + 1 };
 
 /* --- stage.c: the one place where mounts are attached --- */
 
-/* Enters own user and mount namespaces whose whole tree is an empty stage. Before any sandbox: needs /proc. 0 or -errno. */
+/* Enters own user and mount namespaces whose whole tree is an empty stage. Before any sandbox: needs /proc. 0 or
+ * -errno. */
 int stage_enter(void);
 /* Lays fresh slots over the shared place, when there are none. */
 int stage_open(void);

@@ -2,11 +2,13 @@
  *
  *   /       tmpfs, private
  *   /t      tmpfs, private: the slots, directories d0.. and files f0..  (a mount point must be of its mount's kind)
- *   /s      shared; a clone of /t is laid over it, requests attach their mounts there, and the clone is taken away with them
+ *   /s      shared; a clone of /t is laid over it, requests attach their mounts there, and the clone is taken away with
+ * them
  *
- * What is attached below /s appears in the inner process's namespace, since that began as a copy of this one: there it belongs
- * to a lesser user namespace, and the kernel locks its flags (mount_namespaces(7), "Restrictions on mount namespaces").
- * Taking away the clone of /t at once costs one grace period of the kernel's instead of one for each mount or request. */
+ * What is attached below /s appears in the inner process's namespace, since that began as a copy of this one: there it
+ * belongs to a lesser user namespace, and the kernel locks its flags (mount_namespaces(7), "Restrictions on mount
+ * namespaces"). Taking away the clone of /t at once costs one grace period of the kernel's instead of one for each
+ * mount or request. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>

@@ -16,7 +16,8 @@ int uplink_probe(int ret[2])
 /* To an address that is nobody's (RFC 5737, RFC 3849): connecting a datagram socket only asks for a route. */
 bool uplink_leads_out(const int probe[2], int family)
 {
-	const struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr = { htonl(0xcb007101) } };
+	const struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(9),
+					.sin_addr = { htonl(0xcb007101) } };
 	const struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(9),
 					 .sin6_addr = { { { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 } } } };
 

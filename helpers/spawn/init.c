@@ -113,8 +113,8 @@ static int set_oom_score(struct init *in)
 	prctl(PR_SET_DUMPABLE, 1);
 	e = file_write_at(in->proc, "self/oom_score_adj", text);
 	prctl(PR_SET_DUMPABLE, 0);
-	/* Whoever started the engine may have given it a worse one than 0 for good (systemd: services of users have 200):
-	 * then that of a container that asked for none is the engine's. */
+	/* Whoever started the engine may have given it a worse one than 0 for good (systemd: services of users have
+	 * 200): then that of a container that asked for none is the engine's. */
 	if (e == -EACCES && in->plan->oom_score == 0)
 		return 0;
 	return e < 0 ? init_fail(in, e, "write /proc/self/oom_score_adj") : 0;

@@ -290,8 +290,8 @@ static int become_monitor(struct monitor *m, const struct launch *l)
 	static struct inputs inputs;
 	int e;
 
-	if ((e = open_journal(m, l->req)) < 0 || (e = join_namespaces(m, l->req)) < 0 || (e = read_inputs(m, l, &inputs)) < 0 ||
-	    (e = clone_init(m, l, &inputs)) < 0)
+	if ((e = open_journal(m, l->req)) < 0 || (e = join_namespaces(m, l->req)) < 0 ||
+	    (e = read_inputs(m, l, &inputs)) < 0 || (e = clone_init(m, l, &inputs)) < 0)
 		return e;
 	m->volatile_root = inputs.plan.volatile_root;
 	jsonlog_attrs(&m->stdio.log, inputs.plan.log_attrs);

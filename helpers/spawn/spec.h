@@ -19,7 +19,9 @@ enum {
 	PLAN_DEPTH_MAX = 32, /* nesting of the JSON text */
 };
 
-enum plan_fs { PLAN_BIND, PLAN_PROC, PLAN_SYSFS, PLAN_TMPFS, PLAN_DEVPTS, PLAN_MQUEUE, PLAN_CGROUP2, PLAN_IMAGE, PLAN_FS_COUNT };
+enum plan_fs {
+	PLAN_BIND, PLAN_PROC, PLAN_SYSFS, PLAN_TMPFS, PLAN_DEVPTS, PLAN_MQUEUE, PLAN_CGROUP2, PLAN_IMAGE, PLAN_FS_COUNT
+};
 
 struct plan_mount {
 	const char *target; /* absolute, canonical */
@@ -82,8 +84,8 @@ struct plan {
 int spec_parse(const char *text, size_t len, unsigned nbinds, struct plan *ret, char ret_stage[STAGE_MAX]);
 void spec_finish(struct plan *p);
 
-/* Policy over a plan: -EPERM and the rule's name. privileged: policy has said yes to that already. A hostile controller gains nothing by a spec: what the container may
- * hold is root's word. */
+/* Policy over a plan: -EPERM and the rule's name. privileged: policy has said yes to that already. A hostile controller
+ * gains nothing by a spec: what the container may hold is root's word. */
 int spec_permit(const struct plan *p, const struct policy_spawn *policy, bool has_seccomp, bool privileged,
 		const char **ret_rule);
 

@@ -32,8 +32,8 @@ static const char *type_name(const struct statfs *fs)
 	} names[] = {
 		{ NFS_SUPER_MAGIC, "NFS" }, { OVERLAYFS_SUPER_MAGIC, "an overlay" }, { FUSE_SUPER_MAGIC, "FUSE" },
 		{ CIFS_SUPER_MAGIC, "CIFS" }, { SMB2_SUPER_MAGIC, "SMB" }, { V9FS_MAGIC, "9P" },
-		{ TMPFS_MAGIC, "tmpfs" }, { MSDOS_SUPER_MAGIC, "FAT" }, { EXFAT_SUPER_MAGIC, "exFAT" }, { ECRYPTFS_SUPER_MAGIC, "eCryptfs" },
-		{ AFS_SUPER_MAGIC, "AFS" }, { CEPH_SUPER_MAGIC, "Ceph" },
+		{ TMPFS_MAGIC, "tmpfs" }, { MSDOS_SUPER_MAGIC, "FAT" }, { EXFAT_SUPER_MAGIC, "exFAT" },
+		{ ECRYPTFS_SUPER_MAGIC, "eCryptfs" }, { AFS_SUPER_MAGIC, "AFS" }, { CEPH_SUPER_MAGIC, "Ceph" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

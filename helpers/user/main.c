@@ -94,7 +94,8 @@ static void __attribute__((format(printf, 2, 3))) add(struct args *a, const char
 }
 
 /* All that the launcher would otherwise take from where root's engine lives. */
-static void make_args(const struct config *c, const struct ids *ids, bool cgroups, int range_ns, int netns, struct args *a)
+static void make_args(const struct config *c, const struct ids *ids, bool cgroups, int range_ns, int netns,
+		      struct args *a)
 {
 	const unsigned networks = 1u << HELPER_VETH | 1u << HELPER_FIREWALL | 1u << HELPER_FORWARD;
 	char map[POLICY_MAP_TEXT] = "";

@@ -1,10 +1,12 @@
 /* network.c - the network namespace of a user's engine, and the process that keeps it.
  *
- * It is owned by the engine's user namespace, so that veth and firewall have their privilege there and nowhere else. Its way out is
- * pasta(1), or slirp4netns(1): programs of the distribution's that make a tap device in it and ordinary sockets outside.
+ * It is owned by the engine's user namespace, so that veth and firewall have their privilege there and nowhere else.
+ * Its way out is pasta(1), or slirp4netns(1): programs of the distribution's that make a tap device in it and ordinary
+ * sockets outside.
  *
- * The keeper holds the namespace and the uplink as long as an engine is connected to RUN/network.sock or a container runs: an engine
- * that is started again finds the bridges that its containers are at. It takes nothing from anyone; whoever can connect is the user. */
+ * The keeper holds the namespace and the uplink as long as an engine is connected to RUN/network.sock or a container
+ * runs: an engine that is started again finds the bridges that its containers are at. It takes nothing from anyone;
+ * whoever can connect is the user. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -34,16 +36,19 @@
 #include "../shared/uplink.h"
 #include "user.h"
 
-enum { UPLINK_ARGS = 20, UPLINK_MS = 3000, STEP_MS = 5, END_MS = 3000, FIRST_MS = 10000, STEADY_S = 60, RESTARTS_MAX = 5 };
+enum {
+	UPLINK_ARGS = 20, UPLINK_MS = 3000, STEP_MS = 5,
+	END_MS = 3000, FIRST_MS = 10000, STEADY_S = 60, RESTARTS_MAX = 5,
+};
 static const char socket_name[] = "network.sock", netns_name[] = "netns";
 static const char here[] = ""; /* in a command: the path of the namespace */
 
 /* In the order in which they are tried. No port of the host leads in, and the host's loopback is nobody's to reach. */
 static const char *const uplinks[][UPLINK_ARGS] = {
-	{ "pasta", "--foreground", "--quiet", "--config-net", "--no-map-gw", "-t", "none", "-u", "none", "-T", "none", "-U", "none",
-	  "--netns-only", "--netns", here },
-	{ "slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", "--disable-dns", "--enable-ipv6", "--netns-type=path",
-	  here, "tap0" },
+	{ "pasta", "--foreground", "--quiet", "--config-net", "--no-map-gw", "-t", "none", "-u", "none", "-T", "none",
+	  "-U", "none", "--netns-only", "--netns", here },
+	{ "slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", "--disable-dns", "--enable-ipv6",
+	  "--netns-type=path", here, "tap0" },
 };
 
 struct keeper {
@@ -191,10 +196,12 @@ static void find_uplink(struct keeper *k)
 		}
 		any = any || r != -ENOENT;
 		if (r != -ENOENT)
-			log_warn("%s gives no way out of containers' networks; postern doctor looks for the reason", uplinks[i][0]);
+			log_warn("%s gives no way out of containers' networks; postern doctor looks for the reason",
+				 uplinks[i][0]);
 	}
 	if (!any)
-		log_warn("containers' networks have no way out: neither pasta nor slirp4netns is installed (apt-get install passt)");
+		log_warn("containers' networks have no way out: neither pasta nor slirp4netns is installed "
+			 "(apt-get install passt)");
 }
 
 /* One that does not stay is not started for ever. */
@@ -206,7 +213,8 @@ static void uplink_again(struct keeper *k)
 		log_warn("the way out of containers' networks has ended: it is made again");
 		find_uplink(k);
 	} else {
-		log_warn("the way out of containers' networks does not stay: the next start of the engine makes it again");
+		log_warn("the way out of containers' networks does not stay: the next start of the engine "
+			 "makes it again");
 	}
 }
 
@@ -232,9 +240,10 @@ static int settle(const struct config *c, struct keeper *k)
 	/* Above what may be open, then to where everything above them can be closed. */
 	k->run = fcntl(open(c->run, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), F_DUPFD_CLOEXEC, first);
 	k->listener = fcntl(k->listener, F_DUPFD_CLOEXEC, first);
-	if (null < 0 || k->run < 0 || k->listener < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-	    (log >= 0 && dup2(log, STDERR_FILENO) < 0) || dup3(k->run, own_run, O_CLOEXEC) < 0 ||
-	    dup3(k->listener, own_listener, O_CLOEXEC) < 0 || sys_close_range(own_listener + 1, ~0u, 0) < 0)
+	if (null < 0 || k->run < 0 || k->listener < 0 || dup2(null, STDIN_FILENO) < 0 ||
+	    dup2(null, STDOUT_FILENO) < 0 || (log >= 0 && dup2(log, STDERR_FILENO) < 0) ||
+	    dup3(k->run, own_run, O_CLOEXEC) < 0 || dup3(k->listener, own_listener, O_CLOEXEC) < 0 ||
+	    sys_close_range(own_listener + 1, ~0u, 0) < 0)
 		return -errno;
 	k->run = own_run;
 	k->listener = own_listener;

@@ -68,7 +68,8 @@ int places_default(struct config *c)
 		log_error("neither HOME nor /etc/passwd says where this user's files are");
 		return -ENOENT;
 	}
-	/* What policy says of "~" is compared with paths that have no links in them. A longer one is none that can be bound. */
+	/* What policy says of "~" is compared with paths that have no links in them. A longer one is none that can be
+	 * bound. */
 	if (!realpath(home, real) || text_copy(c->home, sizeof(c->home), real) < 0)
 		c->home[0] = '\0';
 	r = place(c->data, "XDG_DATA_HOME", home, ".local/share");

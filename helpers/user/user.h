@@ -78,10 +78,10 @@ int monitors_any(int run_dir);
 /* Ends all containers, then their monitors. */
 void monitors_kill(int run_dir);
 
-/* network.c: the engine's network namespace, kept with its way out while an engine or a container is there. It is to be called as root
- * of the user namespace that owns it. */
-/* The namespace, which the launcher is to have, or -errno, the reason logged. The engine counts as there until all copies of what this
- * leaves open are closed. */
+/* network.c: the engine's network namespace, kept with its way out while an engine or a container is there. It is to be
+ * called as root of the user namespace that owns it. */
+/* The namespace, which the launcher is to have, or -errno, the reason logged. The engine counts as there until all
+ * copies of what this leaves open are closed. */
 int network_take(const struct config *c, int run_dir);
 /* Ends both; what is in there is gone then. */
 void network_end(int run_dir);

@@ -226,8 +226,8 @@ static int port_address(struct netlink *n, int index, uint64_t mac)
 	return netlink_ask(n, msg);
 }
 
-/* A bridge's port needs no address of its own: the kernel would look for routers with it, in each container. There is no
- * such attribute where there is no IPv6. */
+/* A bridge's port needs no address of its own: the kernel would look for routers with it, in each container. There is
+ * no such attribute where there is no IPv6. */
 static int port_quiet(struct netlink *n, int index)
 {
 	struct nl_msg *msg = link_message(RTM_SETLINK, 0, index, 0);
