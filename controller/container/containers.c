@@ -24,7 +24,7 @@ struct container *container_by_id(const struct engine *e, const char *id)
 	struct container *c;
 
 	for (c = TAILQ_FIRST(&e->containers->all); c; c = TAILQ_NEXT(c, next))
-		if (strcmp(c->row.id, id) == 0)
+		if (container_id_is(c->row.id, id))
 			return c;
 	return NULL;
 }

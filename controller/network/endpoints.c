@@ -42,7 +42,7 @@ struct endpoint *endpoint_find(struct engine *e, const struct network *n, const 
 	struct endpoint *ep;
 
 	TAILQ_FOREACH(ep, &e->networks->endpoints, next)
-		if (ep->network == n && strcmp(ep->container, container) == 0)
+		if (ep->network == n && container_id_is(ep->container, container))
 			return ep;
 	return NULL;
 }
@@ -51,7 +51,7 @@ struct endpoint *endpoint_next(struct engine *e, const char *container, struct e
 {
 	struct endpoint *ep = last ? TAILQ_NEXT(last, next) : TAILQ_FIRST(&e->networks->endpoints);
 
-	while (ep && strcmp(ep->container, container) != 0)
+	while (ep && !container_id_is(ep->container, container))
 		ep = TAILQ_NEXT(ep, next);
 	return ep;
 }
