@@ -158,7 +158,7 @@ struct containers {
 /* By id, unambiguous id prefix or name (with or without "/"): a reference to be put. 404 or 400. */
 struct container *container_find(struct engine *e, const char *ref, struct err *err);
 struct container *container_by_id(const struct engine *e, const char *id); /* borrowed, NULL: none */
-/* For walks over all: of those that are another's all but one in 256 differ in the first two digits. id is not empty. */
+/* For walks over all: of others' all but one in 256 differ in the first two digits. id is not empty. */
 static inline bool container_id_is(const char *id, const char *other)
 {
 	return id[0] == other[0] && id[1] == other[1] && strcmp(id, other) == 0;

@@ -5,7 +5,8 @@
 . "$(dirname "$0")/../netlib.sh"
 
 # --- the host's loopback, and addresses that uplinks use for it ---
-in_h python3 -c '
+# not in_h: $! is to be the server
+nsenter --net="/run/netns/$H" python3 -c '
 import socket, selectors
 s = selectors.DefaultSelector()
 for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
@@ -60,7 +61,7 @@ ok "the port goes on" in_w "$peer" ask tcp 192.0.2.1 8800
 bridge=$(in_n ip -o -4 addr show to 10.88.0.1/32 | awk '{print $2}')
 in_n ip link del "$bridge"
 in_n ip addr add 10.88.0.5/32 dev lo
-in_n "$peer" serve 80 90 >/dev/null 2>&1 & also=$!
+nsenter --net="/proc/$(helper_pid veth)/ns/net" "$peer" serve 80 90 >/dev/null 2>&1 & also=$!
 until_true 40 in_n "$peer" ask tcp 10.88.0.5 80
 ok "another serves at the container's address" in_n "$peer" ask tcp 10.88.0.5 80
 fails "the port does not lead to it" 1 in_w "$peer" ask tcp 192.0.2.1 8800

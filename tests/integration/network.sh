@@ -109,7 +109,7 @@ rules >"$POSTERN_BASE/rules"; links >"$POSTERN_BASE/links"
 like "a port of another container's" "driver failed programming external connectivity on endpoint .*: Bind for 0.0.0.0:8080 failed: port is already allocated" \
 	docker run --rm --name loser -p 8080:80 busybox true
 like "of every address, where one is taken" "Bind for 0.0.0.0:8082 failed: port is already allocated" docker run --rm -p 8082:80 busybox true
-in_h "$peer" hold 7777 >/dev/null 2>&1 & holder=$!
+nsenter --net="/run/netns/$H" "$peer" hold 7777 >/dev/null 2>&1 & holder=$!
 until_true 40 bash -c 'in_h ss -tln | grep -q :7777'
 like "a port of another program's" "Bind for 0.0.0.0:7777 failed: port is already allocated" docker run --rm -p 7777:80 busybox true
 serving ranged -p 7777-7779:80
