@@ -158,11 +158,16 @@ static cJSON *endpoint_settings(const struct network_options *o)
 	return settings;
 }
 
-static int change(struct cli *cli, const char *format, const char *network, cJSON *body)
+/* Takes value, which the request has besides the container. */
+static int change(struct cli *cli, const char *format, char **argv, const char *name, cJSON *value)
 {
-	_cleanup_free_ char *path = api_path(format, network);
-	int r = api_call(cli, "POST", path, body, NULL) < 0;
+	_cleanup_free_ char *path = api_path(format, argv[1]);
+	cJSON *body = cJSON_CreateObject();
+	int r;
 
+	cJSON_AddStringToObject(body, "Container", argv[2]);
+	cJSON_AddItemToObject(body, name, value);
+	r = api_call(cli, "POST", path, body, NULL) < 0;
 	cJSON_Delete(body);
 	return r;
 }
@@ -179,7 +184,6 @@ int network_connect(struct cli *cli, int argc, char **argv)
 		OPTION("gw-priority", 0, OPT_TEXT, priority, "the network of the highest has the way out"),
 	};
 	struct network_options o = { 0 };
-	cJSON *body;
 	int n, r;
 
 	r = OPTIONS(rows, &o, false, argc, argv, &n);
@@ -187,10 +191,7 @@ int network_connect(struct cli *cli, int argc, char **argv)
 		return r < 0;
 	if (n != 2)
 		return usage_of("network connect", "[OPTIONS] NETWORK CONTAINER", n);
-	body = cJSON_CreateObject();
-	cJSON_AddStringToObject(body, "Container", argv[2]);
-	cJSON_AddItemToObject(body, "EndpointConfig", endpoint_settings(&o));
-	return change(cli, API "/networks/%s/connect", argv[1], body);
+	return change(cli, API "/networks/%s/connect", argv, "EndpointConfig", endpoint_settings(&o));
 }
 
 int network_disconnect(struct cli *cli, int argc, char **argv)
@@ -199,7 +200,6 @@ int network_disconnect(struct cli *cli, int argc, char **argv)
 		OPTION("force", 'f', OPT_FLAG, force, "also when it cannot be asked"),
 	};
 	struct network_options o = { 0 };
-	cJSON *body;
 	int n, r;
 
 	r = OPTIONS(rows, &o, false, argc, argv, &n);
@@ -207,10 +207,7 @@ int network_disconnect(struct cli *cli, int argc, char **argv)
 		return r < 0;
 	if (n != 2)
 		return usage_of("network disconnect", "[-f] NETWORK CONTAINER", n);
-	body = cJSON_CreateObject();
-	cJSON_AddStringToObject(body, "Container", argv[2]);
-	cJSON_AddBoolToObject(body, "Force", o.force);
-	return change(cli, API "/networks/%s/disconnect", argv[1], body);
+	return change(cli, API "/networks/%s/disconnect", argv, "Force", cJSON_CreateBool(o.force));
 }
 
 /* --- inspect and picture ---------------------------------------------------------------------------------- */
