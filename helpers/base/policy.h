@@ -57,7 +57,7 @@ struct policy_common {
 	/* A container's ids, ascending; the first holds 0; all: { 0, MAP_SIZE }. */
 	struct policy_extent map[POLICY_EXTENTS_MAX];
 	uint32_t ids_shared; /* one range for all containers, whose ids are those on disk: no mount is id-mapped */
-	uint32_t range_first, range_last; /* container ranges: whole multiples of MAP_SIZE from range_first */
+	uint32_t range_first, range_last; /* container ranges: at multiples of RANGE_STRIDE from range_first */
 	struct fd_devs devs; /* the kernel's own file systems, as the launcher found them */
 	uint32_t nusers;
 	struct policy_user users[POLICY_USERS_MAX]; /* the highest rights of all that match count */
@@ -224,6 +224,12 @@ static inline bool policy_absent(const struct policy_common *p, enum helper_id i
 static inline uint32_t policy_link_group(const struct policy_common *p)
 {
 	return 0x50000000 | p->ids_base;
+}
+
+/* How many ranges of containers are in these ids. */
+static inline uint32_t policy_range_count(uint32_t first, uint32_t last)
+{
+	return last < first || last - first < MAP_SIZE - 1 ? 0 : (last - first - (MAP_SIZE - 1)) / RANGE_STRIDE + 1;
 }
 
 /* Are the first bits of both the same? */

@@ -104,6 +104,15 @@ static int enable_below(int dir)
 	return r;
 }
 
+/* A version 1 cpuset is then born with what its parent has. Without it fill_cpuset writes that, for each of which the
+ * kernel looks at all of its siblings and builds the scheduler's domains anew. */
+static void clone_cpusets(const struct roots *roots)
+{
+	for (unsigned i = 0; i < roots->nv1; i++)
+		if (has_word(roots->v1[i].controllers, "cpuset", ","))
+			(void)file_write_at(roots->v1[i].fd, "cgroup.clone_children", "1");
+}
+
 int roots_prepare(struct roots *roots)
 {
 	char text[512];
@@ -111,6 +120,7 @@ int roots_prepare(struct roots *roots)
 
 	if (r < 0)
 		return r;
+	clone_cpusets(roots);
 	r = read_at(roots->v2, "cgroup.subtree_control", text, sizeof(text));
 	if (r < 0)
 		return r;
@@ -299,7 +309,7 @@ int group_remove(const struct roots *roots, const char *parent, const uint8_t *i
 	return r;
 }
 
-/* A version 1 cpuset is born empty and takes no process until it has cpus and mems. */
+/* A version 1 cpuset may be born empty, and then takes no process until it has cpus and mems. */
 static int fill_cpuset(const struct roots *roots, unsigned hierarchy, int dir)
 {
 	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
@@ -311,8 +321,9 @@ static int fill_cpuset(const struct roots *roots, unsigned hierarchy, int dir)
 		return 0;
 	for (unsigned i = 0; r >= 0 && i < ARRAY_SIZE(files); i++) {
 		r = read_at(dir, files[i], text, sizeof(text));
-		if (r == 0) /* cgroup.clone_children of the one above would have done it */
-			r = read_at(dir, above[i], text, sizeof(text));
+		if (r != 0)
+			continue; /* cgroup.clone_children of the one above has done it */
+		r = read_at(dir, above[i], text, sizeof(text));
 		if (r >= 0)
 			r = file_write_at(dir, files[i], text);
 	}

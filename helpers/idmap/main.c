@@ -184,7 +184,7 @@ static int run_map(struct request *r)
 	index = take_range(r);
 	if (index < 0)
 		return index;
-	rep->base = ranges->first + (uint32_t)index * MAP_SIZE;
+	rep->base = ranges->first + (uint32_t)index * RANGE_STRIDE;
 	e = give_store(r, req->ticket, rep->base);
 	if (e == 0) {
 		e = write_maps(r, req->proc, rep->base);

@@ -34,7 +34,7 @@ static void bit_set(uint8_t *bits, uint32_t i)
 
 void ranges_init(struct ranges *r, uint32_t first, uint32_t last, uint32_t start)
 {
-	uint32_t count = last < first ? 0 : (uint32_t)(((uint64_t)last - first + 1) / MAP_SIZE);
+	uint32_t count = policy_range_count(first, last);
 
 	if (count > RANGES_MAX)
 		count = RANGES_MAX;
@@ -43,11 +43,11 @@ void ranges_init(struct ranges *r, uint32_t first, uint32_t last, uint32_t start
 
 int ranges_find(const struct ranges *r, uint32_t base)
 {
-	uint32_t i = (base - r->first) / MAP_SIZE;
+	uint32_t i = (base - r->first) / RANGE_STRIDE;
 
 	if (r->shared)
 		return base == r->first ? 0 : -ENOENT;
-	if (base < r->first || (base - r->first) % MAP_SIZE || i >= r->count || !bit_get(r->taken, i))
+	if (base < r->first || (base - r->first) % RANGE_STRIDE || i >= r->count || !bit_get(r->taken, i))
 		return -ENOENT;
 	return (int)i;
 }
@@ -124,8 +124,8 @@ static void add_line(struct live *l, const struct ranges *r, const char *p)
 		}
 		id = strtoul(p, &end, 10);
 		p = end;
-		if (id >= r->first && (id - r->first) / MAP_SIZE < r->count)
-			bit_set(l->bit, (uint32_t)((id - r->first) / MAP_SIZE));
+		if (id >= r->first && (id - r->first) / RANGE_STRIDE < r->count)
+			bit_set(l->bit, (uint32_t)((id - r->first) / RANGE_STRIDE));
 	}
 }
 

@@ -161,7 +161,8 @@ static int make_below(const struct hierarchy *h, int parent, const char *path)
 
 static int delegate(struct launcher *l, int dir)
 {
-	static const char *const files[] = { "cgroup.procs", "cgroup.subtree_control", "cgroup.threads", "tasks" };
+	static const char *const files[] = { "cgroup.procs", "cgroup.subtree_control", "cgroup.threads", "tasks",
+					     "cgroup.clone_children" };
 	uid_t uid = engine_id(l, HELPER_CGROUP);
 	gid_t gid = engine_id(l, IDS_CGROUP_GID);
 

@@ -3,6 +3,7 @@
  *
  * It happens as root of the container's own namespaces, so nothing that a request says can reach beyond them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -120,24 +121,28 @@ static int link_up(struct configure *c)
 	return netlink_ask(&c->rt, netlink_message(RTM_SETLINK, 0, &header, sizeof(header)));
 }
 
-/* A kernel without IPv6 has none of these. */
-static int sysctl_ipv6(struct configure *c, const char *what, const char *value)
+int ipv6_set(int proc, const char *conf, const char *disabled)
 {
-	char path[128];
-	int r = text_format(path, sizeof(path), "sys/net/ipv6/conf/%s/%s", c->req->name, what);
+	_cleanup_close_ int dir = openat(proc, conf, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r;
 
-	if (r == 0)
-		r = file_write_at(c->proc, path, value);
-	return r == -ENOENT ? 0 : r;
+	if (dir < 0)
+		return errno == ENOENT ? 0 : -errno;
+	r = file_write_at(dir, "accept_ra", "0");
+	return r < 0 ? r : file_write_at(dir, "disable_ipv6", disabled);
 }
 
-/* Before it is up: nobody on the bridge may tell it routes. Without an address of version 6 it has none, as with
- * Docker. */
+/* Without an address of version 6 it has none, as with Docker: that is how it was born (ipv6_defaults). Else before it
+ * is up: nobody on the bridge may tell it routes. */
 static int set_ipv6(struct configure *c)
 {
-	int r = sysctl_ipv6(c, "accept_ra", "0");
+	char path[64];
+	int r;
 
-	return r < 0 ? r : sysctl_ipv6(c, "disable_ipv6", c->req->address6_bits ? "0" : "1");
+	if (!c->req->address6_bits)
+		return 0;
+	r = text_format(path, sizeof(path), "sys/net/ipv6/conf/%s", c->req->name);
+	return r < 0 ? r : ipv6_set(c->proc, path, "0");
 }
 
 static int set_addresses(struct configure *c)

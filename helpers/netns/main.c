@@ -4,8 +4,8 @@
  * every user namespace made here. Whoever is that uid in the range namespace may enter them: spawn, and idmap while it
  * maps.
  *
- * CREATE clones a process straight into both namespaces. That process gives up every fd but its lifeline, brings
- * loopback up, and only then becomes dumpable, so that idmap may write its maps through the /proc/PID directory. It
+ * CREATE clones a process straight into both namespaces. That process brings loopback up, gives up every fd but its
+ * lifeline, and only then becomes dumpable, so that idmap may write its maps through the /proc/PID directory. It
  * waits until nobody holds the lifeline any more (or we die) and ends; the namespaces live on in the fds. clone(2),
  * ioctl_ns(2).
  *
@@ -61,14 +61,27 @@ static int loopback_up(void)
 	return ioctl(sock, SIOCSIFFLAGS, &req);
 }
 
+/* Its interfaces are born without IPv6, as with Docker, until they get an address of it (CONFIGURE): the veth pair that
+ * comes later must not listen before. */
+static int network_init(int proc)
+{
+	int r = ipv6_set(proc, "sys/net/ipv6/conf/default", "1");
+
+	if (r < 0) {
+		errno = -r;
+		return -1;
+	}
+	return loopback_up();
+}
+
 /* Whoever may look into this process finds no fd of ours: they are gone before it can be looked into. */
-static _Noreturn void child_main(int lifeline, int ready, pid_t parent)
+static _Noreturn void child_main(int proc, int lifeline, int ready, pid_t parent)
 {
 	char byte = 0;
 	ssize_t n;
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || keep_two(lifeline, ready) < 0 ||
-	    loopback_up() < 0 || prctl(PR_SET_DUMPABLE, 1) < 0 || write(ready, &byte, 1) != 1)
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || network_init(proc) < 0 ||
+	    keep_two(lifeline, ready) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0 || write(ready, &byte, 1) != 1)
 		_exit(1);
 	close(ready);
 	do
@@ -120,7 +133,7 @@ static int make_network(void *data)
 	struct ctx *c = data;
 	int fd;
 
-	if (loopback_up() < 0)
+	if (network_init(c->proc) < 0)
 		return -errno;
 	fd = openat(c->proc, "self/ns/net", O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
@@ -166,7 +179,7 @@ static int run_create(struct request *r)
 	if (pid < 0)
 		return request_fail(r, pid, "clone");
 	if (pid == 0)
-		child_main(life_read, ready_write, self);
+		child_main(c->proc, life_read, ready_write, self);
 	cleanup_close_p(&ready_write);
 	/* It runs our own few lines: it writes, or it ends and the pipe with it. */
 	e = read(ready_read, &byte, 1) == 1 ? open_objects(c, pid, rep) : -EIO;
@@ -186,7 +199,6 @@ static int netns_start(struct helper *h)
 	struct ctx *c = h->ctx;
 	struct sandbox_dir dirs[2];
 	int e;
-
 
 	c->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->proc < 0)

@@ -19,6 +19,10 @@ int inside(struct request *r, int userns, int netns, int (*act)(void *data), voi
 
 /* --- configure.c --- */
 int run_configure(struct request *r);
+/* In the current network namespace: what interfaces take from a directory below proc ("sys/net/ipv6/conf/NAME"). No
+ * router is listened to; disabled is "1" or "0". 0 also without IPv6, or -errno. The directory is looked up once: the
+ * kernel compares it with that of every network namespace there is. */
+int ipv6_set(int proc, const char *conf, const char *disabled);
 /* --- resolver.c --- */
 int run_resolver(struct request *r);
 

@@ -323,7 +323,7 @@ static int check_limits(struct policy_ctx *c)
 /* What more than one part has. */
 static void spread(struct policy *p)
 {
-	uint32_t ranges = (p->controller.range_last - p->controller.range_first + 1) / MAP_SIZE;
+	uint32_t ranges = policy_range_count(p->controller.range_first, p->controller.range_last);
 
 	if (p->idmap.max_ranges > ranges)
 		p->idmap.max_ranges = ranges;

@@ -293,6 +293,8 @@ static int start(struct helper *h)
 		return -errno;
 	tzset(); /* gmtime_r of a monitor must not be the first to ask for the zone: it opens nothing any more */
 	if (e == 0)
+		e = spare_init();
+	if (e == 0)
 		e = table_init(t, h);
 	return e < 0 ? e : spare_make(&t->spare, h->policy);
 }

@@ -28,6 +28,8 @@ struct spare {
 	int pidfd, channel, controller; /* our ends: one to ask it, and one for a controller */
 };
 
+/* Before any other fd is opened. 0 or -errno. */
+int spare_init(void);
 /* Makes it when there is none. 0 or -errno. */
 int spare_make(struct spare *s, const struct policy_spawn *policy);
 /* Kills and reaps it. */

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 
 #include "../base/cleanup.h"
+#include "../base/fd.h"
+#include "../base/text.h"
 #include "../net/inaddr.h"
 
 #ifndef IFLA_BRPORT_LOCKED
@@ -86,10 +88,21 @@ int bridge_make(struct netlink *n, const char *name, uint32_t group, uint64_t ma
 
 int bridge_up(struct netlink *n, int index, uint32_t mtu)
 {
-	struct nl_msg *msg = link_message(RTM_SETLINK, 0, index, IFF_UP);
+	struct nl_msg *msg = link_message(RTM_NEWLINK, 0, index, IFF_UP);
+	struct nlattr *info, *data;
 
-	if (msg && mtu)
+	if (!msg)
+		return -ENOMEM;
+	if (mtu)
 		nla_put_u32(msg, IFLA_MTU, mtu);
+	info = nla_nest_start(msg, IFLA_LINKINFO);
+	nla_put_string(msg, IFLA_INFO_KIND, "bridge");
+	data = nla_nest_start(msg, IFLA_INFO_DATA);
+	/* Nobody here asks who is in which group, so all of them would be sent everything as well; but each port that
+	 * comes or goes would have the kernel set timers of every other one. */
+	nla_put_u8(msg, IFLA_BR_MCAST_SNOOPING, 0);
+	nla_nest_end(msg, data);
+	nla_nest_end(msg, info);
 	return netlink_ask(n, msg);
 }
 
@@ -169,7 +182,7 @@ int bridge_addresses(struct netlink *n, int index, const struct prefix *v4, cons
 
 static int pair_make(struct netlink *n, const struct veth *v)
 {
-	struct nl_msg *msg = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, IFF_UP);
+	struct nl_msg *msg = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
 	struct ifinfomsg peer = { .ifi_family = AF_UNSPEC };
 	struct nlattr *info, *data, *far;
 
@@ -196,21 +209,24 @@ static int pair_make(struct netlink *n, const struct veth *v)
 	return netlink_ask(n, msg);
 }
 
+/* And up. */
 static int port_lock(struct netlink *n, int index, bool isolated)
 {
-	struct ifinfomsg header = { .ifi_family = AF_BRIDGE, .ifi_index = index };
-	struct nl_msg *msg = netlink_message(RTM_SETLINK, 0, &header, sizeof(header));
-	struct nlattr *port;
+	struct nl_msg *msg = link_message(RTM_NEWLINK, 0, index, IFF_UP);
+	struct nlattr *info, *port;
 
 	if (!msg)
 		return -ENOMEM;
-	port = nla_nest_start(msg, IFLA_PROTINFO | NLA_F_NESTED);
+	info = nla_nest_start(msg, IFLA_LINKINFO);
+	nla_put_string(msg, IFLA_INFO_SLAVE_KIND, "bridge");
+	port = nla_nest_start(msg, IFLA_INFO_SLAVE_DATA);
 	/* Back to where it came from: with br_netfilter its own published port is reached within the bridge. */
 	nla_put_u8(msg, IFLA_BRPORT_MODE, 1);
 	nla_put_u8(msg, IFLA_BRPORT_LEARNING, 0);
 	nla_put_u8(msg, IFLA_BRPORT_LOCKED, 1);
 	nla_put_u8(msg, IFLA_BRPORT_ISOLATED, isolated);
 	nla_nest_end(msg, port);
+	nla_nest_end(msg, info);
 	return netlink_ask(n, msg);
 }
 
@@ -226,23 +242,14 @@ static int port_address(struct netlink *n, int index, uint64_t mac)
 	return netlink_ask(n, msg);
 }
 
-/* A bridge's port needs no address of its own: the kernel would look for routers with it, in each container. There is
- * no such attribute where there is no IPv6. */
-static int port_quiet(struct netlink *n, int index)
+/* A bridge's port has no use for IPv6: the kernel would look for routers with it, in each container, and keep a route of
+ * every port among those of all others. Down as it is, it never had any. */
+static int port_quiet(int conf6, const char *name)
 {
-	struct nl_msg *msg = link_message(RTM_SETLINK, 0, index, 0);
-	struct nlattr *spec, *family;
-	int r;
+	char path[IFNAMSIZ + 16];
+	int r = conf6 < 0 ? 0 : text_format(path, sizeof(path), "%s/disable_ipv6", name);
 
-	if (!msg)
-		return -ENOMEM;
-	spec = nla_nest_start(msg, IFLA_AF_SPEC);
-	family = nla_nest_start(msg, AF_INET6);
-	nla_put_u8(msg, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-	nla_nest_end(msg, family);
-	nla_nest_end(msg, spec);
-	r = netlink_ask(n, msg);
-	return r == -EAFNOSUPPORT ? 0 : r;
+	return conf6 < 0 || r < 0 ? r : file_write_at(conf6, path, "1");
 }
 
 int veth_make(struct netlink *n, const struct veth *v)
@@ -255,11 +262,11 @@ int veth_make(struct netlink *n, const struct veth *v)
 	/* Nothing comes through before the container's end is up, and that is for later. */
 	r = link_find(n, v->host, 0, &host);
 	if (r == 0)
+		r = port_quiet(v->conf6, v->host);
+	if (r == 0)
 		r = port_lock(n, host.index, v->isolated);
 	if (r == 0)
 		r = port_address(n, host.index, v->mac);
-	if (r == 0)
-		r = port_quiet(n, host.index);
 	if (r < 0 && link_find(n, v->host, 0, &host) == 0)
 		link_delete(n, host.index);
 	return r;

@@ -28,7 +28,7 @@ enum { FD_RANGE_NS = FD_OWN, MTU_MIN = 68, MTU_MIN_V6 = 1280 };
 
 struct ctx {
 	struct netlink rt;
-	int sysctl; /* /proc/sys/net */
+	int sysctl, conf6; /* /proc/sys/net; ipv6/conf in it, negative when the kernel has no IPv6 */
 	unsigned bridges, veths; /* at the most */
 };
 
@@ -217,6 +217,7 @@ static int run_attach(struct request *r)
 			  .mtu = req->mtu,
 			  .mac = req->mac,
 			  .netns = req->netns,
+			  .conf6 = c->conf6,
 			  .isolated = req->isolated };
 	struct link bridge = { 0 }, taken;
 	int e = userns_prove(req->userns, FD_RANGE_NS, policy_id(&policy->common, IDS_OWNER));
@@ -270,6 +271,8 @@ static int start(struct helper *h)
 	c->sysctl = open("/proc/sys/net", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->sysctl < 0)
 		return -errno;
+	/* By its own fd: from above the kernel would look through the directories of every network namespace there is. */
+	c->conf6 = openat(c->sysctl, "ipv6/conf", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (int i = 1; i < h->argc; i++)
 		if (strcmp(h->argv[i], "--purge") == 0)
 			_exit(link_delete_group(&c->rt, policy_link_group(h->policy)) < 0);

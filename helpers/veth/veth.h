@@ -22,7 +22,7 @@ int link_delete(struct netlink *n, int index);
 int link_delete_group(struct netlink *n, uint32_t group);
 
 int bridge_make(struct netlink *n, const char *name, uint32_t group, uint64_t mac);
-/* Up, with that MTU unless it is 0. */
+/* Up, with that MTU unless it is 0; it does not look into who joins which multicast group. */
 int bridge_up(struct netlink *n, int index, uint32_t mtu);
 /* Addresses of a link := these two (bits 0: none); others of it are removed, but link-local ones. */
 int bridge_addresses(struct netlink *n, int index, const struct prefix *v4, const struct prefix *v6);
@@ -32,6 +32,7 @@ struct veth {
 	uint32_t group, mtu;
 	uint64_t mac; /* of the container's end */
 	int bridge, netns; /* index; fd */
+	int conf6; /* /proc/sys/net/ipv6/conf, or negative: no IPv6 */
 	bool isolated;
 };
 /* The pair, its port locked to the MAC address. -EEXIST when either name is taken. Nothing is left when it fails. */

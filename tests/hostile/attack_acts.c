@@ -64,7 +64,7 @@ static void maps(void)
 	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &o, NULL, &why), "base 0, the host's own ids");
 	o.base = FOREIGN_FIRST;
 	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &o, NULL, &why), "the foreign range as base");
-	o.base = s.base + MAP_SIZE;
+	o.base = s.base + RANGE_STRIDE;
 	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_OWNER, &o, NULL, &why), "a range that nobody has");
 	sandbox_drop(&s);
 }
@@ -523,7 +523,7 @@ static void joins(void)
 	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_STORE, &store, NULL, &why), "a store mapping to the foreign range");
 	if (sandbox_make(&s, true) < 0)
 		return;
-	store.base = s.base + MAP_SIZE;
+	store.base = s.base + RANGE_STRIDE;
 	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_STORE, &store, NULL, &why), "a store mapping to a range that nobody has");
 	store.base = s.base + 1;
 	refused("5", ask(channel(HELPER_IDMAP), OP_IDMAP_STORE, &store, NULL, &why), "a store mapping to a base that is no range");

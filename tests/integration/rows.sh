@@ -68,7 +68,7 @@ kinds_of() { for fd in $(ls "/proc/$1/fd" | sort -n); do readlink "/proc/$1/fd/$
 all="/dev/null /dev/null log socket socket policy keep"
 while read -r name own; do
 	[ -n "$(pid_of "$name")" ] && is "$name: open files" "$all${own:+ $own}" kinds_of "$(pid_of "$name")"
-done <<<"veth user socket /proc/sys/net
+done <<<"veth user socket /proc/sys/net /proc/sys/net/ipv6/conf
 firewall socket socket
 resolver eventpoll timerfd
 forward eventpoll timerfd socket socket socket

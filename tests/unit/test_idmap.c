@@ -11,7 +11,7 @@ static struct live live;
 
 static void make(uint32_t count, uint32_t start)
 {
-	ranges_init(&r, FIRST, FIRST + count * MAP_SIZE - 1, start);
+	ranges_init(&r, FIRST, FIRST + count * RANGE_STRIDE - 1, start);
 	memset(&live, 0, sizeof(live));
 }
 
@@ -70,7 +70,7 @@ static void test_reuse(void)
 	ranges_give(&r, 1);
 	CU_ASSERT(ranges_take(&r, &live, 3) == 2);
 	CU_ASSERT(ranges_take(&r, &live, 3) == -EAGAIN);
-	live_add_status(&live, &r, "Name:\tx\nGid:\t589824\t589824\t589824\t589824\n");
+	live_add_status(&live, &r, "Name:\tx\nGid:\t589825\t589825\t589825\t589825\n");
 	ranges_learn(&r, &live);
 	CU_ASSERT(ranges_take(&r, &live, 3) == -EAGAIN);
 	memset(&live, 0, sizeof(live));
@@ -84,31 +84,31 @@ static void test_find(void)
 {
 	make(10, 4);
 	CU_ASSERT(ranges_take(&r, &live, 10) == 4);
-	CU_ASSERT(ranges_find(&r, FIRST + 4 * MAP_SIZE) == 4);
-	CU_ASSERT(ranges_find(&r, FIRST + 4 * MAP_SIZE + 1) == -ENOENT);
-	CU_ASSERT(ranges_find(&r, FIRST + 5 * MAP_SIZE) == -ENOENT);
-	CU_ASSERT(ranges_find(&r, FIRST + 10 * MAP_SIZE) == -ENOENT);
+	CU_ASSERT(ranges_find(&r, FIRST + 4 * RANGE_STRIDE) == 4);
+	CU_ASSERT(ranges_find(&r, FIRST + 4 * RANGE_STRIDE + 1) == -ENOENT);
+	CU_ASSERT(ranges_find(&r, FIRST + 5 * RANGE_STRIDE) == -ENOENT);
+	CU_ASSERT(ranges_find(&r, FIRST + 10 * RANGE_STRIDE) == -ENOENT);
 	CU_ASSERT(ranges_find(&r, 0) == -ENOENT);
 	CU_ASSERT(ranges_find(&r, FIRST - 1) == -ENOENT);
 	CU_ASSERT(ranges_find(&r, FOREIGN_FIRST) == -ENOENT);
 	CU_ASSERT(ranges_find(&r, UINT32_MAX) == -ENOENT);
 	ranges_give(&r, 4);
-	CU_ASSERT(ranges_find(&r, FIRST + 4 * MAP_SIZE) == -ENOENT);
+	CU_ASSERT(ranges_find(&r, FIRST + 4 * RANGE_STRIDE) == -ENOENT);
 }
 
 static void test_mark_and_reclaim(void)
 {
 	make(N, 0);
-	live_add_status(&live, &r, "\nGid:\t655360\t655360\t655360\t655360\n"); /* range 2 */
+	live_add_status(&live, &r, "\nGid:\t655362\t655362\t655362\t655362\n"); /* range 2 */
 	ranges_mark(&r, &live);
 	ranges_mark(&r, &live);
-	CU_ASSERT(r.used == 1 && ranges_find(&r, FIRST + 2 * MAP_SIZE) == 2);
+	CU_ASSERT(r.used == 1 && ranges_find(&r, FIRST + 2 * RANGE_STRIDE) == 2);
 	for (int i = 0; i < 1500; i++)
 		CU_ASSERT_FATAL(ranges_take(&r, &live, N) >= 0);
 	ranges_reclaim(&r, &live);
-	CU_ASSERT(ranges_find(&r, FIRST + 2 * MAP_SIZE) == 2); /* lived in */
+	CU_ASSERT(ranges_find(&r, FIRST + 2 * RANGE_STRIDE) == 2); /* lived in */
 	CU_ASSERT(ranges_find(&r, FIRST) == -ENOENT); /* old and empty */
-	CU_ASSERT(ranges_find(&r, FIRST + 1499 * MAP_SIZE) == 1499); /* young: may not have started yet */
+	CU_ASSERT(ranges_find(&r, FIRST + 1499 * RANGE_STRIDE) == 1499); /* young: may not have started yet */
 }
 
 static bool lives(const char *status, uint32_t range)
@@ -121,12 +121,12 @@ static bool lives(const char *status, uint32_t range)
 static void test_status(void)
 {
 	make(10, 0);
-	CU_ASSERT(lives("Name:\tsh\nUid:\t0\t0\t589824\t0\nGid:\t0\t0\t0\t0\n", 1));
+	CU_ASSERT(lives("Name:\tsh\nUid:\t0\t0\t589825\t0\nGid:\t0\t0\t0\t0\n", 1));
 	CU_ASSERT(lives("Name:\tsh\nUid:\t0\t0\t0\t0\nGid:\t0\t0\t0\t589823\n", 0));
 	CU_ASSERT(lives("Name:\tsh\nUid:\t0\nGroups:\t4 24 1179647 \n", 9));
-	CU_ASSERT(!lives("Name:\tsh\nUid:\t1000\t1000\t1000\t1000\nGroups:\t\nPid:\t589824\n", 1));
-	CU_ASSERT(!lives("Name:\tUid: 589824\nUid:\t0\t0\t0\t0\n", 1));
-	CU_ASSERT(!lives("Name:\tsh\nUid:\t1179648\t524287\t4294967295\t99999999999999999999\n", 9));
+	CU_ASSERT(!lives("Name:\tsh\nUid:\t1000\t1000\t1000\t1000\nGroups:\t\nPid:\t589825\n", 1));
+	CU_ASSERT(!lives("Name:\tUid: 589825\nUid:\t0\t0\t0\t0\n", 1));
+	CU_ASSERT(!lives("Name:\tsh\nUid:\t1179658\t524287\t4294967295\t99999999999999999999\n", 9));
 	CU_ASSERT(!lives("", 0));
 }
 

@@ -166,7 +166,7 @@ static void test_facts(void)
 	static struct policy e;
 
 	e = (struct policy){ .controller = { .ids_base = 70000, .sockets = { "/run/x.sock" }, .build = "abc", .range_first = 1048576,
-					     .range_last = 1048576 + 2 * MAP_SIZE - 1 },
+					     .range_last = 1048576 + 2 * RANGE_STRIDE - 2 },
 			     .lookup = { .ndenied = 1, .denied = { "/srv/engine" } } };
 	reset();
 	CU_ASSERT_EQUAL_FATAL(load(&e), 0);
