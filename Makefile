@@ -41,7 +41,8 @@ LIBS_spawn := -lcjson -lm
 LIBS_veth := -lnl-3
 LIBS_forward := -lnl-3
 LIBS_netns := -lnl-3 -lnftables
-LIBS_resolver := -lldns
+# Of libresolv only its parser of messages, which its library has and libc has not.
+LIBS_resolver := -l:libresolv.a
 LIBS_firewall := -lnl-3 -lnftables -lnftnl -lmnl
 LIBS_device := -lbpf -lelf -lz
 # Of libarchive only what is used: its shared library brings ICU and libxml2, 3 MB in every program.
@@ -125,7 +126,7 @@ unit: $(UNIT)
 
 # --- what is installed by name when it is missing ---------------------------------------------------------------
 DEPS_BUILD := gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libuv1-dev libhttp-parser-dev libsqlite3-dev \
-	libarchive-dev libseccomp-dev libcjson-dev libnl-3-dev libnftables-dev libnftnl-dev libmnl-dev libldns-dev nettle-dev linux-libc-dev
+	libarchive-dev libseccomp-dev libcjson-dev libnl-3-dev libnftables-dev libnftnl-dev libmnl-dev nettle-dev linux-libc-dev
 DEPS_CHECK := libcunit1-dev libclang-rt-14-dev busybox-static jq curl strace procps iproute2 util-linux e2fsprogs python3-docker openssh-client \
 	podman buildah skopeo umoci zstd docker-compose \
 	uidmap libcap2-bin passt slirp4netns zsh fish man-db
@@ -213,7 +214,7 @@ fuzzers: $(patsubst tests/fuzz/%.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 $(B)/fuzz_%: $(B)/obj/tests/fuzz/fuzz_%.o $(LIB_CONTROLLER) $(LIB)
 	clang -fsanitize=fuzzer $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_CONTROLLER)
 $(B)/fuzz_layer: $(call obj,$(filter-out %/main.c %/jobs.c,$(wildcard helpers/layer/*.c)))
-$(B)/fuzz_resolver: $(call obj,helpers/resolver/ask.c helpers/resolver/names.c)
+$(B)/fuzz_resolver: $(call obj,$(addprefix helpers/resolver/,ask.c message.c names.c))
 $(B)/fuzz_resolver: LIBS_CONTROLLER += $(LIBS_resolver)
 fuzz: deps-check fuzz-build
 	@FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) tests/fuzz/run

@@ -3,49 +3,20 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../base/cleanup.h"
 
-enum { NAME_BYTES = 256, ANSWERS_MAX = 64, TTL = 600, EDNS_BYTES = 1232 };
+enum { ANSWERS_MAX = 64 };
 
 struct found {
 	const struct endpoint *ep[ANSWERS_MAX];
 	unsigned n;
 };
 
-/* The only question of a packet, or NULL. */
-static const ldns_rr *question_of(const ldns_pkt *q)
+bool names_private(const struct question *q)
 {
-	return ldns_pkt_qdcount(q) == 1 && ldns_pkt_get_opcode(q) == LDNS_PACKET_QUERY && !ldns_pkt_qr(q)
-		       ? ldns_rr_list_rr(ldns_pkt_question(q), 0) : NULL;
-}
-
-/* In small letters and without the final dot. */
-static bool name_of(const ldns_rr *rr, char ret[NAME_BYTES])
-{
-	char *text = rr ? ldns_rdf2str(ldns_rr_owner(rr)) : NULL;
-	size_t n = text ? strlen(text) : 0;
-	bool fits = n > 0 && n < NAME_BYTES;
-
-	if (fits) {
-		memcpy(ret, text, n + 1);
-		if (ret[n - 1] == '.')
-			ret[n - 1] = '\0';
-		for (char *p = ret; *p; p++)
-			if (*p >= 'A' && *p <= 'Z')
-				*p = (char)(*p - 'A' + 'a');
-	}
-	free(text);
-	return fits;
-}
-
-bool names_private(const ldns_pkt *q)
-{
-	char name[NAME_BYTES];
-
-	return name_of(question_of(q), name) && name[0] && !strchr(name, '.');
+	return q->name[0] && !strchr(q->name, '.');
 }
 
 static bool is_in(const struct client *c, const struct endpoint *ep)
@@ -105,66 +76,25 @@ static void find(const struct client *c, const char *name, struct found *ret)
 			ret->ep[ret->n++] = ep;
 }
 
-static ldns_pkt *begin(const ldns_pkt *q, ldns_pkt_rcode rcode)
-{
-	const ldns_rr *rr = question_of(q);
-	ldns_pkt *a = ldns_pkt_new();
-
-	if (!a)
-		return NULL;
-	ldns_pkt_set_id(a, ldns_pkt_id(q));
-	ldns_pkt_set_qr(a, true);
-	ldns_pkt_set_rd(a, ldns_pkt_rd(q));
-	ldns_pkt_set_ra(a, true);
-	ldns_pkt_set_rcode(a, rcode);
-	if (ldns_pkt_edns(q))
-		ldns_pkt_set_edns_udp_size(a, EDNS_BYTES);
-	if (rr)
-		ldns_pkt_push_rr(a, LDNS_SECTION_QUESTION, ldns_rr_clone(rr));
-	return a;
-}
-
-ldns_pkt *names_failure(const ldns_pkt *q, ldns_pkt_rcode rcode)
-{
-	return begin(q, rcode);
-}
-
-static void push(ldns_pkt *a, const ldns_rr *question, ldns_rr_type type, ldns_rdf *data)
-{
-	ldns_rr *rr = ldns_rr_new();
-
-	if (!rr || !data) {
-		ldns_rdf_deep_free(data);
-		ldns_rr_free(rr);
-		return;
-	}
-	ldns_rr_set_owner(rr, ldns_rdf_clone(ldns_rr_owner(question)));
-	ldns_rr_set_type(rr, type);
-	ldns_rr_set_class(rr, LDNS_RR_CLASS_IN);
-	ldns_rr_set_ttl(rr, TTL);
-	ldns_rr_push_rdf(rr, data);
-	ldns_pkt_push_rr(a, LDNS_SECTION_ANSWER, rr);
-}
-
 /* The next one of equal names is first each time. */
-static void push_addresses(ldns_pkt *a, const ldns_rr *question, const struct found *f, ldns_rr_type type)
+static void add_addresses(const struct found *f, uint16_t type)
 {
 	unsigned first = f->n > 1 ? resolver.rotation++ % f->n : 0;
 
 	for (unsigned i = 0; i < f->n; i++) {
 		const struct endpoint *ep = f->ep[(first + i) % f->n];
 
-		for (uint32_t k = 0; type == LDNS_RR_TYPE_A && k < ep->n4; k++) {
+		for (uint32_t k = 0; type == ns_t_a && k < ep->n4; k++) {
 			uint32_t v4 = htonl(ep->v4[k]);
 
-			push(a, question, type, ldns_rdf_new_frm_data(LDNS_RDF_TYPE_A, sizeof(v4), &v4));
+			answer_add(ns_t_a, &v4, sizeof(v4));
 		}
-		for (uint32_t k = 0; type == LDNS_RR_TYPE_AAAA && k + 1 < ep->n6; k += 2) {
+		for (uint32_t k = 0; type == ns_t_aaaa && k + 1 < ep->n6; k += 2) {
 			uint8_t v6[16];
 
 			for (unsigned b = 0; b < 16; b++)
 				v6[b] = (uint8_t)(ep->v6[k + b / 8] >> (56 - 8 * (b % 8)));
-			push(a, question, type, ldns_rdf_new_frm_data(LDNS_RDF_TYPE_AAAA, sizeof(v6), v6));
+			answer_add(ns_t_aaaa, v6, sizeof(v6));
 		}
 	}
 }
@@ -196,51 +126,45 @@ static bool read_reverse(const char *name, uint32_t *v4, uint64_t v6[2], bool *r
 	return true;
 }
 
-static ldns_pkt *answer_reverse(const struct client *c, const ldns_pkt *q, const ldns_rr *question, const char *name)
+static bool answer_reverse(const struct client *c, const struct question *q)
 {
 	const struct endpoint *ep;
 	uint32_t v4 = 0;
 	uint64_t v6[2] = { 0 };
 	bool six;
 
-	if (!read_reverse(name, &v4, v6, &six))
-		return NULL;
+	if (!read_reverse(q->name, &v4, v6, &six))
+		return false;
 	LIST_FOREACH(ep, &resolver.endpoints, next) {
 		char text[2 * NAME_BYTES];
-		ldns_pkt *a;
 
 		if (!is_in(c, ep) ||
 		    (six ? ep->n6 < 2 || ep->v6[0] != v6[0] || ep->v6[1] != v6[1] : ep->n4 == 0 || ep->v4[0] != v4))
 			continue;
 		snprintf(text, sizeof(text), "%.*s.%s.", (int)strcspn(ep->names, " "), ep->names, ep->network_name);
-		a = begin(q, LDNS_RCODE_NOERROR);
-		if (a)
-			push(a, question, LDNS_RR_TYPE_PTR, ldns_dname_new_frm_str(text));
-		return a;
+		answer_begin(q, ns_r_noerror);
+		answer_add_name(ns_t_ptr, text);
+		return true;
 	}
-	return NULL;
+	return false;
 }
 
-ldns_pkt *names_answer(struct client *c, const ldns_pkt *q)
+bool names_answer(struct client *c, const struct question *q)
 {
-	const ldns_rr *question = question_of(q);
 	struct found f = { .n = 0 };
 	char name[NAME_BYTES];
-	ldns_rr_type type;
-	ldns_pkt *a;
 
-	if (!name_of(question, name) || ldns_rr_get_class(question) != LDNS_RR_CLASS_IN)
-		return NULL;
-	type = ldns_rr_get_type(question);
-	if (type == LDNS_RR_TYPE_PTR)
-		return answer_reverse(c, q, question, name);
+	if (!q->name[0] || q->class != ns_c_in)
+		return false;
+	if (q->type == ns_t_ptr)
+		return answer_reverse(c, q);
+	memcpy(name, q->name, sizeof(name));
 	follow_link(c, name);
 	find(c, name, &f);
 	if (f.n == 0)
-		return NULL;
+		return false;
 	/* The name is ours, so an answer without records is the whole truth. */
-	a = begin(q, LDNS_RCODE_NOERROR);
-	if (a)
-		push_addresses(a, question, &f, type);
-	return a;
+	answer_begin(q, ns_r_noerror);
+	add_addresses(&f, q->type);
+	return true;
 }

@@ -5,10 +5,11 @@
 #ifndef POSTERN_RESOLVER_H
 #define POSTERN_RESOLVER_H
 
-#include <ldns/ldns.h>
+#include <arpa/nameser.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 #include "../protocol/server.h"
 
@@ -58,13 +59,32 @@ extern struct resolver resolver;
 /* Adds a source to the loop. 0 or -errno. */
 int source_add(struct source *s, int fd, uint32_t events);
 
+/* --- message.c: questions are read and answers are written in one place at a time --- */
+enum { NAME_BYTES = 256 };
+struct question {
+	uint16_t id, edns_size; /* the largest answer by UDP: 0 if it did not say */
+	bool recursion, edns;
+	bool plain; /* one question, and of the ordinary kind: the rest is read */
+	uint16_t type, class;
+	size_t owner_size;
+	uint8_t owner[NS_MAXCDNAME];
+	char name[NAME_BYTES]; /* of the owner, in small letters and without the final dot */
+};
+/* False when it is no question, or not well-formed. */
+bool question_read(const uint8_t *text, size_t n, struct question *ret);
+void answer_begin(const struct question *q, ns_rcode rcode);
+/* A record of the question's name. What there is no room for is not in the answer. */
+void answer_add(ns_type type, const void *data, size_t n);
+/* The same of a name in the data. */
+void answer_add_name(ns_type type, const char *name);
+/* The message, until the next begins. What is longer than `most` says so instead of what it would have said. */
+const uint8_t *answer_end(const struct question *q, size_t most, size_t *ret_n);
+
 /* --- names.c --- */
-/* An answer to a question that is ours to answer, NULL when it is not: then it is for somebody upstream. */
-ldns_pkt *names_answer(struct client *c, const ldns_pkt *question);
-/* An answer that says only how it went. */
-ldns_pkt *names_failure(const ldns_pkt *question, ldns_pkt_rcode rcode);
+/* Writes the answer to a question that is ours to answer; false when it is not: then it is for somebody upstream. */
+bool names_answer(struct client *c, const struct question *q);
 /* A single label is nobody else's to know. */
-bool names_private(const ldns_pkt *question);
+bool names_private(const struct question *q);
 
 /* --- ask.c: where an answer goes --- */
 struct asker {
