@@ -43,7 +43,8 @@ LIBS_forward := -lnl-3
 LIBS_netns := -lnl-3 -lnftables
 # Of libresolv only its parser of messages, which its library has and libc has not.
 LIBS_resolver := -l:libresolv.a
-LIBS_firewall := -lnl-3 -lnftables -lnftnl -lmnl
+# libnftables it loads at its start, and lets go of (table.c).
+LIBS_firewall := -lnl-3 -lnftnl -lmnl
 LIBS_device := -lbpf -lelf -lz
 # Of libarchive only what is used: its shared library brings ICU and libxml2, 3 MB in every program.
 # SHA-256 alone, without the memory that libcrypto takes in each program.

@@ -1,6 +1,8 @@
 /* table.c - every rule there is, in the words of nft(8).
  *
- * table_make puts in the engine's own name and numbers of policy, no word from a request. */
+ * table_make puts in the engine's own name and numbers of policy, no word from a request. libnftables is there only
+ * while it reads them: with its own libraries it would be most of this program's memory, and what a request meets. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <nftables/libnftables.h>
@@ -90,23 +92,48 @@ static const char rules[] =
 	"	}\n"
 	"}\n";
 
-static int run(const char *text)
+#define NFT(name) __typeof__(&(name)) name##_ = (__typeof__(&(name)))dlsym(lib, #name)
+
+static int run_in(void *lib, const char *text)
 {
-	struct nft_ctx *c = nft_ctx_new(NFT_CTX_DEFAULT);
+	NFT(nft_ctx_new);
+	NFT(nft_ctx_buffer_error);
+	NFT(nft_run_cmd_from_buffer);
+	NFT(nft_ctx_get_error_buffer);
+	NFT(nft_ctx_free);
+	struct nft_ctx *c;
 	int r;
 
+	if (!nft_ctx_new_ || !nft_ctx_buffer_error_ || !nft_run_cmd_from_buffer_ || !nft_ctx_get_error_buffer_ ||
+	    !nft_ctx_free_)
+		return -ELIBBAD;
+	c = nft_ctx_new_(NFT_CTX_DEFAULT);
 	if (!c)
 		return -ENOMEM;
-	nft_ctx_buffer_error(c);
+	nft_ctx_buffer_error_(c);
 	errno = 0;
-	r = nft_run_cmd_from_buffer(c, text);
+	r = nft_run_cmd_from_buffer_(c, text);
 	if (r != 0) {
-		const char *why = nft_ctx_get_error_buffer(c);
+		const char *why = nft_ctx_get_error_buffer_(c);
 
 		log_error("nftables: %.*s", (int)strcspn(why, "\n"), why);
 		r = errno ? -errno : -EOPNOTSUPP;
 	}
-	nft_ctx_free(c);
+	nft_ctx_free_(c);
+	return r;
+}
+
+static int run(const char *text)
+{
+	void *lib = dlopen("libnftables.so.1", RTLD_NOW | RTLD_LOCAL);
+	int r;
+
+	if (!lib) {
+		log_error("%s", dlerror());
+		return -ELIBACC;
+	}
+	r = run_in(lib, text);
+	dlclose(lib);
 	malloc_trim(0); /* a megabyte that is not needed again */
 	return r;
 }
