@@ -85,7 +85,7 @@ static void add_special(struct launcher *l, const struct row *row, struct plan *
 		add_arg(p, "--journal=%s", l->config.journal);
 		break;
 	case HELPER_CONTROLLER:
-		add_arg(p, "--socket=%s", l->policy.controller.sockets[SOCKET_MAIN]);
+		add_arg(p, "--socket=%s", l->config.sockets[SOCKET_MAIN]);
 		add_arg(p, "--policy=%s", l->config.policy);
 		add_arg(p, "--data-root=%s", l->config.data);
 		add_arg(p, "--state=%s/state", l->config.data);
@@ -107,7 +107,7 @@ static void add_special(struct launcher *l, const struct row *row, struct plan *
 
 static int make_plan(struct launcher *l, struct child *c, int channel, struct plan *p)
 {
-	memset(p, 0, sizeof(*p));
+	p->nfds = p->nargs = 0;
 	if (c->row->id == HELPER_CONTROLLER)
 		add_arg(p, "posternd");
 	else

@@ -141,7 +141,7 @@ int dirs_create(struct launcher *l)
 	l->audit_anchors = open_log(audit, "anchors", 0);
 	if (l->audit_log < 0 || l->audit_anchors < 0)
 		return l->audit_log < 0 ? l->audit_log : l->audit_anchors;
-	l->kmsg = l->policy.audit.kernel_log ? open("/dev/kmsg", O_WRONLY | O_CLOEXEC) : -EBADF;
+	l->kmsg = l->policy->audit.kernel_log ? open("/dev/kmsg", O_WRONLY | O_CLOEXEC) : -EBADF;
 	return 0;
 }
 
@@ -202,7 +202,7 @@ int dirs_listen(struct launcher *l)
 	int r = 0;
 
 	for (unsigned i = 0; i < SOCKET_COUNT && (r >= 0 || r == -EBADF); i++)
-		r = l->listening[i] = listen_at(l, l->policy.controller.sockets[i]);
+		r = l->listening[i] = listen_at(l, l->config.sockets[i]);
 	return r == -EBADF ? 0 : r;
 }
 

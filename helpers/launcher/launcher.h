@@ -21,7 +21,7 @@ struct config {
 	char cgroup[512]; /* directory below the root of each hierarchy */
 	char journal[SOCKET_PATH_SIZE]; /* where containers' lines may go */
 	char group[64]; /* of the sockets; "" for everyone: policy decides all the same */
-	char sockets[SOCKET_COUNT][SOCKET_PATH_SIZE]; /* those beside the main one; "": none */
+	char sockets[SOCKET_COUNT][SOCKET_PATH_SIZE]; /* "": none; the main one is RUN/postern.sock (policy.c) */
 	uint32_t ids_base, range_first, range_last;
 	bool daemon, purge;
 };
@@ -88,7 +88,7 @@ struct launcher {
 	struct config config;
 	struct ids ids;
 	uint32_t absent; /* bit per enum helper_id: not started, since this kernel does not let us */
-	struct policy policy;
+	struct policy *policy; /* NULL from when the programs have their parts on */
 	int policy_files[1 + POLICY_ETC_COUNT + 1]; /* for the compiler: the policy, lists of ids, what narrows it */
 	int settings; /* posternd.json beside the policy, for the controller; -EBADF: none */
 	struct fd_devs devs;

@@ -23,7 +23,7 @@
 static int policy_memfd(struct launcher *l, const struct row *row)
 {
 	size_t size = 0;
-	struct policy_common *part = (struct policy_common *)policy_part(&l->policy, row->id, &size);
+	struct policy_common *part = (struct policy_common *)policy_part(l->policy, row->id, &size);
 
 	if (!part)
 		return -EBADF;
@@ -135,6 +135,8 @@ static int prepare(struct launcher *l)
 	STEP("sockets", pass_pair(l->device_box));
 	STEP("socket", dirs_listen(l));
 	STEP("programs", children_prepare(l));
+	free(l->policy);
+	l->policy = NULL;
 	STEP("capabilities", sandbox_caps_set(kept));
 	return 0;
 }
@@ -166,6 +168,8 @@ static int run(struct launcher *l)
 {
 	int r;
 
+	l->policy = calloc(1, sizeof(*l->policy));
+	STEP("policy", l->policy ? 0 : -ENOMEM);
 	STEP("another launcher", dirs_lock(l));
 	if (l->config.purge) {
 		networks_remove(l);
@@ -177,7 +181,7 @@ static int run(struct launcher *l)
 		r = supervise(l);
 	for (unsigned i = 0; i < SOCKET_COUNT; i++)
 		if (l->listening[i] >= FD_CHANNEL + l->npassed)
-			unlink(l->policy.controller.sockets[i]);
+			unlink(l->config.sockets[i]);
 	cgroups_remove(l, /* containers= */ false);
 	return r;
 }

@@ -148,7 +148,7 @@ static int range_recover(struct launcher *l)
 /* The container ids, and single ids of the engine's own as they are. */
 static void write_map(const struct launcher *l, const uint32_t *offsets, size_t n, char *map, size_t size)
 {
-	const struct policy_common *p = &l->policy.controller;
+	const struct policy_common *p = &l->policy->controller;
 	uint32_t first = p->range_first;
 	size_t at;
 
@@ -224,7 +224,7 @@ static int cover(const char *root, const char *path)
 
 static int files_create(struct launcher *l, int *fds)
 {
-	const struct policy_lookup *policy = &l->policy.lookup;
+	const struct policy_lookup *policy = &l->policy->lookup;
 	static const char root[] = "/proc"; /* a directory that no policy can bind: hidden in this namespace only */
 	char store[PATH_SIZE + 16];
 	int r = 0, ns;
@@ -280,7 +280,7 @@ int namespaces_create(struct launcher *l)
 	l->range_ns = range_create(l);
 	if (l->range_ns < 0)
 		return l->range_ns;
-	policy_map_format(&l->policy.controller, 0, l->ids.store_first, map);
+	policy_map_format(&l->policy->controller, 0, l->ids.store_first, map);
 	l->store_ns = make_userns(map, map);
 	if (l->store_ns < 0)
 		return l->store_ns;

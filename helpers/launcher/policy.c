@@ -28,12 +28,13 @@ static const struct row compiler = { HELPER_POLICY, 0, USERNS_HOST, MNTNS_HOST, 
 				     .landlock = true };
 
 /* What the engine knows and the file does not say. */
-static int put_facts(const struct launcher *l, struct policy *p)
+static int put_facts(struct launcher *l, struct policy *p)
 {
 	struct policy_common *c = &p->controller;
+	char (*sockets)[SOCKET_PATH_SIZE] = l->config.sockets;
 	const char *denied[] = { l->config.data, l->config.run, "/etc/postern", "/run/docker.sock",
-				 c->sockets[SOCKET_ALSO], c->sockets[SOCKET_READ] };
-	int r;
+				 sockets[SOCKET_ALSO], sockets[SOCKET_READ] };
+	int r = text_format(sockets[SOCKET_MAIN], SOCKET_PATH_SIZE, "%s/postern.sock", l->config.run);
 
 	c->magic = POLICY_MAGIC;
 	c->absent = l->absent;
@@ -47,8 +48,7 @@ static int put_facts(const struct launcher *l, struct policy *p)
 		p->idmap.owner_uid_first = p->idmap.owner_gid_first = p->lookup.owner_uid_first =
 			p->mount.owner_uid_first = 0;
 	c->devs = l->devs;
-	memcpy(c->sockets, l->config.sockets, sizeof(c->sockets));
-	r = text_format(c->sockets[SOCKET_MAIN], sizeof(c->sockets[SOCKET_MAIN]), "%s/postern.sock", l->config.run);
+	memcpy(c->sockets, sockets, sizeof(c->sockets));
 	if (r < 0)
 		log_error("--run: the socket's path would be too long for a Unix socket (107 bytes)");
 	if (r == 0)
@@ -146,9 +146,9 @@ static int run_compiler(struct launcher *l, struct policy_job *job, int memfd)
 
 int policy_facts(struct launcher *l)
 {
-	int r = put_facts(l, &l->policy);
+	int r = put_facts(l, l->policy);
 
-	policy_spread_common(&l->policy);
+	policy_spread_common(l->policy);
 	return r;
 }
 
@@ -179,16 +179,16 @@ int policy_load(struct launcher *l)
 	for (size_t i = 0; i < ARRAY_SIZE(l->policy_files); i++)
 		l->policy_files[i] = close_fd(l->policy_files[i]);
 	/* A copy first: what is checked is what is used. */
-	l->policy = job->policy;
+	*l->policy = job->policy;
 	munmap(job, sizeof(*job));
 	if (r == 0)
-		r = put_facts(l, &l->policy);
+		r = put_facts(l, l->policy);
 	if (r == 0)
-		flaw = policy_flaw(&l->policy);
+		flaw = policy_flaw(l->policy);
 	if (flaw) {
 		log_error("postern-policy made a policy that cannot be: %s", flaw);
 		return -EINVAL;
 	}
-	policy_spread_common(&l->policy);
+	policy_spread_common(l->policy);
 	return r;
 }
