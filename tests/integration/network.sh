@@ -145,6 +145,13 @@ serving s1 --network six -p 8600:80 -p '[::1]:8601:80' -p '[2001:db8::1]:8602:90
 serving s2 --network six --ip6 fd00:6::77 --ip 10.66.0.77
 is "IPv6: one another" fd00:6::77 ask s2 tcp "$(ip6_of s1 six)" 80
 is "IPv6: no address is taken for another's" 0 bash -c "nsenter -t $(docker inspect -f '{{.State.Pid}}' s1) -n ip -6 addr | grep -c dadfailed"
+# What an interface listens to, as its container sees it: "disable_ipv6 accept_ra".
+ipv6_of() { in_c "$1" sh -c "cd /proc/sys/net/ipv6/conf/$2 && echo \$(cat disable_ipv6 accept_ra)"; }
+is "IPv6: without an address none, and no router is listened to" "1 0" ipv6_of aa eth0
+is "IPv6: nor by an interface that comes later" "1 0" ipv6_of aa default
+is "IPv6: with one it is on, and no router is listened to" "0 0" ipv6_of s1 eth0
+is "IPv6: but not by the host at a bridge's port" "1" bash -c "$(declare -f in_n in_h helper_pid links); in_n cat $(links | sed -n 's,^\(pst.*v[0-9a-f]\{7\}\)@.*,/proc/sys/net/ipv6/conf/\1/disable_ipv6,p' | xargs) | sort -u"
+is "bridges do not snoop" "mcast_snooping 0" bash -c "$(declare -f in_n in_h helper_pid); in_n ip -d link show type bridge | grep -o 'mcast_snooping [01]' | sort -u"
 is "IPv6: --ip6 and --ip" "10.66.0.77 fd00:6::77" echo "$(ip_of s2 six) $(ip6_of s2 six)"
 world 70
 is "IPv6: to the world, as the host" 2001:db8::1 ask s1 tcp 2001:db8::2 70
