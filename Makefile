@@ -127,7 +127,7 @@ unit: $(UNIT)
 
 # --- what is installed by name when it is missing ---------------------------------------------------------------
 DEPS_BUILD := gcc make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libuv1-dev libhttp-parser-dev libsqlite3-dev \
-	libarchive-dev libseccomp-dev libcjson-dev libnl-3-dev libnftables-dev libnftnl-dev libmnl-dev nettle-dev linux-libc-dev
+	libarchive-dev libseccomp-dev libcjson-dev uthash-dev libnl-3-dev libnftables-dev libnftnl-dev libmnl-dev nettle-dev linux-libc-dev
 DEPS_CHECK := libcunit1-dev libclang-rt-14-dev busybox-static jq curl strace procps iproute2 util-linux e2fsprogs python3-docker openssh-client \
 	podman buildah skopeo umoci zstd docker-compose \
 	uidmap libcap2-bin passt slirp4netns zsh fish man-db

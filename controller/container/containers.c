@@ -23,10 +23,8 @@ struct container *container_by_id(const struct engine *e, const char *id)
 {
 	struct container *c;
 
-	for (c = TAILQ_FIRST(&e->containers->all); c; c = TAILQ_NEXT(c, next))
-		if (container_id_is(c->row.id, id))
-			return c;
-	return NULL;
+	HASH_FIND(by_id, e->containers->ids, id, strlen(id), c);
+	return c;
 }
 
 struct container *container_by_name(struct engine *e, const char *name)
@@ -35,10 +33,8 @@ struct container *container_by_name(struct engine *e, const char *name)
 
 	if (name[0] == '/')
 		name++;
-	for (c = TAILQ_FIRST(&e->containers->all); c; c = TAILQ_NEXT(c, next))
-		if (strcmp(c->row.name, name) == 0)
-			return c;
-	return NULL;
+	HASH_FIND(by_name, e->containers->names, name, strlen(name), c);
+	return c;
 }
 
 struct container *container_find(struct engine *e, const char *ref, struct err *err)
@@ -94,6 +90,57 @@ static cJSON *take_labels(struct container *c)
 	return NULL;
 }
 
+/* --- ranges of ids --- */
+struct range {
+	UT_hash_handle hh;
+	uint32_t base;
+	unsigned users; /* containers that have it */
+};
+
+static struct range *range_find(const struct containers *cs, uint32_t base)
+{
+	struct range *r;
+
+	HASH_FIND(hh, cs->ranges, &base, sizeof(base), r);
+	return r;
+}
+
+/* One more container has it, or one less. */
+static void range_count(struct containers *cs, uint32_t base, int by)
+{
+	struct range *r = base ? range_find(cs, base) : NULL;
+
+	if (!base)
+		return;
+	if (!r) {
+		r = calloc(1, sizeof(*r));
+		if (!r)
+			abort();
+		r->base = base;
+		HASH_ADD(hh, cs->ranges, base, sizeof(r->base), r);
+	}
+	r->users += (unsigned)by;
+	if (!r->users) {
+		HASH_DELETE(hh, cs->ranges, r);
+		free(r);
+	}
+}
+
+void container_set_base(struct container *c, uint32_t base)
+{
+	range_count(c->e->containers, base, +1);
+	range_count(c->e->containers, c->row.base, -1);
+	c->row.base = base;
+}
+
+bool range_is_shared(const struct engine *e, const struct container *but, uint32_t base)
+{
+	const struct range *r = range_find(e->containers, base);
+
+	return r && r->users > (but && but->row.base == base);
+}
+
+/* --- the list --- */
 struct container *container_add(struct engine *e, struct container_row *row)
 {
 	struct container *c = calloc(1, sizeof(*c));
@@ -111,9 +158,35 @@ struct container *container_add(struct engine *e, struct container_row *row)
 	c->labels = take_labels(c);
 	TAILQ_INIT(&c->attachers);
 	TAILQ_INIT(&c->watches);
+	TAILQ_INIT(&c->endpoints);
 	TAILQ_INSERT_TAIL(&e->containers->all, c, next);
+	HASH_ADD_KEYPTR(by_id, e->containers->ids, c->row.id, strlen(c->row.id), c);
+	HASH_ADD_KEYPTR(by_name, e->containers->names, c->row.name, strlen(c->row.name), c);
 	e->containers->n++;
+	range_count(e->containers, c->row.base, +1);
 	return c;
+}
+
+void container_drop(struct container *c)
+{
+	struct containers *cs = c->e->containers;
+
+	container_set_base(c, 0);
+	c->gone = true;
+	TAILQ_REMOVE(&cs->all, c, next);
+	HASH_DELETE(by_id, cs->ids, c);
+	HASH_DELETE(by_name, cs->names, c);
+	cs->n--;
+}
+
+char *container_set_name(struct container *c, char *name)
+{
+	char *old = c->row.name;
+
+	HASH_DELETE(by_name, c->e->containers->names, c);
+	c->row.name = name;
+	HASH_ADD_KEYPTR(by_name, c->e->containers->names, name, strlen(name), c);
+	return old;
 }
 
 uint64_t ticket_new(struct containers *cs)

@@ -124,9 +124,7 @@ static void forget(struct container *c)
 	while ((ep = endpoint_next(c->e, c->row.id, NULL)))
 		endpoint_delete(c->e, ep);
 	state_container_delete(c->e->state, c->row.id);
-	c->gone = true;
-	TAILQ_REMOVE(&c->e->containers->all, c, next);
-	c->e->containers->n--;
+	container_drop(c);
 }
 
 /* name NULL: a generated one. */
@@ -249,11 +247,9 @@ int container_rename(struct container *c, const char *name, struct err *err)
 	copy = strdup(name);
 	if (!copy)
 		return err_set(err, 500, "out of memory");
-	old = c->row.name;
-	c->row.name = copy;
+	old = container_set_name(c, copy);
 	if (container_store(c) < 0) {
-		c->row.name = old;
-		free(copy);
+		free(container_set_name(c, old));
 		return err_set(err, 500, "name cannot be stored");
 	}
 	container_emit(c, "rename", "oldName", old);

@@ -8,11 +8,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/queue.h>
 
 #include "../../helpers/base/limits.h"
 #include "../engine.h"
+#include "../hash.h"
 #include "../helper_client.h"
 #include "../spec/spec.h"
 #include "../state/state.h"
@@ -66,6 +66,7 @@ struct watch {
 
 struct container {
 	TAILQ_ENTRY(container) next;
+	UT_hash_handle by_id, by_name; /* until it is gone */
 	struct engine *e;
 	unsigned refs;
 	uint8_t raw_id[ID_BYTES];
@@ -84,6 +85,7 @@ struct container {
 	unsigned restarts;
 	TAILQ_HEAD(attacher_head, attacher) attachers;
 	TAILQ_HEAD(watch_head, watch) watches;
+	TAILQ_HEAD(endpoint_of, endpoint) endpoints; /* controller/network's, in the order in which they were made */
 };
 
 bool container_is_running(const struct container *c); /* or paused */
@@ -143,6 +145,8 @@ struct user_entry {
 
 struct containers {
 	TAILQ_HEAD(container_head, container) all;
+	struct container *ids, *names; /* the same by their ids and names (hash.h) */
+	struct range *ranges; /* by their first ids */
 	unsigned n;
 	uint64_t next_ticket;
 	struct slot pool[POOL_TARGET];
@@ -158,16 +162,19 @@ struct containers {
 /* By id, unambiguous id prefix or name (with or without "/"): a reference to be put. 404 or 400. */
 struct container *container_find(struct engine *e, const char *ref, struct err *err);
 struct container *container_by_id(const struct engine *e, const char *id); /* borrowed, NULL: none */
-/* For walks over all: of others' all but one in 256 differ in the first two digits. id is not empty. */
-static inline bool container_id_is(const char *id, const char *other)
-{
-	return id[0] == other[0] && id[1] == other[1] && strcmp(id, other) == 0;
-}
 struct container *container_by_name(struct engine *e, const char *name); /* borrowed */
 struct container *container_ref(struct container *c);
 void container_put(struct container *c);
 /* Takes what row holds. */
 struct container *container_add(struct engine *e, struct container_row *row);
+/* It is gone: only references are left. The list's is the caller's to put. */
+void container_drop(struct container *c);
+/* Takes name; what it had before is the caller's to free. */
+char *container_set_name(struct container *c, char *name);
+/* The range that it has while it runs, or 0: row.base changes only here. */
+void container_set_base(struct container *c, uint32_t base);
+/* Has one but this, which may be NULL, the range? A container that joined another has the other's. */
+bool range_is_shared(const struct engine *e, const struct container *but, uint32_t base);
 uint64_t ticket_new(struct containers *cs);
 /* adjective_noun that is free. */
 void container_name_generate(struct engine *e, char *ret, size_t size);

@@ -166,6 +166,6 @@ int plan_join(struct plan *p, struct err *err)
 	if (slot_join(p->e, TAKE_FD(p->slot.userns), TAKE_FD(p->slot.netns), s.base, &s, &p->ctx, err) < 0)
 		return -1;
 	p->slot = s;
-	p->c->row.base = s.base; /* so that the donor's end does not give it back meanwhile */
+	container_set_base(p->c, s.base); /* so that the donor's end does not give it back meanwhile */
 	return 0;
 }

@@ -62,19 +62,17 @@ struct release {
 };
 
 /* The range of one that joined another goes back with the last of them. */
-static bool range_shared(struct engine *e, const uint8_t *id, uint32_t base)
+static bool others_have(struct engine *e, const uint8_t *id, uint32_t base)
 {
-	const struct container *c;
+	char hex[ID_HEX + 1];
 
-	for (c = TAILQ_FIRST(&e->containers->all); base && c; c = TAILQ_NEXT(c, next))
-		if (c->row.base == base && memcmp(c->raw_id, id, ID_BYTES) != 0)
-			return true;
-	return false;
+	hex_encode(id, ID_BYTES, hex);
+	return base && range_is_shared(e, container_by_id(e, hex), base);
 }
 
 static void release_begin(struct release *r, struct engine *e, const uint8_t *id, uint32_t base)
 {
-	if (range_shared(e, id, base))
+	if (others_have(e, id, base))
 		base = 0;
 	*r = (struct release){ .e = e, .ctx = { .client = -1, .container = id }, .range = { .base = base } };
 	memcpy(r->remove.container, id, ID_BYTES);
@@ -172,7 +170,7 @@ static void record_end(struct container *c, bool lost, const struct rep_cgroup_s
 	c->row.exit_code = lost ? 255 : (int)c->exit.code;
 	c->row.finished_ns = !lost && c->exit.time_ns ? (int64_t)c->exit.time_ns : time_now_ns();
 	c->row.pid = 0;
-	c->row.base = 0;
+	container_set_base(c, 0);
 	if (!lost)
 		return;
 	free(c->row.error);

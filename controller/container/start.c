@@ -550,7 +550,7 @@ static void started(struct plan *p)
 	struct container *c = p->c;
 
 	c->row.pid = p->pid;
-	c->row.base = p->slot.base;
+	container_set_base(c, p->slot.base);
 	c->row.cgroup_id = p->cgroup.cgroup_id;
 	c->row.started_ns = p->began_ns;
 	c->row.exit_code = 0;
@@ -581,7 +581,7 @@ static void not_started(struct container *c, struct err *err)
 	free(c->row.error);
 	c->row.error = strdup(err->message);
 	c->row.pid = 0;
-	c->row.base = 0;
+	container_set_base(c, 0);
 	snprintf(code, sizeof(code), "%d", c->row.exit_code);
 	container_apply(c, c->row.started_ns ? EVENT_RESTART_FAILED : EVENT_NOT_STARTED);
 	container_store(c);

@@ -363,12 +363,7 @@ void net_end(struct net_plan *p, bool failed)
 /* Do others live in its network namespace? It does not end with this container then. */
 static bool others_inside(const struct container *c)
 {
-	const struct container *o;
-
-	TAILQ_FOREACH(o, &c->e->containers->all, next)
-		if (o != c && c->row.base && o->row.base == c->row.base)
-			return true;
-	return false;
+	return c->row.base && range_is_shared(c->e, c, c->row.base);
 }
 
 void net_release(struct container *c)

@@ -174,6 +174,7 @@ int network_build(struct engine *e, const char *id, const char *name, int64_t cr
 		cJSON_Delete(config);
 		return err_set(err, 500, "out of memory");
 	}
+	TAILQ_INIT(&n->endpoints);
 	snprintf(n->id, sizeof(n->id), "%s", id);
 	n->config = config;
 	n->created_ns = created_ns;

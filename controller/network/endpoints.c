@@ -41,19 +41,47 @@ struct endpoint *endpoint_find(struct engine *e, const struct network *n, const 
 {
 	struct endpoint *ep;
 
-	TAILQ_FOREACH(ep, &e->networks->endpoints, next)
-		if (ep->network == n && container_id_is(ep->container, container))
-			return ep;
-	return NULL;
+	for (ep = endpoint_next(e, container, NULL); ep && ep->network != n; ep = endpoint_next(e, container, ep))
+		;
+	return ep;
 }
 
 struct endpoint *endpoint_next(struct engine *e, const char *container, struct endpoint *last)
 {
-	struct endpoint *ep = last ? TAILQ_NEXT(last, next) : TAILQ_FIRST(&e->networks->endpoints);
+	struct container *c;
 
-	while (ep && !container_id_is(ep->container, container))
-		ep = TAILQ_NEXT(ep, next);
+	if (last)
+		return TAILQ_NEXT(last, of_container);
+	c = container_by_id(e, container);
+	return c ? TAILQ_FIRST(&c->endpoints) : NULL;
+}
+
+struct endpoint *endpoint_by_host(struct engine *e, const char *host)
+{
+	struct endpoint *ep;
+
+	HASH_FIND(by_host, e->networks->hosts, host, strlen(host), ep);
 	return ep;
+}
+
+static void set_host(struct engine *e, struct endpoint *ep, const char *host)
+{
+	if (ep->host[0])
+		HASH_DELETE(by_host, e->networks->hosts, ep);
+	snprintf(ep->host, sizeof(ep->host), "%s", host);
+	if (ep->host[0])
+		HASH_ADD_KEYPTR(by_host, e->networks->hosts, ep->host, strlen(ep->host), ep);
+}
+
+static void enlist(struct engine *e, struct endpoint *ep, struct network *n, const char *container)
+{
+	ep->network = n;
+	ep->owner = container_by_id(e, container);
+	snprintf(ep->container, sizeof(ep->container), "%s", container);
+	TAILQ_INSERT_TAIL(&e->networks->endpoints, ep, next);
+	TAILQ_INSERT_TAIL(&n->endpoints, ep, of_network);
+	if (ep->owner)
+		TAILQ_INSERT_TAIL(&ep->owner->endpoints, ep, of_container);
 }
 
 static void endpoint_free(struct endpoint *ep)
@@ -66,6 +94,12 @@ static void endpoint_free(struct endpoint *ep)
 void endpoint_forget(struct engine *e, struct endpoint *ep)
 {
 	TAILQ_REMOVE(&e->networks->endpoints, ep, next);
+	TAILQ_REMOVE(&ep->network->endpoints, ep, of_network);
+	if (ep->owner)
+		TAILQ_REMOVE(&ep->owner->endpoints, ep, of_container);
+	ep->owner = NULL;
+	if (ep->host[0]) /* who holds it may still need the name */
+		HASH_DELETE(by_host, e->networks->hosts, ep);
 	ep->network->attached -= ep->there;
 	ep->gone = true;
 	if (!ep->holds)
@@ -177,8 +211,7 @@ static int load_row(void *data, struct endpoint_row *row)
 		cJSON_Delete(o);
 		return 0;
 	}
-	ep->network = n;
-	snprintf(ep->container, sizeof(ep->container), "%s", row->container);
+	enlist(e, ep, n, row->container);
 	snprintf(ep->id, sizeof(ep->id), "%s", json_text(o, "id", "", NULL));
 	ep->settings = cJSON_DetachItemFromObject(o, "settings");
 	if (!ep->settings)
@@ -193,10 +226,9 @@ static int load_row(void *data, struct endpoint_row *row)
 		if (json_get(o, "v6") && address_parse(json_text(o, "v6", "", NULL), ep->v6, &bits) == 0)
 			pool_take(&n->v6, ep->v6, ep->v6);
 		snprintf(ep->inside, sizeof(ep->inside), "%s", json_text(o, "inside", "", NULL));
-		snprintf(ep->host, sizeof(ep->host), "%s", json_text(o, "host", "", NULL));
+		set_host(e, ep, json_text(o, "host", "", NULL));
 		load_ports(ep, json_get(o, "ports"));
 	}
-	TAILQ_INSERT_TAIL(&e->networks->endpoints, ep, next);
 	cJSON_Delete(o);
 	return 0;
 }
@@ -259,12 +291,10 @@ int endpoint_add(struct engine *e, struct network *n, const char *container, con
 		free(ep);
 		return err_set(err, 500, "out of memory");
 	}
-	ep->network = n;
 	ep->passing = passing;
 	hex_encode(raw, sizeof(raw), ep->id);
-	snprintf(ep->container, sizeof(ep->container), "%s", container);
 	ep->settings = settings ? cJSON_Duplicate(settings, true) : cJSON_CreateObject();
-	TAILQ_INSERT_TAIL(&e->networks->endpoints, ep, next);
+	enlist(e, ep, n, container);
 	endpoint_store(e, ep);
 	*ret = ep;
 	return 0;
@@ -406,17 +436,15 @@ static void choose_inside(struct engine *e, struct endpoint *ep)
 /* The prefix of all links of ours, "v", seven hexadecimal digits. */
 static void choose_host(struct engine *e, struct endpoint *ep)
 {
-	const struct endpoint *other;
+	char host[sizeof(ep->host)];
 	uint32_t number;
 
 	do {
 		if (getrandom(&number, sizeof(number), 0) != sizeof(number))
 			abort();
-		snprintf(ep->host, sizeof(ep->host), "%.7sv%07x", e->policy->bridge_prefix, number & 0xfffffff);
-		TAILQ_FOREACH(other, &e->networks->endpoints, next)
-			if (other != ep && strcmp(other->host, ep->host) == 0)
-				break;
-	} while (other);
+		snprintf(host, sizeof(host), "%.7sv%07x", e->policy->bridge_prefix, number & 0xfffffff);
+	} while (endpoint_by_host(e, host));
+	set_host(e, ep, host);
 }
 
 int endpoint_allocate(struct engine *e, struct endpoint *ep, struct err *err)

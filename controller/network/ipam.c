@@ -10,6 +10,8 @@
 #include "../../helpers/base/policy.h"
 #include "../../helpers/base/text.h"
 
+enum { WORD = 64 /* addresses in one of pool.used */ };
+
 static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
 bool address_is_v4(const uint8_t a[16])
@@ -126,7 +128,7 @@ static uint64_t offset_of(const struct pool *p, const uint8_t a[16])
 
 static bool is_used(const struct pool *p, uint64_t offset)
 {
-	return p->used[offset / 8] & 1 << offset % 8;
+	return p->used[offset / WORD] >> offset % WORD & 1;
 }
 
 static int mark(struct pool *p, const uint8_t a[16])
@@ -136,7 +138,7 @@ static int mark(struct pool *p, const uint8_t a[16])
 	if (offset != UINT64_MAX) {
 		if (is_used(p, offset))
 			return -EADDRINUSE;
-		p->used[offset / 8] |= (uint8_t)(1 << offset % 8);
+		p->used[offset / WORD] |= UINT64_C(1) << offset % WORD;
 		return 0;
 	}
 	for (unsigned i = 0; i < p->nodd; i++)
@@ -205,6 +207,8 @@ int pool_take(struct pool *p, const uint8_t wanted[16], uint8_t ret[16])
 	/* Those given back last are for when there are no others. */
 	for (int rested = 1; rested >= 0; rested--)
 		for (uint64_t o = 0; o < end; o++) {
+			if (p->used[o / WORD] == UINT64_MAX)
+				o |= WORD - 1; /* all of them at one glance */
 			if (is_used(p, o) || (rested && is_resting(p, o)))
 				continue;
 			at_offset(p->range, o, ret);
@@ -218,7 +222,7 @@ void pool_give(struct pool *p, const uint8_t a[16])
 	uint64_t offset = offset_of(p, a);
 
 	if (offset != UINT64_MAX) {
-		p->used[offset / 8] &= (uint8_t)~(1 << offset % 8);
+		p->used[offset / WORD] &= ~(UINT64_C(1) << offset % WORD);
 		p->resting[p->next_resting] = (uint32_t)offset + 1;
 		p->next_resting = (p->next_resting + 1) % IPAM_RESTING;
 		return;

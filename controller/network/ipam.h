@@ -16,7 +16,7 @@ enum { IPAM_SPAN = 65536, IPAM_RESTING = 64, IPAM_ODD = 1024, ADDRESS_TEXT = 64 
 struct pool {
 	uint8_t subnet[16], range[16], gateway[16];
 	uint32_t bits, range_bits; /* bits 0: no such version here */
-	uint8_t *used; /* bit per address from the range's first on */
+	uint64_t *used; /* bit per address from the range's first on */
 	uint8_t odd[IPAM_ODD][16]; /* taken, but elsewhere in the subnet */
 	unsigned nodd;
 	uint32_t resting[IPAM_RESTING]; /* offset + 1 of those given back, a ring */

@@ -14,6 +14,7 @@
 
 #include "../../helpers/base/limits.h"
 #include "../err.h"
+#include "../hash.h"
 #include "../helper_client.h"
 #include "../task.h"
 #include "ipam.h"
@@ -21,8 +22,11 @@
 struct engine;
 struct container;
 
+TAILQ_HEAD(endpoint_head, endpoint);
+
 struct network {
 	TAILQ_ENTRY(network) next;
+	UT_hash_handle by_name; /* while it is found */
 	char id[65];
 	char *name;
 	cJSON *config; /* as inspect shows it: Driver, IPAM with what was chosen, Options, Labels ... */
@@ -33,13 +37,15 @@ struct network {
 	bool internal, icc, up; /* up: its bridge is known to be there, and its rules */
 	bool made; /* the bridge may be there */
 	bool passing; /* it is being made or removed; by its row made: after a crash it goes */
+	bool found; /* among all, not among those that are passing */
 	uint32_t flags; /* NET_* */
 	uint32_t mtu;
 	uint8_t host[16]; /* where its ports are published by default */
 	unsigned users; /* tasks that are at work in it: not to be removed meanwhile */
 	bool settling; /* one of them makes its bridge; others wait for that */
 	struct waiters settled;
-	unsigned attached; /* endpoints that are there */
+	struct endpoint_head endpoints;
+	unsigned attached; /* those of them that are there */
 };
 TAILQ_HEAD(network_head, network);
 
@@ -54,8 +60,10 @@ struct port {
 enum { PORTS_MAX = 1024 };
 
 struct endpoint {
-	TAILQ_ENTRY(endpoint) next;
+	TAILQ_ENTRY(endpoint) next, of_network, of_container;
 	struct network *network;
+	struct container *owner; /* NULL: there is none, and recover.c is to remove it */
+	UT_hash_handle by_host; /* while it has a name there */
 	char container[65], id[65];
 	cJSON *settings; /* as the user gave it: EndpointSettings; never NULL */
 	/* while its container runs */
@@ -71,11 +79,12 @@ struct endpoint {
 	struct port *ports; /* of the container, if they lead to it by this network */
 	unsigned nports;
 };
-TAILQ_HEAD(endpoint_head, endpoint);
 
 struct networks {
 	struct network_head all, passing;
+	struct network *names; /* all, by their names (hash.h) */
 	struct endpoint_head endpoints;
+	struct endpoint *hosts; /* by the names of the bridges' ends */
 	uint32_t forwards; /* numbers given to postern-forward */
 	uint32_t unserves, settled; /* ends that it was told of; so many of them are known to be done */
 };
@@ -109,6 +118,8 @@ void network_emit(struct engine *e, const struct network *n, const char *action,
 struct endpoint *endpoint_find(struct engine *e, const struct network *n, const char *container); /* NULL: none */
 /* The next endpoint of a container, after `last` (NULL: the first), in the order in which they were made. */
 struct endpoint *endpoint_next(struct engine *e, const char *container, struct endpoint *last);
+/* Whose end at a bridge has, or had last, this name; NULL: none. */
+struct endpoint *endpoint_by_host(struct engine *e, const char *host);
 /* Adds the row. settings is copied; NULL: none. passing: see there. */
 int endpoint_add(struct engine *e, struct network *n, const char *container, const cJSON *settings, bool passing,
 		 struct endpoint **ret, struct err *err);

@@ -31,6 +31,30 @@ bool networks_absent(const struct engine *e)
 	return helper_absent(e, HELPER_VETH) || helper_absent(e, HELPER_FIREWALL);
 }
 
+/* --- the lists --- */
+static void enlist(struct engine *e, struct network *n, bool found)
+{
+	n->found = found;
+	TAILQ_INSERT_TAIL(found ? &e->networks->all : &e->networks->passing, n, next);
+	if (found)
+		HASH_ADD_KEYPTR(by_name, e->networks->names, n->name, strlen(n->name), n);
+}
+
+static void delist(struct engine *e, struct network *n)
+{
+	TAILQ_REMOVE(n->found ? &e->networks->all : &e->networks->passing, n, next);
+	if (n->found)
+		HASH_DELETE(by_name, e->networks->names, n);
+}
+
+static struct network *by_name(struct engine *e, const char *name)
+{
+	struct network *n;
+
+	HASH_FIND(by_name, e->networks->names, name, strlen(name), n);
+	return n;
+}
+
 /* --- subnets --- */
 static bool meets_one(const struct network_head *list, const struct network *but, const uint8_t subnet[16],
 		      uint32_t bits)
@@ -173,14 +197,9 @@ static int move_default(struct engine *e, struct network *n, const struct call_c
 }
 
 /* There are containers in it that run. */
-static bool is_lived_in(struct engine *e, const struct network *n)
+static bool is_lived_in(const struct network *n)
 {
-	const struct endpoint *ep;
-
-	TAILQ_FOREACH(ep, &e->networks->endpoints, next)
-		if (ep->network == n && ep->there)
-			return true;
-	return false;
+	return n->attached > 0;
 }
 
 static int make_ready(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
@@ -188,7 +207,7 @@ static int make_ready(struct engine *e, struct network *n, const struct call_ctx
 	struct err why = { 0 };
 	int r = make_bridge(e, n, ctx, &why);
 
-	if (r == -EADDRINUSE && network_predefined(n) && !is_lived_in(e, n))
+	if (r == -EADDRINUSE && network_predefined(n) && !is_lived_in(n))
 		return move_default(e, n, ctx, err);
 	if (r == -EADDRINUSE)
 		return err_set(err, 500, "network %s: its subnet meets a route of this host (ip route)", n->name);
@@ -232,21 +251,16 @@ static int insert(struct engine *e, struct network *n, struct err *err)
 		return err_set(err, 409, "network with name %s already exists", n->name);
 	if (r < 0)
 		return err_set(err, 500, "database: %s", strerror(-r));
-	if (n->passing)
-		TAILQ_INSERT_TAIL(&e->networks->passing, n, next);
-	else
-		TAILQ_INSERT_TAIL(&e->networks->all, n, next);
+	enlist(e, n, /* found= */ !n->passing);
 	return 0;
 }
 
 /* Of those that are on their way in or out nobody finds one; their subnets and bridges are taken. */
 static void set_passing(struct engine *e, struct network *n, bool passing)
 {
-	struct networks *of = e->networks;
-
-	TAILQ_REMOVE(passing ? &of->all : &of->passing, n, next);
+	delist(e, n);
 	n->passing = passing;
-	TAILQ_INSERT_TAIL(passing ? &of->passing : &of->all, n, next);
+	enlist(e, n, /* found= */ !passing);
 }
 
 /* It is made: the row says so. */
@@ -282,16 +296,6 @@ static cJSON *base_config(const char *driver)
 	cJSON_AddObjectToObject(c, "Options");
 	cJSON_AddObjectToObject(c, "Labels");
 	return c;
-}
-
-static struct network *by_name(struct engine *e, const char *name)
-{
-	struct network *n;
-
-	TAILQ_FOREACH(n, &e->networks->all, next)
-		if (strcmp(n->name, name) == 0)
-			return n;
-	return NULL;
 }
 
 static int check_create(struct engine *e, const cJSON *body, const char *name, const char *driver, struct err *err)
@@ -420,7 +424,7 @@ void network_undo(struct engine *e, struct network *n)
 {
 	take_down(e, n);
 	state_network_delete(e->state, n->id);
-	TAILQ_REMOVE(&e->networks->all, n, next);
+	delist(e, n);
 	network_free(n);
 }
 
@@ -447,7 +451,7 @@ int network_create(struct engine *e, const cJSON *body, const struct call_ctx *c
 		if (n->made)
 			take_down(e, n);
 		state_network_delete(e->state, n->id);
-		TAILQ_REMOVE(&e->networks->passing, n, next);
+		delist(e, n);
 		network_free(n);
 		return -1;
 	}
@@ -458,12 +462,12 @@ int network_create(struct engine *e, const cJSON *body, const struct call_ctx *c
 
 int network_remove(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
 {
-	struct endpoint *row, *next;
+	struct endpoint *ep;
 	int r;
 
 	if (network_predefined(n))
 		return err_set(err, 403, "%s is a pre-defined network and cannot be removed", n->name);
-	if (is_lived_in(e, n))
+	if (is_lived_in(n))
 		return err_set(err, 403, "error while removing network: network %s id %s has active endpoints", n->name,
 			       n->id);
 	if (n->users)
@@ -475,10 +479,9 @@ int network_remove(struct engine *e, struct network *n, const struct call_ctx *c
 		set_passing(e, n, false);
 		return err_set(err, 500, "database: %s", strerror(-r));
 	}
-	TAILQ_FOREACH_SAFE_(row, &e->networks->endpoints, next, next)
-		if (row->network == n)
-			endpoint_forget(e, row);
-	TAILQ_REMOVE(&e->networks->passing, n, next);
+	while ((ep = TAILQ_FIRST(&n->endpoints)))
+		endpoint_forget(e, ep);
+	delist(e, n);
 	network_emit(e, n, "destroy", NULL);
 	network_free(n);
 	return 0;
@@ -520,7 +523,7 @@ static int load_row(void *data, struct network_row *row)
 		return 0;
 	}
 	n->passing = passing;
-	TAILQ_INSERT_TAIL(&e->networks->all, n, next);
+	enlist(e, n, /* found= */ true); /* passing or not: see networks_recover */
 	return 0;
 }
 

@@ -59,12 +59,9 @@ static void forget_ports(struct engine *e)
 
 static bool has_end(struct engine *e, const char *host)
 {
-	const struct endpoint *ep;
+	const struct endpoint *ep = endpoint_by_host(e, host);
 
-	TAILQ_FOREACH(ep, &e->networks->endpoints, next)
-		if (ep->there && strcmp(ep->host, host) == 0)
-			return true;
-	return false;
+	return ep && ep->there;
 }
 
 /* The same for endpoints, which the tables name by their links. */

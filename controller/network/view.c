@@ -91,8 +91,8 @@ cJSON *network_json(struct engine *e, const struct network *n, bool containers)
 	cJSON_AddStringToObject(from, "Network", "");
 	cJSON_AddBoolToObject(o, "ConfigOnly", false);
 	from = cJSON_AddObjectToObject(o, "Containers");
-	TAILQ_FOREACH(ep, &e->networks->endpoints, next)
-		if (containers && ep->network == n && ep->there)
+	TAILQ_FOREACH(ep, &n->endpoints, of_network)
+		if (containers && ep->there)
 			add_container(e, ep, from);
 	if (containers && !n->bridged)
 		add_others(e, n, from);
@@ -101,14 +101,9 @@ cJSON *network_json(struct engine *e, const struct network *n, bool containers)
 	return o;
 }
 
-static bool in_use(struct engine *e, const struct network *n)
+static bool in_use(const struct network *n)
 {
-	const struct endpoint *ep;
-
-	TAILQ_FOREACH(ep, &e->networks->endpoints, next)
-		if (ep->network == n)
-			return true;
-	return false;
+	return !TAILQ_EMPTY(&n->endpoints);
 }
 
 static bool contains(const cJSON *filters, const char *key, const char *value)
@@ -121,14 +116,14 @@ static bool contains(const cJSON *filters, const char *key, const char *value)
 	return !values;
 }
 
-static bool matches(struct engine *e, const struct network *n, const cJSON *filters, int dangling)
+static bool matches(const struct network *n, const cJSON *filters, int dangling)
 {
 	return contains(filters, "name", n->name) && contains(filters, "id", n->id) &&
 	       filters_match(filters, "driver", json_text(n->config, "Driver", "", NULL)) &&
 	       filters_match(filters, "scope", "local") &&
 	       filters_match(filters, "type", network_predefined(n) ? "builtin" : "custom") &&
 	       filters_match_labels(filters, "label", json_get(n->config, "Labels")) &&
-	       (dangling < 0 || (!network_predefined(n) && !in_use(e, n)) == dangling);
+	       (dangling < 0 || (!network_predefined(n) && !in_use(n)) == dangling);
 }
 
 cJSON *network_list(struct engine *e, const cJSON *filters, struct err *err)
@@ -142,7 +137,7 @@ cJSON *network_list(struct engine *e, const cJSON *filters, struct err *err)
 		if (strcmp(type->valuestring, "custom") != 0 && strcmp(type->valuestring, "builtin") != 0)
 			err_set(err, 400, "invalid filter: 'type'='%.64s'", type->valuestring);
 	TAILQ_FOREACH(n, &e->networks->all, next)
-		if (matches(e, n, filters, dangling))
+		if (matches(n, filters, dangling))
 			cJSON_AddItemToArray(array, network_json(e, n, false));
 	if (!err->status)
 		return array;
@@ -162,7 +157,7 @@ int network_prune(struct engine *e, const cJSON *filters, const struct call_ctx 
 		const cJSON *labels = json_get(n->config, "Labels");
 		char name[NAME_MAX_LEN + 1];
 
-		if (network_predefined(n) || in_use(e, n) || n->users || n->created_ns > before ||
+		if (network_predefined(n) || in_use(n) || n->users || n->created_ns > before ||
 		    !filters_match_labels(filters, "label", labels) ||
 		    (filters_get(filters, "label!") && filters_match_labels(filters, "label!", labels)))
 			continue;

@@ -30,11 +30,16 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+static struct near_head *near_of(struct table *t, const uint8_t *id)
+{
+	return &t->near[(id[0] | id[1] << 8) % NEAR];
+}
+
 struct entry *table_find(struct table *t, const uint8_t *id)
 {
 	struct entry *e;
 
-	TAILQ_FOREACH(e, &t->entries, next)
+	LIST_FOREACH(e, near_of(t, id), near)
 		if (!e->exited && memcmp(e->id, id, ID_BYTES) == 0)
 			return e;
 	return NULL;
@@ -63,6 +68,7 @@ int table_add(struct table *t, const uint8_t *id, pid_t monitor, int monitor_pid
 	e->pidfd = -EBADF;
 	TAILQ_INIT(&e->pendings);
 	TAILQ_INSERT_TAIL(&t->entries, e, next);
+	LIST_INSERT_HEAD(near_of(t, id), e, near);
 	t->n++;
 	*ret = e;
 	return 0;
@@ -167,6 +173,7 @@ static void entry_end(struct table *t, struct entry *e)
 	epoll_ctl(t->epoll, EPOLL_CTL_DEL, e->monitor_pidfd, NULL);
 	close_fd(e->monitor_pidfd);
 	TAILQ_REMOVE(&t->entries, e, next);
+	LIST_REMOVE(e, near);
 	free(e);
 }
 
@@ -268,9 +275,10 @@ int table_make_way(struct table *t, const uint8_t *id, int *ret_before)
 	if (e)
 		return -EEXIST;
 	/* It may go on giving slow clients what is theirs, but must not hold the container's files longer than that. */
-	TAILQ_FOREACH(e, &t->entries, next)
-		if (memcmp(e->id, id, ID_BYTES) == 0 && sys_pidfd_send_signal(e->monitor_pidfd, SIGNAL_LEAVE) == 0)
-			before = e->monitor_pidfd;
+	LIST_FOREACH(e, near_of(t, id), near)
+		if (memcmp(e->id, id, ID_BYTES) == 0 && sys_pidfd_send_signal(e->monitor_pidfd, SIGNAL_LEAVE) == 0 &&
+		    before < 0)
+			before = e->monitor_pidfd; /* the last one's */
 	*ret_before = before;
 	return 0;
 }

@@ -12,6 +12,7 @@
 
 enum {
 	ANSWER_MS = 30000, /* a monitor that owes an answer for so long is killed */
+	NEAR = 1024,
 	PROVE_MS = 1000, /* one that was there before us has so long to say who it is */
 };
 
@@ -28,6 +29,7 @@ struct pending {
 
 struct entry {
 	TAILQ_ENTRY(entry) next;
+	LIST_ENTRY(entry) near;
 	uint8_t id[ID_BYTES];
 	char socket[ID_HEX + 6]; /* "" once the container has ended */
 	pid_t monitor;
@@ -45,6 +47,7 @@ struct entry {
 struct table {
 	struct helper *helper;
 	TAILQ_HEAD(entry_head, entry) entries;
+	LIST_HEAD(near_head, entry) near[NEAR]; /* the same by the first bytes of their ids, which are random */
 	unsigned n; /* whose containers have not ended */
 	int epoll, timer;
 	uint32_t last_id;

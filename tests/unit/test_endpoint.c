@@ -1,17 +1,20 @@
-/* test_endpoint.c - endpoints of one bridge: as many as the kernel has ports, one more is refused and takes nothing. */
+/* test_endpoint.c - endpoints of one bridge: as many as the kernel has ports, one more is refused and takes nothing; and
+ * how containers and their endpoints are found. */
 #include <CUnit/Basic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../../controller/container/internal.h"
 #include "../../controller/engine.h"
 #include "../../controller/network/internal.h"
 #include "../../controller/state/state.h"
 
 static struct networks networks;
+static struct containers containers;
 static const struct policy_common policy = { .bridge_prefix = "pst" };
-static struct engine engine = { .networks = &networks, .policy = &policy };
+static struct engine engine = { .networks = &networks, .containers = &containers, .policy = &policy };
 static struct network full = { .name = "full", .bridged = true }, other = { .name = "other", .bridged = true };
 
 static void subnet(struct network *n, const char *text, char id)
@@ -23,12 +26,12 @@ static void subnet(struct network *n, const char *text, char id)
 
 static struct endpoint *add(struct network *n, unsigned number)
 {
-	struct endpoint *ep = calloc(1, sizeof(*ep));
+	struct endpoint *ep = NULL;
+	struct err err = { 0 };
+	char container[65];
 
-	ep->network = n;
-	ep->settings = cJSON_CreateObject();
-	snprintf(ep->container, sizeof(ep->container), "%064x", number);
-	TAILQ_INSERT_TAIL(&networks.endpoints, ep, next);
+	snprintf(container, sizeof(container), "%064x", number);
+	CU_ASSERT_EQUAL_FATAL(endpoint_add(&engine, n, container, NULL, /* passing= */ false, &ep, &err), 0);
 	return ep;
 }
 
@@ -65,6 +68,101 @@ static void test_full(void)
 	CU_ASSERT_EQUAL(full.attached, BRIDGE_PORTS - 1);
 }
 
+static struct container *contain(unsigned number, const char *name)
+{
+	struct container_row row = { .name = strdup(name), .config = strdup("{}"), .base = 65536 };
+	struct container *c;
+
+	snprintf(row.id, sizeof(row.id), "%064x", number);
+	c = container_add(&engine, &row);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	return c;
+}
+
+static void test_containers(void)
+{
+	struct container *a = contain(0xa, "aa"), *b = contain(0xb, "bb");
+
+	CU_ASSERT_PTR_EQUAL(container_by_id(&engine, a->row.id), a);
+	CU_ASSERT_PTR_EQUAL(container_by_id(&engine, b->row.id), b);
+	CU_ASSERT_PTR_NULL(container_by_id(&engine, "a"));
+	CU_ASSERT_PTR_NULL(container_by_id(&engine, ""));
+	CU_ASSERT_PTR_EQUAL(container_by_name(&engine, "/aa"), a);
+	CU_ASSERT_PTR_EQUAL(container_by_name(&engine, "bb"), b);
+	CU_ASSERT_PTR_NULL(container_by_name(&engine, "b"));
+
+	free(container_set_name(a, strdup("cc")));
+	CU_ASSERT_PTR_NULL(container_by_name(&engine, "aa"));
+	CU_ASSERT_PTR_EQUAL(container_by_name(&engine, "cc"), a);
+
+	/* A range is shared as long as another has it. */
+	CU_ASSERT(range_is_shared(&engine, a, 65536));
+	CU_ASSERT(!range_is_shared(&engine, a, 131072));
+	container_set_base(b, 131072);
+	CU_ASSERT(!range_is_shared(&engine, a, 65536));
+	CU_ASSERT(range_is_shared(&engine, NULL, 65536));
+	CU_ASSERT(range_is_shared(&engine, a, 131072));
+	container_set_base(b, 0);
+	CU_ASSERT(!range_is_shared(&engine, a, 131072));
+
+	container_drop(a);
+	CU_ASSERT_PTR_NULL(container_by_id(&engine, a->row.id));
+	CU_ASSERT_PTR_NULL(container_by_name(&engine, "cc"));
+	CU_ASSERT_PTR_EQUAL(container_by_name(&engine, "bb"), b);
+	CU_ASSERT(!range_is_shared(&engine, NULL, 65536));
+	container_drop(b);
+	CU_ASSERT(!containers.n && !containers.ids && !containers.names && !containers.ranges);
+	container_put(a);
+	container_put(b);
+}
+
+static void test_found(void)
+{
+	static struct network left = { .name = "left", .bridged = true }, right = { .name = "right", .bridged = true };
+	struct container *a = contain(0xa, "aa"), *b = contain(0xb, "bb");
+	struct endpoint *al, *ar, *bl;
+	struct err err = { 0 };
+
+	TAILQ_INIT(&left.endpoints);
+	TAILQ_INIT(&right.endpoints);
+	subnet(&left, "10.11.0.0/16", 'c');
+	subnet(&right, "10.12.0.0/16", 'd');
+	al = add(&left, 0xa);
+	bl = add(&left, 0xb);
+	ar = add(&right, 0xa);
+	CU_ASSERT_PTR_EQUAL(endpoint_next(&engine, a->row.id, NULL), al);
+	CU_ASSERT_PTR_EQUAL(endpoint_next(&engine, a->row.id, al), ar);
+	CU_ASSERT_PTR_NULL(endpoint_next(&engine, a->row.id, ar));
+	CU_ASSERT_PTR_EQUAL(endpoint_find(&engine, &right, a->row.id), ar);
+	CU_ASSERT_PTR_NULL(endpoint_find(&engine, &right, b->row.id));
+	CU_ASSERT_PTR_NULL(endpoint_by_host(&engine, ""));
+
+	CU_ASSERT_EQUAL_FATAL(endpoint_allocate(&engine, al, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(endpoint_allocate(&engine, bl, &err), 0);
+	CU_ASSERT_PTR_EQUAL(endpoint_by_host(&engine, al->host), al);
+	CU_ASSERT_PTR_EQUAL(endpoint_by_host(&engine, bl->host), bl);
+
+	/* Who holds one that goes has its memory and its name, and nobody finds it. */
+	endpoint_hold(al);
+	endpoint_forget(&engine, al);
+	CU_ASSERT(al->host[0]);
+	CU_ASSERT_PTR_NULL(endpoint_by_host(&engine, al->host));
+	CU_ASSERT_PTR_EQUAL(endpoint_next(&engine, a->row.id, NULL), ar);
+	CU_ASSERT_PTR_EQUAL(TAILQ_FIRST(&left.endpoints), bl);
+	CU_ASSERT(!endpoint_let_go(al));
+
+	endpoint_forget(&engine, ar);
+	endpoint_forget(&engine, bl);
+	CU_ASSERT(TAILQ_EMPTY(&left.endpoints) && TAILQ_EMPTY(&a->endpoints) && TAILQ_EMPTY(&b->endpoints));
+	CU_ASSERT_EQUAL(left.attached, 0);
+	pool_finish(&left.v4);
+	pool_finish(&right.v4);
+	container_drop(a);
+	container_drop(b);
+	container_put(a);
+	container_put(b);
+}
+
 int main(void)
 {
 	CU_pSuite suite;
@@ -72,10 +170,15 @@ int main(void)
 	struct endpoint *ep;
 	unsigned failed;
 
+	TAILQ_INIT(&containers.all);
 	TAILQ_INIT(&networks.endpoints);
+	TAILQ_INIT(&full.endpoints);
+	TAILQ_INIT(&other.endpoints);
 	if (state_open(":memory:", &engine.state, &err) < 0 || CU_initialize_registry() != CUE_SUCCESS)
 		return 1;
 	suite = CU_add_suite("endpoint", NULL, NULL);
+	CU_add_test(suite, "containers are found", test_containers);
+	CU_add_test(suite, "endpoints are found", test_found);
 	CU_add_test(suite, "a full bridge", test_full);
 	CU_basic_run_tests();
 	failed = CU_get_number_of_failures();
