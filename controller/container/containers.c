@@ -77,17 +77,19 @@ void container_put(struct container *c)
 	free(c);
 }
 
-static cJSON *take_labels(struct container *c)
+/* What of its configuration is often asked for. */
+static void take_config(struct container *c)
 {
-	cJSON *merged = container_config(c), *labels;
+	cJSON *merged = container_config(c);
 
 	c->mixes = spec_share(json_get(merged, "HostConfig"), "PidMode", NULL) != SHARE_OWN;
-	labels = cJSON_DetachItemFromObject(cJSON_GetObjectItem(merged, "Config"), "Labels");
+	volume_users_add(c, merged);
+	c->labels = cJSON_DetachItemFromObject(cJSON_GetObjectItem(merged, "Config"), "Labels");
+	if (cJSON_GetArraySize(c->labels) == 0) {
+		cJSON_Delete(c->labels);
+		c->labels = NULL;
+	}
 	cJSON_Delete(merged);
-	if (cJSON_GetArraySize(labels) > 0)
-		return labels;
-	cJSON_Delete(labels);
-	return NULL;
 }
 
 /* --- ranges of ids --- */
@@ -155,7 +157,6 @@ struct container *container_add(struct engine *e, struct container_row *row)
 	c->refs = 1; /* the list's */
 	c->row = *row;
 	memset(row, 0, sizeof(*row));
-	c->labels = take_labels(c);
 	TAILQ_INIT(&c->attachers);
 	TAILQ_INIT(&c->watches);
 	TAILQ_INIT(&c->endpoints);
@@ -164,6 +165,7 @@ struct container *container_add(struct engine *e, struct container_row *row)
 	HASH_ADD_KEYPTR(by_name, e->containers->names, c->row.name, strlen(c->row.name), c);
 	e->containers->n++;
 	range_count(e->containers, c->row.base, +1);
+	take_config(c);
 	return c;
 }
 
@@ -172,6 +174,7 @@ void container_drop(struct container *c)
 	struct containers *cs = c->e->containers;
 
 	container_set_base(c, 0);
+	volume_users_drop(c);
 	c->gone = true;
 	TAILQ_REMOVE(&cs->all, c, next);
 	HASH_DELETE(by_id, cs->ids, c);
@@ -402,44 +405,6 @@ unsigned containers_using_image(struct engine *e, const char *image_id, unsigned
 	if (ret_running)
 		*ret_running = running;
 	return n;
-}
-
-static bool uses_volume(const struct container *c, const char *volume)
-{
-	struct spec_mounts mounts = { 0 };
-	cJSON *merged;
-	bool uses = false;
-
-	if (!strstr(c->row.config, volume))
-		return false; /* cheap, and true for nearly all */
-	merged = container_config(c);
-	if (container_mounts(merged, &mounts, NULL) >= 0)
-		for (size_t i = 0; i < mounts.n && !uses; i++)
-			uses = mounts.v[i].type == SPEC_VOLUME && strcmp(mounts.v[i].source, volume) == 0;
-	spec_mounts_finish(&mounts);
-	cJSON_Delete(merged);
-	return uses;
-}
-
-unsigned containers_using_volume(struct engine *e, const char *volume, char ret_one[65])
-{
-	struct container *c;
-	unsigned n = 0;
-
-	for (c = TAILQ_FIRST(&e->containers->all); c; c = TAILQ_NEXT(c, next))
-		if (uses_volume(c, volume) && n++ == 0 && ret_one)
-			memcpy(ret_one, c->row.id, 65);
-	return n;
-}
-
-bool containers_running_with_volume(struct engine *e, const char *volume)
-{
-	struct container *c;
-
-	for (c = TAILQ_FIRST(&e->containers->all); c; c = TAILQ_NEXT(c, next))
-		if ((container_is_running(c) || c->row.status == STATUS_STARTING) && uses_volume(c, volume))
-			return true;
-	return false;
 }
 
 void containers_count(struct engine *e, unsigned *ret_running, unsigned *ret_paused, unsigned *ret_stopped)

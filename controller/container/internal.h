@@ -85,6 +85,7 @@ struct container {
 	unsigned restarts;
 	TAILQ_HEAD(attacher_head, attacher) attachers;
 	TAILQ_HEAD(watch_head, watch) watches;
+	struct volume_use *volumes; /* that it has (volume_users.c) */
 	TAILQ_HEAD(endpoint_of, endpoint) endpoints; /* controller/network's, in the order in which they were made */
 };
 
@@ -147,6 +148,7 @@ struct containers {
 	TAILQ_HEAD(container_head, container) all;
 	struct container *ids, *names; /* the same by their ids and names (hash.h) */
 	struct range *ranges; /* by their first ids */
+	struct used_volume *used_volumes; /* by their names (volume_users.c) */
 	unsigned n;
 	uint64_t next_ticket;
 	struct slot pool[POOL_TARGET];
@@ -175,6 +177,9 @@ char *container_set_name(struct container *c, char *name);
 void container_set_base(struct container *c, uint32_t base);
 /* Has one but this, which may be NULL, the range? A container that joined another has the other's. */
 bool range_is_shared(const struct engine *e, const struct container *but, uint32_t base);
+/* Of container_add and container_drop: its volumes have one more user, or one less. */
+void volume_users_add(struct container *c, const cJSON *merged);
+void volume_users_drop(struct container *c);
 uint64_t ticket_new(struct containers *cs);
 /* adjective_noun that is free. */
 void container_name_generate(struct engine *e, char *ret, size_t size);

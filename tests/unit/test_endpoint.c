@@ -1,5 +1,5 @@
 /* test_endpoint.c - endpoints of one bridge: as many as the kernel has ports, one more is refused and takes nothing; and
- * how containers and their endpoints are found. */
+ * how containers, their endpoints and who has a volume are found. */
 #include <CUnit/Basic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,11 +68,12 @@ static void test_full(void)
 	CU_ASSERT_EQUAL(full.attached, BRIDGE_PORTS - 1);
 }
 
-static struct container *contain(unsigned number, const char *name)
+static struct container *contain(unsigned number, const char *name, const char *binds)
 {
-	struct container_row row = { .name = strdup(name), .config = strdup("{}"), .base = 65536 };
+	struct container_row row = { .name = strdup(name), .base = 65536 };
 	struct container *c;
 
+	CU_ASSERT_FATAL(asprintf(&row.config, "{\"HostConfig\":{\"Binds\":%s}}", binds) > 0);
 	snprintf(row.id, sizeof(row.id), "%064x", number);
 	c = container_add(&engine, &row);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
@@ -81,7 +82,8 @@ static struct container *contain(unsigned number, const char *name)
 
 static void test_containers(void)
 {
-	struct container *a = contain(0xa, "aa"), *b = contain(0xb, "bb");
+	struct container *a = contain(0xa, "aa", "[\"data:/a\"]"), *b = contain(0xb, "bb", "[\"data:/a\",\"data:/b\"]");
+	char one[65];
 
 	CU_ASSERT_PTR_EQUAL(container_by_id(&engine, a->row.id), a);
 	CU_ASSERT_PTR_EQUAL(container_by_id(&engine, b->row.id), b);
@@ -105,13 +107,24 @@ static void test_containers(void)
 	container_set_base(b, 0);
 	CU_ASSERT(!range_is_shared(&engine, a, 131072));
 
+	/* "data" is a's and b's, twice b's; "none" is nobody's. */
+	CU_ASSERT_EQUAL(containers_using_volume(&engine, "none", one), 0);
+	CU_ASSERT_EQUAL(containers_using_volume(&engine, "data", one), 2);
+	CU_ASSERT_STRING_EQUAL(one, a->row.id);
+	CU_ASSERT(!containers_running_with_volume(&engine, "data"));
+	b->row.status = STATUS_RUNNING;
+	CU_ASSERT(containers_running_with_volume(&engine, "data"));
+	CU_ASSERT(!containers_running_with_volume(&engine, "none"));
+
 	container_drop(a);
+	CU_ASSERT_EQUAL(containers_using_volume(&engine, "data", one), 1);
+	CU_ASSERT_STRING_EQUAL(one, b->row.id);
 	CU_ASSERT_PTR_NULL(container_by_id(&engine, a->row.id));
 	CU_ASSERT_PTR_NULL(container_by_name(&engine, "cc"));
 	CU_ASSERT_PTR_EQUAL(container_by_name(&engine, "bb"), b);
 	CU_ASSERT(!range_is_shared(&engine, NULL, 65536));
 	container_drop(b);
-	CU_ASSERT(!containers.n && !containers.ids && !containers.names && !containers.ranges);
+	CU_ASSERT(!containers.n && !containers.ids && !containers.names && !containers.ranges && !containers.used_volumes);
 	container_put(a);
 	container_put(b);
 }
@@ -119,7 +132,7 @@ static void test_containers(void)
 static void test_found(void)
 {
 	static struct network left = { .name = "left", .bridged = true }, right = { .name = "right", .bridged = true };
-	struct container *a = contain(0xa, "aa"), *b = contain(0xb, "bb");
+	struct container *a = contain(0xa, "aa", "[]"), *b = contain(0xb, "bb", "[]");
 	struct endpoint *al, *ar, *bl;
 	struct err err = { 0 };
 
