@@ -80,6 +80,36 @@ static struct container *contain(unsigned number, const char *name, const char *
 	return c;
 }
 
+/* The first that is free, but what was given back last comes when there is no other. */
+static void test_pool(void)
+{
+	static struct pool p;
+	uint8_t a[16], back[16];
+	unsigned n = 0;
+
+	CU_ASSERT_EQUAL_FATAL(address_parse("10.13.0.0/23", p.subnet, &p.bits), 0);
+	CU_ASSERT_EQUAL_FATAL(pool_init(&p), 0);
+	for (uint32_t i = 2; i < 202; i++) {
+		CU_ASSERT_EQUAL_FATAL(pool_take(&p, NULL, a), 0);
+		CU_ASSERT_EQUAL(address_v4(a) & 0xff, i);
+		if (i == 70)
+			memcpy(back, a, 16);
+	}
+	pool_give(&p, back);
+	CU_ASSERT(pool_take(&p, NULL, a) == 0 && (address_v4(a) & 0xff) == 202);
+	for (unsigned i = 0; i < IPAM_RESTING; i++) {
+		CU_ASSERT_EQUAL(pool_take(&p, NULL, a), 0);
+		pool_give(&p, a);
+	}
+	CU_ASSERT(pool_take(&p, NULL, a) == 0 && (address_v4(a) & 0xff) == 70);
+	while (pool_take(&p, NULL, a) == 0)
+		n++;
+	CU_ASSERT_EQUAL(n, 510 - 202);
+	pool_give(&p, back);
+	CU_ASSERT(pool_take(&p, NULL, a) == 0 && memcmp(a, back, 16) == 0);
+	pool_finish(&p);
+}
+
 static void test_containers(void)
 {
 	struct container *a = contain(0xa, "aa", "[\"data:/a\"]"), *b = contain(0xb, "bb", "[\"data:/a\",\"data:/b\"]");
@@ -190,6 +220,7 @@ int main(void)
 	if (state_open(":memory:", &engine.state, &err) < 0 || CU_initialize_registry() != CUE_SUCCESS)
 		return 1;
 	suite = CU_add_suite("endpoint", NULL, NULL);
+	CU_add_test(suite, "addresses of a pool", test_pool);
 	CU_add_test(suite, "containers are found", test_containers);
 	CU_add_test(suite, "endpoints are found", test_found);
 	CU_add_test(suite, "a full bridge", test_full);
