@@ -244,16 +244,26 @@ void task_park(void)
 	switch_to_loop(t);
 }
 
-void task_wake(struct task *t)
+static void enqueue(struct task *t)
 {
-	if (!t || t->queued || t == sched.current || !t->fn)
-		return;
 	t->queued = true;
 	t->next = NULL;
 	*sched.last = t;
 	sched.last = &t->next;
 	if (sched.nready++ == 0)
 		uv_idle_start(&sched.idle, on_idle);
+}
+
+void task_wake(struct task *t)
+{
+	if (t && !t->queued && t != sched.current && t->fn)
+		enqueue(t);
+}
+
+void task_yield(void)
+{
+	enqueue(sched.current);
+	task_park();
 }
 
 static void on_timer(uv_timer_t *timer)

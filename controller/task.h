@@ -19,6 +19,8 @@ int task_spawn(void (*fn)(void *arg), void *arg);
 struct task *task_self(void);
 /* Gives the loop its turn until task_wake of this task. Only in a task. */
 void task_park(void);
+/* Gives the loop its turn, and all that are woken theirs, before it goes on. Only in a task. */
+void task_yield(void);
 /* Schedules a parked task; harmless when it is running or woken already. */
 void task_wake(struct task *t);
 /* Parks for so long, or shorter when woken. */

@@ -81,8 +81,10 @@ int api_error(struct http *h)
 static int exchange(struct cli *cli, const char *method, const char *path, const cJSON *body, struct http *h)
 {
 	_cleanup_free_ char *text = body ? cJSON_PrintUnformatted(body) : NULL;
-	int r = engine_connect(cli, h);
+	int r = cli->kept >= 0 ? http_resume(h, TAKE_FD(cli->kept)) : -ENOTCONN;
 
+	if (r < 0)
+		r = engine_connect(cli, h);
 	if (r < 0)
 		return no_engine(cli, r);
 	r = http_request(h, method, path, "", text, text ? strlen(text) : 0);
@@ -114,7 +116,8 @@ int api_try(struct cli *cli, const char *method, const char *path, const cJSON *
 			r = h.status;
 	}
 	free(t.s);
-	http_finish(&h);
+	close_fd(cli->kept);
+	cli->kept = http_release(&h);
 	return r;
 }
 
@@ -146,7 +149,7 @@ int api_each(struct cli *cli, int n, char **names, const char *method, const cha
 	return status;
 }
 
-struct http *api_open(struct cli *cli, const char *method, const char *path, const char *headers)
+struct http *api_ask(struct cli *cli, const char *method, const char *path, const char *headers)
 {
 	struct http *h = malloc(sizeof(*h));
 	int r;
@@ -154,14 +157,24 @@ struct http *api_open(struct cli *cli, const char *method, const char *path, con
 	if (!h)
 		return NULL;
 	r = engine_connect(cli, h);
-	if (r < 0) {
+	if (r < 0)
 		no_engine(cli, r);
-		free(h);
+	else if ((r = http_request(h, method, path, headers, NULL, 0)) < 0)
+		fail(1, "the engine did not answer: %s", strerror(-r));
+	else
+		return h;
+	http_finish(h);
+	free(h);
+	return NULL;
+}
+
+struct http *api_answered(struct http *h)
+{
+	int r;
+
+	if (!h)
 		return NULL;
-	}
-	r = http_request(h, method, path, headers, NULL, 0);
-	if (r == 0)
-		r = http_answer(h);
+	r = http_answer(h);
 	if (r < 0)
 		fail(1, "the engine did not answer: %s", strerror(-r));
 	else if (h->status >= 400)
@@ -171,6 +184,11 @@ struct http *api_open(struct cli *cli, const char *method, const char *path, con
 	http_finish(h);
 	free(h);
 	return NULL;
+}
+
+struct http *api_open(struct cli *cli, const char *method, const char *path, const char *headers)
+{
+	return api_answered(api_ask(cli, method, path, headers));
 }
 
 int api_stream(struct http *h, int (*f)(void *data, const cJSON *value), void *data)

@@ -16,6 +16,7 @@
 
 struct cli {
 	const char *socket;
+	int kept; /* a connection whose last answer is read, for the next request, or -EBADF (api.c) */
 };
 
 struct verb {
@@ -99,8 +100,13 @@ int api_try(struct cli *cli, const char *method, const char *path, const cJSON *
  * well. With force it is no failure that there is none. Returns the exit status. */
 int api_each(struct cli *cli, int n, char **names, const char *method, const char *format, const char *query,
 	     bool force);
-/* Opens a request and reads the answer's head; the body is the caller's to read. NULL after a message. */
+/* Opens a request on a connection of its own and reads the answer's head; the body is the caller's to read. NULL after
+ * a message. */
 struct http *api_open(struct cli *cli, const char *method, const char *path, const char *headers);
+/* The same in two steps, so that several can be on their way: the request, and the answer's head (takes h; NULL stays
+ * NULL). */
+struct http *api_ask(struct cli *cli, const char *method, const char *path, const char *headers);
+struct http *api_answered(struct http *h);
 /* Reads an error's body and prints its message; returns -status. */
 int api_error(struct http *h);
 /* Reads a stream of JSON values, one a line, until its end or f returns non-zero: that. -1 when it breaks. */

@@ -147,6 +147,7 @@ int engine_connect(struct cli *cli, struct http *h)
 	char run[256];
 	int r = own_run(cli->socket, run, sizeof(run));
 
+	http_init(h);
 	if (r == -EPERM)
 		return r;
 	r = http_connect(h, cli->socket);

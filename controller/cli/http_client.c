@@ -15,12 +15,17 @@
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/text.h"
 
+void http_init(struct http *h)
+{
+	memset(h, 0, offsetof(struct http, buf));
+	h->fd = -EBADF;
+}
+
 int http_connect(struct http *h, const char *socket_path)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 
-	memset(h, 0, offsetof(struct http, buf));
-	h->fd = -EBADF;
+	http_init(h);
 	if (text_copy(a.sun_path, sizeof(a.sun_path), socket_path) < 0)
 		return -ENAMETOOLONG;
 	h->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -31,6 +36,27 @@ int http_connect(struct http *h, const char *socket_path)
 		return -errno;
 	}
 	return 0;
+}
+
+int http_resume(struct http *h, int fd)
+{
+	char c;
+
+	http_init(h);
+	h->fd = fd;
+	/* Nothing was asked: anything but silence is its end. */
+	if (recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN)
+		return 0;
+	h->fd = close_fd(h->fd);
+	return -ENOTCONN;
+}
+
+int http_release(struct http *h)
+{
+	int fd = h->ended && !h->closes && h->start == h->end ? TAKE_FD(h->fd) : -EBADF;
+
+	http_finish(h);
+	return fd;
 }
 
 void http_finish(struct http *h)
@@ -210,7 +236,7 @@ static int read_head(struct http *h)
 	if (strncmp(line, "HTTP/1.", 7) != 0 || strlen(line) < 12)
 		return -EPROTO;
 	h->status = atoi(line + 9);
-	h->chunked = h->raw = false;
+	h->chunked = h->raw = h->closes = false;
 	h->left = 0;
 	while ((r = read_line(h, &line)) == 0 && *line) {
 		char *value = strchr(line, ':');
@@ -225,6 +251,8 @@ static int read_head(struct http *h)
 				return -EPROTO;
 		} else if (strcasecmp(line, "Transfer-Encoding") == 0) {
 			h->chunked = strcasecmp(value, "chunked") == 0;
+		} else if (strcasecmp(line, "Connection") == 0) {
+			h->closes = strcasecmp(value, "close") == 0;
 		} else if (strcasecmp(line, "Content-Type") == 0) {
 			snprintf(h->type, sizeof(h->type), "%s", value);
 		}

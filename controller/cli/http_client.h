@@ -1,4 +1,5 @@
-/* http_client.h - a small blocking HTTP/1.1 client for the engine's Unix socket: one request per connection.
+/* http_client.h - a small blocking HTTP/1.1 client for the engine's Unix socket: one request per connection, or
+ * one after another.
  *
  * Takes answers with a length, chunked, or up to the end of the connection, and upgraded ones, whose bytes are then
  * read and written raw. Heads are bounded. Errors are -errno; -EPROTO for what is not HTTP. */
@@ -14,6 +15,7 @@ struct http {
 	int fd;
 	int status;
 	bool chunked, raw, ended; /* raw: up to the end of the connection */
+	bool closes; /* the engine takes no further request on this connection */
 	bool chunk_open; /* inside a chunk: its final CRLF is still to come */
 	uint64_t left; /* of the body or of the chunk */
 	char type[64]; /* Content-Type */
@@ -21,8 +23,14 @@ struct http {
 	char buf[32768];
 };
 
+/* Not connected: nothing to finish. The next two begin with it. */
+void http_init(struct http *h);
 /* Connects. 0 or -errno. */
 int http_connect(struct http *h, const char *socket_path);
+/* Goes on with the connection of an earlier request. Takes fd. 0, or -ENOTCONN: it has ended meanwhile. */
+int http_resume(struct http *h, int fd);
+/* As http_finish, but the connection itself when it can take another request: its answer was read whole. Or -EBADF. */
+int http_release(struct http *h);
 void http_finish(struct http *h);
 /* Sends head and body (body NULL: none). headers: further lines, each ended by CRLF, or "". */
 int http_request(struct http *h, const char *method, const char *path, const char *headers, const void *body,

@@ -1,4 +1,5 @@
 /* main.c - postern, the command line: where the engine's socket is. The verbs are in verbs.c. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,7 +49,7 @@ int main(int argc, char **argv)
 		return 1;
 	if (socket && strncmp(socket, "unix://", 7) == 0)
 		socket += 7;
-	struct cli cli = { socket ? socket : default_socket() };
+	struct cli cli = { socket ? socket : default_socket(), -EBADF };
 
 	if (strncmp(cli.socket, "unix://", 7) == 0)
 		cli.socket += 7;

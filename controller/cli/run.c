@@ -86,21 +86,30 @@ static int write_cidfile(const char *path, const char *id)
 	return r < 0 ? fail(125, "%s: %s", path, strerror(-r)) : 0;
 }
 
-static struct http *open_attach(struct cli *cli, const char *id, bool logs, bool in, bool out, bool err,
+static struct http *ask_attach(struct cli *cli, const char *id, bool logs, bool in, bool out, bool err,
 				const char *keys)
 {
 	_cleanup_free_ char *path =
 		api_path(API "/containers/%s/attach?stream=1&logs=%s&stdin=%s&stdout=%s&stderr=%s&detachKeys=%s", id,
 			 logs ? "1" : "0", in ? "1" : "0", out ? "1" : "0", err ? "1" : "0", keys ? keys : "");
 
-	return api_open(cli, "POST", path, "Connection: Upgrade\r\nUpgrade: tcp\r\n");
+	return api_ask(cli, "POST", path, "Connection: Upgrade\r\nUpgrade: tcp\r\n");
 }
 
-static struct http *open_wait(struct cli *cli, const char *id, const char *condition)
+static struct http *ask_wait(struct cli *cli, const char *id, const char *condition)
 {
 	_cleanup_free_ char *path = api_path(API "/containers/%s/wait?condition=%s", id, condition);
 
-	return api_open(cli, "POST", path, "");
+	return api_ask(cli, "POST", path, "");
+}
+
+/* Both are on their way before either is answered; neither needs the other. 0, or -1 after a message. */
+static int both_answered(struct http **attach, struct http **wait)
+{
+	*attach = api_answered(*attach);
+	if (*attach)
+		*wait = api_answered(*wait);
+	return *attach && *wait ? 0 : -1;
 }
 
 /* Exit code out of wait's answer. */
@@ -138,14 +147,14 @@ static int start(struct cli *cli, const char *id, char *error, size_t size)
 static int run_attached(struct cli *cli, const struct run_options *o, const char *id)
 {
 	bool in = cJSON_IsTrue(json_at(o->body, "AttachStdin")), out = cJSON_IsTrue(json_at(o->body, "AttachStdout"));
-	_cleanup_http_ struct http *attach = open_attach(cli, id, false, in, out, out, o->detach_keys);
-	_cleanup_http_ struct http *wait = attach ? open_wait(cli, id, o->remove ? "removed" : "next-exit") : NULL;
+	_cleanup_http_ struct http *attach = ask_attach(cli, id, false, in, out, out, o->detach_keys);
+	_cleanup_http_ struct http *wait = attach ? ask_wait(cli, id, o->remove ? "removed" : "next-exit") : NULL;
 	struct stream_options so = {
 		.tty = o->tty, .stdin_open = in, .sig_proxy = o->sig_proxy, .detach_keys = o->detach_keys, .id = id
 	};
 	char error[2048];
 
-	if (!wait)
+	if (both_answered(&attach, &wait) < 0)
 		return 125;
 	if (start(cli, id, error, sizeof(error)) < 0) {
 		if (*error)
@@ -253,10 +262,10 @@ static int attach_existing(struct cli *cli, const char *name, const struct attac
 		r = fail(1, "cannot attach to a stopped container, start it first");
 		goto out;
 	}
-	attach = open_attach(cli, so.id, false, so.stdin_open, true, true, o->detach_keys);
-	wait = attach ? open_wait(cli, so.id, cJSON_IsTrue(json_at(c, "HostConfig.AutoRemove")) ? "removed" :
-				  start_it ? "next-exit" : "not-running") : NULL;
-	if (!wait)
+	attach = ask_attach(cli, so.id, false, so.stdin_open, true, true, o->detach_keys);
+	wait = attach ? ask_wait(cli, so.id, cJSON_IsTrue(json_at(c, "HostConfig.AutoRemove")) ? "removed" :
+				 start_it ? "next-exit" : "not-running") : NULL;
+	if (both_answered(&attach, &wait) < 0)
 		goto out;
 	if (start_it && start(cli, so.id, error, sizeof(error)) < 0) {
 		if (*error)

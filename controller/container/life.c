@@ -189,6 +189,11 @@ static void tell_end(struct container *c)
 	container_tell_volumes(c, /* mounted= */ false);
 }
 
+static bool removes_itself(const struct container *c)
+{
+	return c->row.auto_remove && !c->keep && !c->gone;
+}
+
 void container_finish_run(struct container *c)
 {
 	struct req_cgroup_stat req;
@@ -197,7 +202,7 @@ void container_finish_run(struct container *c)
 	struct release release;
 	struct pending *stating;
 	bool lost = !c->exit_seen && read_exit_file(c, &c->exit) < 0;
-	bool counted;
+	bool counted, stored;
 
 	container_ref(c);
 	c->e->containers->busy++;
@@ -213,7 +218,11 @@ void container_finish_run(struct container *c)
 	counted = helper_wait(stating, &stat, NULL, NULL) == 0;
 	record_end(c, lost, counted ? &stat : NULL);
 	container_apply(c, EVENT_EXIT);
-	container_store(c);
+	/* The row of one that removes itself goes in a moment. Until then it says that it runs, and whoever finds it so
+	 * ends it as here. */
+	stored = !removes_itself(c);
+	if (stored)
+		container_store(c);
 	c->exits++;
 	tell_end(c);
 	release_cgroup(&release);
@@ -221,9 +230,12 @@ void container_finish_run(struct container *c)
 	c->exit_seen = false;
 	c->cleaning = false;
 	container_changed(c);
-	if (c->row.auto_remove && !c->keep && !c->gone)
+	if (removes_itself(c))
 		container_remove(c, /* force= */ false, /* volumes= */ true, NULL, NULL);
-	/* The range last: idmap looks through all processes, and nobody waits for it. */
+	else if (!stored)
+		container_store(c);
+	/* The range last, after whoever waits for the end has heard of it: nobody waits for this. */
+	task_yield();
 	release_range(&release);
 	c->e->containers->busy--;
 	container_put(c);

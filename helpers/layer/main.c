@@ -222,7 +222,7 @@ static int run_create(struct request *r)
 	return e < 0 ? request_fail(r, e, "directory") : 0;
 }
 
-/* Gone when this returns: the rest is deletion. */
+/* Gone when this answers: the rest is deletion, for which nobody waits. */
 static int run_remove(struct request *r)
 {
 	const struct req_layer_remove *req = r->req;
@@ -236,6 +236,8 @@ static int run_remove(struct request *r)
 		return request_fail(r, e, "remove");
 	if (req->what == LAYER_IMAGE)
 		remove_split(l, req->name);
+	r->deferred = true;
+	request_reply(r, 0, NULL);
 	jobs_pump(r->helper);
 	return 0;
 }
