@@ -178,6 +178,35 @@ else
 	skip "zsh" "it is not installed"
 fi
 
+# --- connections: requests follow each other on one, unless the engine ends it
+fake_engine() { # SOCKET HEADER: takes two requests, prints how many connections they came on
+	python3 - "$@" <<-'END'
+		import socket, os, sys
+		s = socket.socket(socket.AF_UNIX)
+		s.bind(sys.argv[1]); os.chmod(sys.argv[1], 0o777); s.listen()
+		connections = served = 0
+		while served < 2:
+		    c = s.accept()[0]
+		    connections += 1
+		    while served < 2 and c.recv(65536).endswith(b"\r\n\r\n"):
+		        c.sendall(b"HTTP/1.1 204 No Content\r\n" + sys.argv[2].encode() + b"\r\n")
+		        served += 1
+		        if sys.argv[2]: break
+		    c.close()
+		print(connections)
+	END
+}
+connections() { # HEADER
+	rm -f "$POSTERN_BASE/fake.sock"
+	timeout 20 bash -c "$(declare -f fake_engine); fake_engine \"\$@\"" - "$POSTERN_BASE/fake.sock" "$1" >"$POSTERN_BASE/connections" & local engine=$!
+	until_true 100 test -S "$POSTERN_BASE/fake.sock"
+	"$postern" -H "$POSTERN_BASE/fake.sock" stop a b
+	wait $engine; cat "$POSTERN_BASE/connections"
+}
+is "two requests on one connection" "a b 1" eval 'echo $(connections "")'
+is "which the engine may end" "a b 2" eval $'echo $(connections "Connection: close\r\n")'
+is "a run takes three" 3 eval 'strace -f -e trace=connect -o "$POSTERN_BASE/connections" "$postern" run --rm busybox true && grep -c "$POSTERN_SOCKET" "$POSTERN_BASE/connections"'
+
 # --- the daemon's own file
 if ! is_users; then
 	restart() { # what the next controller makes of the file
