@@ -285,16 +285,25 @@ static int files_mount(struct init *in)
 }
 
 /* --- hiding --- */
-/* An empty directory that covers others, made once. */
-static int cover_make(void)
+/* Directories are covered by an empty one of the stage's: a file system more for each container would be mounted at its
+ * start, and looked at whenever a cgroup goes. */
+static int cover_make(struct init *in, bool dir)
 {
-	static const char *const options[] = { "size=4k", "mode=755" };
 	uint64_t attrs = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	_cleanup_close_ int cover = -EBADF;
+	int e;
 
-	return fs_make("tmpfs", "tmpfs", attrs, options, ARRAY_SIZE(options));
+	if (!dir)
+		return sys_open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (mkdirat(in->stage_dir, "cover", 0555) < 0 && errno != EEXIST)
+		return -errno;
+	cover = e = sys_open_tree(in->stage_dir, "cover", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (e >= 0)
+		e = private_mount(cover, attrs);
+	return e < 0 ? e : TAKE_FD(cover);
 }
 
-static int mask_one(struct init *in, const char *path, int *empty)
+static int mask_one(struct init *in, const char *path)
 {
 	_cleanup_close_ int target = target_open(in->root, path), cover = -EBADF;
 	struct stat st;
@@ -303,16 +312,8 @@ static int mask_one(struct init *in, const char *path, int *empty)
 		return 0;
 	if (target < 0 || fstat(target, &st) < 0)
 		return target < 0 ? target : -errno;
-	if (!S_ISDIR(st.st_mode)) {
-		cover = sys_open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-		return cover < 0 ? cover : sys_move_mount(cover, "", target, "", EMPTY_BOTH);
-	}
-	if (*empty >= 0) {
-		cover = sys_open_tree(*empty, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-		return cover < 0 ? cover : sys_move_mount(cover, "", target, "", EMPTY_BOTH);
-	}
-	*empty = cover_make();
-	return *empty < 0 ? *empty : sys_move_mount(*empty, "", target, "", EMPTY_BOTH);
+	cover = cover_make(in, S_ISDIR(st.st_mode));
+	return cover < 0 ? cover : sys_move_mount(cover, "", target, "", EMPTY_BOTH);
 }
 
 static int readonly_one(struct init *in, const char *path)
@@ -333,11 +334,10 @@ static int readonly_one(struct init *in, const char *path)
 
 static int hide(struct init *in)
 {
-	_cleanup_close_ int empty = -EBADF;
 	int e;
 
 	for (const char **p = in->plan->masked; *p; p++) {
-		e = mask_one(in, *p, &empty);
+		e = mask_one(in, *p);
 		if (e < 0)
 			return init_fail(in, e, "mask %s", *p);
 	}
