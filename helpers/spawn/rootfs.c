@@ -29,6 +29,17 @@ static int private_mount(int fd, uint64_t attrs)
 	return sys_mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &a);
 }
 
+/* A clone of a directory of the stage's, with these flags only. The fd or -errno. */
+static int stage_clone(struct init *in, const char *name, uint64_t attrs)
+{
+	struct mount_attr a = { .attr_set = attrs, .attr_clr = MOUNT_ATTR__ATIME | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+				.propagation = MS_PRIVATE };
+	_cleanup_close_ int fd = sys_open_tree(in->stage_dir, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	int e = fd < 0 ? fd : sys_mount_setattr(fd, "", AT_EMPTY_PATH, &a);
+
+	return e < 0 ? e : TAKE_FD(fd);
+}
+
 /* In the words of a user: the kernel says EINVAL to a file over a directory and the reverse. */
 static int move_to(int mount_fd, int target, bool dir)
 {
@@ -47,7 +58,7 @@ static int stage_make(struct init *in)
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return init_fail(in, -errno, "private mounts");
 	/* /proc is there on every host and needed no more; its content is seen again nowhere. */
-	if (mount("postern", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4m,mode=755") < 0)
+	if (mount("tmpfs", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64m,mode=755") < 0)
 		return init_fail(in, -errno, "stage");
 	in->stage_dir = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (in->stage_dir < 0 || fchdir(in->stage_dir) < 0)
@@ -180,6 +191,19 @@ static int bind_take(struct init *in, const struct plan_mount *m, bool *ret_dir)
 	return TAKE_FD(fd);
 }
 
+/* As Docker has it: then the stage's tmpfs, which is of that size, does for it. A file system more for each container
+ * would have to be mounted at its start, and the kernel looks at all there are whenever a cgroup goes. */
+static bool is_usual_dev(const struct init *in, const struct plan_mount *m)
+{
+	return m->fs == PLAN_TMPFS && in->dev < 0 && strcmp(m->target, "/dev") == 0 && m->noptions == 2 &&
+	       strcmp(m->options[0], "mode=755") == 0 && strcmp(m->options[1], "size=65536k") == 0;
+}
+
+static int dev_make(struct init *in, uint64_t attrs)
+{
+	return mkdirat(in->stage_dir, "dev", 0755) < 0 ? -errno : stage_clone(in, "dev", attrs);
+}
+
 /* in->dev is a tmpfs of ours that nobody else has seen yet: a name in it is what we made. */
 static int bind_dev(struct init *in, const char *path, const char *name)
 {
@@ -232,6 +256,8 @@ static int mount_one(struct init *in, const struct plan_mount *m)
 		fd = e = bind_take(in, m, &dir);
 		if (e < 0)
 			return e; /* it has told the stage */
+	} else if (is_usual_dev(in, m)) {
+		fd = e = dev_make(in, m->attrs);
 	} else {
 		fd = e = fs_make(fs_types[m->fs].type, m->source, m->attrs, m->options, m->noptions);
 	}
@@ -285,22 +311,16 @@ static int files_mount(struct init *in)
 }
 
 /* --- hiding --- */
-/* Directories are covered by an empty one of the stage's: a file system more for each container would be mounted at its
- * start, and looked at whenever a cgroup goes. */
+/* Directories are covered by an empty one of the stage's. */
 static int cover_make(struct init *in, bool dir)
 {
 	uint64_t attrs = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-	_cleanup_close_ int cover = -EBADF;
-	int e;
 
 	if (!dir)
 		return sys_open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (mkdirat(in->stage_dir, "cover", 0555) < 0 && errno != EEXIST)
 		return -errno;
-	cover = e = sys_open_tree(in->stage_dir, "cover", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (e >= 0)
-		e = private_mount(cover, attrs);
-	return e < 0 ? e : TAKE_FD(cover);
+	return stage_clone(in, "cover", attrs);
 }
 
 static int mask_one(struct init *in, const char *path)
