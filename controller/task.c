@@ -6,8 +6,8 @@
  *
  * A task and its stack are one mapping: a guard page below, the struct at the top. Ended ones go to a small pool
  * still inside their entry function, so starting the next costs one switch and no system call but swapcontext's
- * own (rt_sigprocmask). The pool's first few keep their pages; the others give theirs back, so an idle engine
- * stays small.
+ * own (rt_sigprocmask). A few of them keep their pages and are taken first; those beyond, of a busy moment, give theirs
+ * back, so an idle engine stays small.
  *
  * makecontext(3), swapcontext(3); fibres of the address sanitizer: sanitizer/common_interface_defs.h. */
 #include "task.h"
@@ -39,8 +39,8 @@ enum {
 #endif
 	MAP_BYTES = GUARD_BYTES + STACK_BYTES,
 	STACK_WARM_BYTES = 8192, /* at the top: the struct and the entry's frames, never given back */
-	POOL_MAX = 16,
-	POOL_WARM = 4, /* these keep their pages: one request after another pays for no fault */
+	WARM_MAX = 4, /* one request after another pays for no fault */
+	COLD_MAX = 12,
 };
 
 struct task {
@@ -66,8 +66,8 @@ static struct {
 	struct task *current;
 	struct task *first, **last;
 	unsigned nready;
-	struct task *pool;
-	unsigned npool;
+	struct task *warm, *cold; /* the pool: with their pages and without */
+	unsigned nwarm, ncold;
 	bool ended; /* current has returned */
 #ifdef WITH_ASAN
 	void *fake;
@@ -147,18 +147,23 @@ static struct task *task_map(void)
 static void task_put(struct task *t)
 {
 	t->has_timer = false;
-	if (sched.npool >= POOL_MAX) {
+	if (sched.nwarm < WARM_MAX) {
+		t->next = sched.warm;
+		sched.warm = t;
+		sched.nwarm++;
+		return;
+	}
+	if (sched.ncold == COLD_MAX) {
 #ifdef WITH_ASAN
 		__lsan_unregister_root_region(t->map + GUARD_BYTES, STACK_BYTES);
 #endif
 		munmap(t->map, MAP_BYTES);
 		return;
 	}
-	if (sched.npool >= POOL_WARM)
-		madvise(t->map + GUARD_BYTES, STACK_BYTES - STACK_WARM_BYTES, MADV_DONTNEED);
-	t->next = sched.pool;
-	sched.pool = t;
-	sched.npool++;
+	madvise(t->map + GUARD_BYTES, STACK_BYTES - STACK_WARM_BYTES, MADV_DONTNEED);
+	t->next = sched.cold;
+	sched.cold = t;
+	sched.ncold++;
 }
 
 static void on_timer_closed(uv_handle_t *h)
@@ -212,18 +217,23 @@ void task_init(struct uv_loop_s *loop)
 	uv_idle_init(loop, &sched.idle);
 }
 
+static struct task *task_get(void)
+{
+	struct task **list = sched.warm ? &sched.warm : &sched.cold, *t = *list;
+
+	if (!t)
+		return task_map();
+	*list = t->next;
+	--*(list == &sched.warm ? &sched.nwarm : &sched.ncold);
+	return t;
+}
+
 int task_spawn(void (*fn)(void *arg), void *arg)
 {
-	struct task *t = sched.pool;
+	struct task *t = task_get();
 
-	if (t) {
-		sched.pool = t->next;
-		sched.npool--;
-	} else {
-		t = task_map();
-		if (!t)
-			return -ENOMEM;
-	}
+	if (!t)
+		return -ENOMEM;
 	t->fn = fn;
 	t->arg = arg;
 	task_wake(t);
