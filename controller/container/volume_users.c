@@ -84,6 +84,7 @@ void volume_users_drop(struct container *c)
 		free(u);
 		if (--v->n > 0)
 			continue;
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the table is there as long as v is in it */
 		HASH_DELETE(hh, c->e->containers->used_volumes, v);
 		free(v);
 	}
