@@ -85,8 +85,8 @@ static void raise_own_limits(void)
 static int to_background(struct launcher *l)
 {
 	const char *log = l->config.log[0] ? l->config.log : "/dev/null";
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int fd = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	_cleanup_close_ int fd = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 
 	if (null < 0 || fd < 0) {
 		log_error("%s: %s", log, strerror(errno));
@@ -97,8 +97,6 @@ static int to_background(struct launcher *l)
 	if (l->config.daemon && (daemon(/* nochdir= */ 0, /* noclose= */ 1) < 0 || dup2(null, STDIN_FILENO) < 0 ||
 				 dup2(null, STDOUT_FILENO) < 0 || (!l->config.log[0] && dup2(null, STDERR_FILENO) < 0)))
 		return -errno;
-	close_fd(null);
-	close_fd(fd);
 	return 0;
 }
 

@@ -156,7 +156,7 @@ int policy_load(struct launcher *l)
 {
 	_cleanup_close_ int memfd = memfd_shared("policy", sizeof(struct policy_job));
 	struct policy_job *job;
-	const char *flaw = NULL;
+	const char *flaw;
 	void *map;
 	int r;
 
@@ -183,8 +183,7 @@ int policy_load(struct launcher *l)
 	munmap(job, sizeof(*job));
 	if (r == 0)
 		r = put_facts(l, l->policy);
-	if (r == 0)
-		flaw = policy_flaw(l->policy);
+	flaw = r == 0 ? policy_flaw(l->policy) : NULL;
 	if (flaw) {
 		log_error("postern-policy made a policy that cannot be: %s", flaw);
 		return -EINVAL;
