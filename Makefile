@@ -40,7 +40,7 @@ LIBS_policy := -lcjson -lm
 LIBS_spawn := -lcjson -lm
 LIBS_veth := -lnl-3
 LIBS_forward := -lnl-3
-LIBS_netns := -lnl-3 -lnftables
+LIBS_netns := -lnl-3 -lnftnl -lmnl
 # Of libresolv only its parser of messages, which its library has and libc has not.
 LIBS_resolver := -l:libresolv.a
 # libnftables it loads at its start, and lets go of (table.c).

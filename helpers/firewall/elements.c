@@ -7,10 +7,10 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include "../base/cleanup.h"
+#include "../net/nft.h"
 
 enum { BATCH_BYTES = 256 << 10, ANSWER_BYTES = 32 << 10 };
 
@@ -37,11 +37,8 @@ void element_data(struct element *e, const void *part, size_t size)
 
 int elements_open(struct nft *n)
 {
-	n->sock = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	if (!n->sock || mnl_socket_bind(n->sock, 0, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
 	n->sequence = (uint32_t)time(NULL);
-	return 0;
+	return nft_open(&n->sock);
 }
 
 static struct nftnl_set *set_of(const struct nft *n, const char *name)
@@ -77,23 +74,6 @@ static int put(struct nft *n, struct mnl_nlmsg_batch *batch, uint16_t type, uint
 	return mnl_nlmsg_batch_next(batch) ? 0 : -EMSGSIZE;
 }
 
-/* The kernel has answered when send returns, and says nothing of what went well: the first error, or 0. */
-static int first_error(struct nft *n)
-{
-	char answer[ANSWER_BYTES];
-	int fd = mnl_socket_get_fd(n->sock), r = 0;
-	ssize_t got;
-
-	while ((got = recv(fd, answer, sizeof(answer), MSG_DONTWAIT)) > 0) {
-		int left = (int)got;
-
-		for (const struct nlmsghdr *h = (void *)answer; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
-			if (h->nlmsg_type == NLMSG_ERROR && r == 0)
-				r = ((const struct nlmsgerr *)mnl_nlmsg_get_payload(h))->error;
-	}
-	return r;
-}
-
 static int change(struct nft *n, uint16_t type, uint16_t flags, const struct element *e, unsigned count)
 {
 	static char room[2 * BATCH_BYTES];
@@ -108,10 +88,10 @@ static int change(struct nft *n, uint16_t type, uint16_t flags, const struct ele
 		r = put(n, batch, type, flags, &e[i]);
 	nftnl_batch_end(mnl_nlmsg_batch_current(batch), n->sequence++);
 	mnl_nlmsg_batch_next(batch);
-	if (r == 0 && mnl_socket_sendto(n->sock, mnl_nlmsg_batch_head(batch), mnl_nlmsg_batch_size(batch)) < 0)
-		r = -errno;
+	if (r == 0)
+		return nft_send(n->sock, batch);
 	mnl_nlmsg_batch_stop(batch);
-	return r < 0 ? r : first_error(n);
+	return r;
 }
 
 int elements_add(struct nft *n, const struct element *e, unsigned count)
@@ -129,13 +109,12 @@ static bool is_there(struct nft *n, const struct element *e)
 {
 	char room[ANSWER_BYTES];
 	struct mnl_nlmsg_batch *batch = mnl_nlmsg_batch_start(room, sizeof(room) / 2);
-	bool there = batch && put(n, batch, NFT_MSG_GETSETELEM, NLM_F_ACK, e) == 0 &&
-		     mnl_socket_sendto(n->sock, mnl_nlmsg_batch_head(batch), mnl_nlmsg_batch_size(batch)) >= 0 &&
-		     first_error(n) == 0;
 
+	if (batch && put(n, batch, NFT_MSG_GETSETELEM, NLM_F_ACK, e) == 0)
+		return nft_send(n->sock, batch) == 0;
 	if (batch)
 		mnl_nlmsg_batch_stop(batch);
-	return there;
+	return false;
 }
 
 /* A change that fails costs the kernel a grace period, some 20 ms: so what is not there is left out. */

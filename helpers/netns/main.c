@@ -217,7 +217,7 @@ static const int syscalls[] = {
 	SYS_clone3, SYS_pipe2, SYS_socket, SYS_openat, SYS_waitid, SYS_close_range, SYS_prctl, SYS_getppid, SYS_setns,
 	SYS_unshare,
 	/* inside.c */
-	SYS_clone, SYS_wait4, SYS_bind, SYS_listen, SYS_setsockopt, SYS_pselect6,
+	SYS_clone, SYS_wait4, SYS_bind, SYS_listen, SYS_setsockopt,
 };
 
 static const struct handler handlers[] = {

@@ -23,6 +23,9 @@ int run_configure(struct request *r);
  * router is listened to; disabled is "1" or "0". 0 also without IPv6, or -errno. The directory is looked up once: the
  * kernel compares it with that of every network namespace there is. */
 int ipv6_set(int proc, const char *conf, const char *disabled);
+/* --- dnsrules.c --- */
+/* In the current network namespace: what goes to 127.0.0.11:53 goes to these ports there. 0 or -errno. */
+int dnsrules_make(uint16_t udp, uint16_t tcp);
 /* --- resolver.c --- */
 int run_resolver(struct request *r);
 

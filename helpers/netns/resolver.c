@@ -6,12 +6,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <nftables/libnftables.h>
-#include <stdio.h>
 #include <sys/socket.h>
 
 #include "../base/cleanup.h"
-#include "../base/text.h"
 #include "netns.h"
 
 enum { BACKLOG = 64 };
@@ -35,29 +32,6 @@ static int make_socket(int type, int *ret)
 	return ntohs(a.sin_port);
 }
 
-static int make_rules(int udp, int tcp)
-{
-	struct nft_ctx *c = nft_ctx_new(NFT_CTX_DEFAULT);
-	char text[768];
-	int r = text_format(text, sizeof(text),
-			    "add table ip postern_dns\ndelete table ip postern_dns\n"
-			    "table ip postern_dns {\n"
-			    "	chain out {\n"
-			    "		type nat hook output priority -100;\n"
-			    "		ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:%d\n"
-			    "		ip daddr 127.0.0.11 tcp dport 53 dnat to 127.0.0.11:%d\n"
-			    "	}\n"
-			    "}\n", udp, tcp);
-
-	if (!c)
-		return -ENOMEM;
-	nft_ctx_buffer_error(c);
-	if (r == 0 && nft_run_cmd_from_buffer(c, text) != 0)
-		r = errno ? -errno : -EOPNOTSUPP;
-	nft_ctx_free(c);
-	return r;
-}
-
 static int make(void *data)
 {
 	struct sockets *s = data;
@@ -67,7 +41,7 @@ static int make(void *data)
 	if (tcp < 0)
 		return tcp;
 	s->stage = "rules";
-	return make_rules(udp, tcp);
+	return dnsrules_make((uint16_t)udp, (uint16_t)tcp);
 }
 
 int run_resolver(struct request *r)
