@@ -122,6 +122,8 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB_CONTROLLER) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcunit -larchive $(LIBS_CONTROLLER)
 $(B)/unit/test_layer $(B)/unit/test_copy: $(call obj,$(filter-out %/main.c %/jobs.c,$(wildcard helpers/layer/*.c)))
 $(B)/unit/test_forward: $(call obj,$(filter-out %/main.c,$(wildcard helpers/forward/*.c)))
+$(B)/unit/test_resolver: $(call obj,$(addprefix helpers/resolver/,ask.c message.c names.c))
+$(B)/unit/test_resolver: LIBS_CONTROLLER += $(LIBS_resolver)
 unit: $(UNIT)
 .PHONY: unit
 
