@@ -19,11 +19,21 @@
 #include "internal.h"
 
 /* --- finding --------------------------------------------------------------------------------------------- */
+/* Ids are random: a few digits spread them as well as all. */
+static unsigned hash_id(const char *id, size_t len)
+{
+	unsigned value;
+
+	HASH_VALUE(id, len < 12 ? len : 12, value);
+	return value;
+}
+
 struct container *container_by_id(const struct engine *e, const char *id)
 {
+	size_t len = strlen(id);
 	struct container *c;
 
-	HASH_FIND(by_id, e->containers->ids, id, strlen(id), c);
+	HASH_FIND_BYHASHVALUE(by_id, e->containers->ids, id, len, hash_id(id, len), c);
 	return c;
 }
 
@@ -161,7 +171,7 @@ struct container *container_add(struct engine *e, struct container_row *row)
 	TAILQ_INIT(&c->watches);
 	TAILQ_INIT(&c->endpoints);
 	TAILQ_INSERT_TAIL(&e->containers->all, c, next);
-	HASH_ADD_KEYPTR(by_id, e->containers->ids, c->row.id, strlen(c->row.id), c);
+	HASH_ADD_KEYPTR_BYHASHVALUE(by_id, e->containers->ids, c->row.id, ID_HEX, hash_id(c->row.id, ID_HEX), c);
 	HASH_ADD_KEYPTR(by_name, e->containers->names, c->row.name, strlen(c->row.name), c);
 	e->containers->n++;
 	range_count(e->containers, c->row.base, +1);
