@@ -449,9 +449,10 @@ static int plan_run(struct plan *p, struct err *err)
 	p->has_rootfs = true;
 	if (plan_take_binds(p, err) < 0)
 		return -1;
-	if (p->device_call && helper_wait(TAKE_PTR(p->device_call), NULL, err, NULL) < 0)
-		return -1;
 	if (spawn_create(p, err) < 0 || (p->net && net_finish(p->net, err) < 0))
+		return -1;
+	/* The filter is of the cgroup, and must be there before the program, not before its process. */
+	if (p->device_call && helper_wait(TAKE_PTR(p->device_call), NULL, err, NULL) < 0)
 		return -1;
 	return spawn_start(p, err);
 }
