@@ -451,6 +451,11 @@ struct pending *helper_submit(struct engine *e, enum op op, const void *req, con
 	return submit(&e->helpers->peers[op_desc(op)->helper], op, req, ctx, deadline_ms);
 }
 
+bool helper_sent(const struct pending *p)
+{
+	return p->sent;
+}
+
 static int describe(const struct pending *p, struct err *err)
 {
 	const struct op_desc *d = op_desc(p->op);

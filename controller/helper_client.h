@@ -30,6 +30,8 @@ int helpers_wait_ready(struct helpers *h, int ms);
 /* Sends; the request's fds are borrowed until this returns. Never NULL: errors come from helper_wait. */
 struct pending *helper_submit(struct engine *e, enum op op, const void *req, const struct call_ctx *ctx,
 			      int deadline_ms);
+/* False while it waits for room in the socket, or for the helper to be there again. */
+bool helper_sent(const struct pending *p);
 /* Parks until the answer. 0 and *ret_rep filled (owning its fds), or -errno with err set ("idmap map: ...: Operation
  * not permitted (rule ...)", status 500, or 403 for -EPERM and -EACCES by a rule). Frees p. ret_stage (STAGE_MAX bytes)
  * may be NULL. */

@@ -325,14 +325,13 @@ static void run(struct attach *a, struct container *c)
 
 void attach_serve(struct http_request *r, struct container *c)
 {
-	cJSON *merged = container_config(c);
-	const cJSON *config = json_get(merged, "Config");
-	bool tty = json_bool(config, "Tty", false, NULL);
-	struct attach a = { .r = r, .stream = -EBADF, .framed = !tty, .use_keys = tty };
+	struct attach a = { .r = r,
+			    .stream = -EBADF,
+			    .framed = !c->tty,
+			    .use_keys = c->tty,
+			    .close_stdin = !c->tty && c->stdin_once };
 	struct err err = { 0 };
 
-	a.close_stdin = !tty && json_bool(config, "StdinOnce", false, NULL);
-	cJSON_Delete(merged);
 	if (c->row.status == STATUS_PAUSED) {
 		err_set(&err, 409, "container %s is paused, unpause the container before attach", c->row.id);
 		http_reply_error(r, &err);

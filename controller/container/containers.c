@@ -88,18 +88,15 @@ void container_put(struct container *c)
 }
 
 /* What of its configuration is often asked for. */
-static void take_config(struct container *c)
+static void take_config(struct container *c, const cJSON *merged)
 {
-	cJSON *merged = container_config(c);
+	const cJSON *config = json_get(merged, "Config"), *labels = json_get(config, "Labels");
 
 	c->mixes = spec_share(json_get(merged, "HostConfig"), "PidMode", NULL) != SHARE_OWN;
+	c->tty = json_bool(config, "Tty", false, NULL);
+	c->stdin_once = json_bool(config, "StdinOnce", false, NULL);
+	c->labels = cJSON_GetArraySize(labels) > 0 ? cJSON_Duplicate(labels, /* recurse= */ true) : NULL;
 	volume_users_add(c, merged);
-	c->labels = cJSON_DetachItemFromObject(cJSON_GetObjectItem(merged, "Config"), "Labels");
-	if (cJSON_GetArraySize(c->labels) == 0) {
-		cJSON_Delete(c->labels);
-		c->labels = NULL;
-	}
-	cJSON_Delete(merged);
 }
 
 /* --- ranges of ids --- */
@@ -153,9 +150,10 @@ bool range_is_shared(const struct engine *e, const struct container *but, uint32
 }
 
 /* --- the list --- */
-struct container *container_add(struct engine *e, struct container_row *row)
+struct container *container_add(struct engine *e, struct container_row *row, const cJSON *merged)
 {
 	struct container *c = calloc(1, sizeof(*c));
+	cJSON *own;
 
 	if (!c)
 		return NULL;
@@ -175,7 +173,9 @@ struct container *container_add(struct engine *e, struct container_row *row)
 	HASH_ADD_KEYPTR(by_name, e->containers->names, c->row.name, strlen(c->row.name), c);
 	e->containers->n++;
 	range_count(e->containers, c->row.base, +1);
-	take_config(c);
+	own = merged ? NULL : container_config(c);
+	take_config(c, own ? own : merged);
+	cJSON_Delete(own);
 	return c;
 }
 
@@ -440,7 +440,7 @@ bool containers_busy(struct engine *e)
 static int load_row(void *data, struct container_row *row)
 {
 	struct engine *e = data;
-	struct container *c = container_add(e, row);
+	struct container *c = container_add(e, row, NULL);
 
 	if (!c) {
 		log_error("container %.12s: not read", row->id);

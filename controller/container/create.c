@@ -104,7 +104,7 @@ static int insert(struct engine *e, cJSON *merged, const char *id, const char *n
 	row.config = cJSON_PrintUnformatted(merged);
 	r = row.name && row.image_ref && row.config ? state_container_insert(e->state, &row) : -ENOMEM;
 	if (r == 0) {
-		*ret = container_add(e, &row);
+		*ret = container_add(e, &row, merged);
 		if (*ret) {
 			container_ref(*ret);
 			return 0;
@@ -283,6 +283,12 @@ static int end_run(struct container *c, bool force, const struct call_ctx *ctx, 
 		       : 0;
 }
 
+/* Cheap, and false for most. */
+static bool has_anonymous(const struct container *c)
+{
+	return strstr(c->row.config, "\"AnonymousVolumes\":{\"");
+}
+
 int container_remove(struct container *c, bool force, bool volumes, const struct call_ctx *ctx, struct err *err)
 {
 	struct req_layer_remove req = { .what = LAYER_CONTAINER };
@@ -309,7 +315,7 @@ int container_remove(struct container *c, bool force, bool volumes, const struct
 	container_delete_files(c->e, c->row.id);
 	forget(c);
 	container_emit(c, "destroy", NULL, NULL);
-	if (volumes) {
+	if (volumes && has_anonymous(c)) {
 		cJSON *merged = container_config(c);
 
 		remove_anonymous(c->e, merged, &own);

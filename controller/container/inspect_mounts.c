@@ -61,23 +61,12 @@ cJSON *container_mounts_json(struct engine *e, const cJSON *merged)
 	return array;
 }
 
-/* Cheap, and false for most: what cannot hold a volume without one of these. */
-static bool may_have_volumes(const struct container *c)
-{
-	static const char *const words[] = { "\"volume\"", "\"AnonymousVolumes\"", "\"Binds\":[\"" };
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strstr(c->row.config, words[i]))
-			return true;
-	return false;
-}
-
 void container_tell_volumes(struct container *c, bool mounted)
 {
 	struct spec_mounts mounts = { 0 };
 	cJSON *merged;
 
-	if (!may_have_volumes(c))
+	if (!c->volumes)
 		return;
 	merged = container_config(c);
 	if (container_mounts(merged, &mounts, NULL) < 0)

@@ -77,6 +77,7 @@ struct container {
 	bool exit_seen; /* the monitor told of the end of this run */
 	bool cleaning; /* ended; its cgroup and range are being given back */
 	bool mixes; /* its processes are not all in a pid namespace of its own */
+	bool tty, stdin_once; /* as its configuration says */
 	bool keep; /* a restart is under way: AutoRemove waits */
 	bool archiving, archive_again; /* full parts of its log are being compressed; more of them since */
 	bool gone; /* removed; only references are left */
@@ -167,8 +168,8 @@ struct container *container_by_id(const struct engine *e, const char *id); /* bo
 struct container *container_by_name(struct engine *e, const char *name); /* borrowed */
 struct container *container_ref(struct container *c);
 void container_put(struct container *c);
-/* Takes what row holds. */
-struct container *container_add(struct engine *e, struct container_row *row);
+/* Takes what row holds. merged: its configuration, or NULL: it is parsed. */
+struct container *container_add(struct engine *e, struct container_row *row, const cJSON *merged);
 /* It is gone: only references are left. The list's is the caller's to put. */
 void container_drop(struct container *c);
 /* Takes name; what it had before is the caller's to free. */
@@ -206,6 +207,16 @@ const char *signal_name(int signal);
 int container_attach(struct container *c, uint32_t streams, bool (*gone)(void *), void *data);
 /* Gives those who wait in container_attach their streams; called between CREATE and START. */
 void container_serve_attachers(struct container *c);
+/* The same in two steps: what is asked reaches the monitor before anything that is asked of spawn after it. */
+struct attach_calls {
+	unsigned n;
+	struct {
+		uint64_t serial; /* the attacher's */
+		struct pending *call;
+	} v[8];
+};
+void container_ask_attachers(struct container *c, struct attach_calls *ret);
+void container_take_attachers(struct container *c, struct attach_calls *calls);
 void container_fail_attachers(struct container *c);
 
 /* --- inside ---------------------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* life.c - what happens to a container that runs, and after: exits, signals, stop, pause, attaching.
+/* life.c - what happens to a container that runs, and after: exits, signals, stop, pause.
  *
  * The end of a run has one path: container_exited (from the monitor's channel) -> a task -> container_finish_run. All
  * others (stop, kill, remove) only ask for an end and watch for it. */
@@ -427,74 +427,4 @@ int container_pause(struct container *c, bool pause, const struct call_ctx *ctx,
 	container_store(c);
 	container_emit(c, pause ? "pause" : "unpause", NULL, NULL);
 	return 0;
-}
-
-/* --- attaching ------------------------------------------------------------------------------------------- */
-static struct attacher *unasked(struct container *c)
-{
-	struct attacher *a;
-
-	for (a = TAILQ_FIRST(&c->attachers); a; a = TAILQ_NEXT(a, next))
-		if (!a->asked)
-			return a;
-	return NULL;
-}
-
-void container_serve_attachers(struct container *c)
-{
-	struct attacher *a;
-
-	while (c->monitor && (a = unasked(c))) {
-		struct req_monitor_attach req = { .streams = a->streams };
-		struct rep_monitor_attach rep;
-		uint64_t serial = a->serial;
-		int r;
-
-		a->asked = true;
-		r = monitor_call(c->monitor, OP_MONITOR_ATTACH, &req, &rep, NULL);
-		/* Its client may have left while we waited. */
-		for (a = TAILQ_FIRST(&c->attachers); a; a = TAILQ_NEXT(a, next))
-			if (a->serial == serial)
-				break;
-		if (!a && r == 0)
-			close_fd(rep.stream);
-		if (!a)
-			continue;
-		if (r == 0)
-			a->stream = rep.stream;
-		else
-			a->failed = true;
-		task_wake(a->task);
-	}
-}
-
-void container_fail_attachers(struct container *c)
-{
-	struct attacher *a;
-
-	for (a = TAILQ_FIRST(&c->attachers); a; a = TAILQ_NEXT(a, next)) {
-		a->failed = true;
-		task_wake(a->task);
-	}
-}
-
-int container_attach(struct container *c, uint32_t streams, bool (*gone)(void *), void *data)
-{
-	struct attacher a = {
-		.task = task_self(), .streams = streams, .stream = -EBADF, .serial = ticket_new(c->e->containers)
-	};
-
-	container_ref(c);
-	TAILQ_INSERT_TAIL(&c->attachers, &a, next);
-	while (a.stream < 0 && !a.failed && !c->gone && !gone(data)) {
-		if (c->monitor && container_is_running(c) && !c->cleaning && !a.asked)
-			container_serve_attachers(c);
-		else
-			container_watch(c, -1);
-	}
-	TAILQ_REMOVE(&c->attachers, &a, next);
-	if (a.stream >= 0 && gone(data))
-		a.stream = close_fd(a.stream);
-	container_put(c);
-	return a.stream >= 0 ? a.stream : -1;
 }

@@ -390,13 +390,17 @@ static int spawn_start(struct plan *p, struct err *err)
 {
 	struct req_spawn_start req = { 0 };
 	char stage[STAGE_MAX] = "";
+	struct attach_calls attaching;
 	struct err failure = { 0 };
+	struct pending *call;
 	int r;
 
-	container_serve_attachers(p->c);
+	container_ask_attachers(p->c, &attaching);
 	memcpy(req.container, p->c->raw_id, ID_BYTES);
 	p->began_ns = time_now_ns();
-	r = helper_wait(helper_submit(p->e, OP_SPAWN_START, &req, &p->ctx, 0), NULL, &failure, stage);
+	call = helper_submit(p->e, OP_SPAWN_START, &req, &p->ctx, 0);
+	container_take_attachers(p->c, &attaching);
+	r = helper_wait(call, NULL, &failure, stage);
 	if (r == 0)
 		return 0;
 	if (failure.status == 403)

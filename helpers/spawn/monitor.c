@@ -429,6 +429,26 @@ static void finish(struct monitor *m, int *timeout_ms)
 		*timeout_ms = (int)left;
 }
 
+/* A controller asks for its clients' streams and, without waiting, has spawn say START: when there is a word of spawn's,
+ * all that was said before it to us is heard first, also what poll has not told of yet. So no byte is missed. */
+static void serve_channels(struct monitor *m, const struct pollfd *p)
+{
+	bool spawns = false;
+
+	for (unsigned i = 0; i < MONITOR_CHANNELS; i++)
+		spawns = spawns || (p[i].revents && m->channels[i].spawn);
+	for (unsigned pass = 0; pass < 2; pass++)
+		for (unsigned i = 0; i < MONITOR_CHANNELS && m->phase != PHASE_DONE; i++) {
+			struct monitor_channel *c = &m->channels[i];
+			unsigned more = spawns && !c->spawn ? CLIENTS_MAX : 1;
+
+			if (c->fd < 0 || c->fd != p[i].fd || c->spawn != (pass == 1) || (!p[i].revents && more == 1))
+				continue;
+			while (more > 0 && channel_receive(m, c, now_ms()))
+				more--;
+		}
+}
+
 static void loop(struct monitor *m)
 {
 	enum { CONTROL, PIDFD, LISTENER, FIRST };
@@ -463,9 +483,7 @@ static void loop(struct monitor *m)
 			init_ended(m);
 		if (p[LISTENER].revents)
 			channel_accept(m);
-		for (unsigned i = 0; i < MONITOR_CHANNELS && m->phase != PHASE_DONE; i++)
-			if (p[FIRST + i].revents && m->channels[i].fd == p[FIRST + i].fd)
-				channel_receive(m, &m->channels[i], now_ms());
+		serve_channels(m, p + FIRST);
 	}
 }
 

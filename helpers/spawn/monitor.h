@@ -105,7 +105,7 @@ enum { NO_REQUEST = 0xffff };
 
 /* serve.c */
 void channel_add(struct monitor *m, int fd, bool spawn);
-void channel_receive(struct monitor *m, struct monitor_channel *c, int64_t now_ms);
+bool channel_receive(struct monitor *m, struct monitor_channel *c, int64_t now_ms);
 void channel_accept(struct monitor *m);
 /* Answers the waiting request of one op on all channels with m->status. */
 void channels_answer(struct monitor *m, enum op op);

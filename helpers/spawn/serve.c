@@ -148,12 +148,12 @@ static int dispatch(struct monitor *m, struct monitor_channel *c, unsigned handl
 	return 0;
 }
 
-void channel_receive(struct monitor *m, struct monitor_channel *c, int64_t now_ms)
+bool channel_receive(struct monitor *m, struct monitor_channel *c, int64_t now_ms)
 {
 	int e = frame_receive(c->fd, &frame, MSG_DONTWAIT);
 
 	if (e == -EAGAIN)
-		return;
+		return false;
 	if (e == 0) {
 		e = -EBADMSG;
 		for (unsigned i = 0; i < ARRAY_SIZE(handlers) && frame.h.flags == 0; i++)
@@ -164,6 +164,7 @@ void channel_receive(struct monitor *m, struct monitor_channel *c, int64_t now_m
 	}
 	if (e < 0)
 		channel_end(c);
+	return e == 0;
 }
 
 void channel_accept(struct monitor *m)
