@@ -382,7 +382,10 @@ cJSON *fields_copy(const cJSON *from, const struct field *table, const char *wha
 			cJSON_Delete(copy);
 			continue;
 		}
-		if (json_put(to, f->name, copy, err)) {
+		/* Tables have each name once, and for good: nothing is looked for or copied. */
+		if (!copy || !cJSON_AddItemToObjectCS(to, f->name, copy)) {
+			err_set(err, 500, "out of memory"); /* unless it says already what is wrong */
+			cJSON_Delete(copy);
 			cJSON_Delete(to);
 			return NULL;
 		}

@@ -75,7 +75,7 @@ static struct container *contain(unsigned number, const char *name, const char *
 
 	CU_ASSERT_FATAL(asprintf(&row.config, "{\"HostConfig\":{\"Binds\":%s}}", binds) > 0);
 	snprintf(row.id, sizeof(row.id), "%064x", number);
-	c = container_add(&engine, &row);
+	c = container_add(&engine, &row, NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
 	return c;
 }
