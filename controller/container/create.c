@@ -304,7 +304,9 @@ int container_remove(struct container *c, bool force, bool volumes, const struct
 	if (container_apply(c, EVENT_REMOVE) < 0)
 		return err_set(err, 409, "removal of container %s is already in progress", c->row.name);
 	snprintf(req.name, sizeof(req.name), "%s", c->row.id);
-	container_store(c);
+	/* After a crash one that has run and removes itself is removed whatever its row says. */
+	if (!c->row.auto_remove || !c->row.started_ns)
+		container_store(c);
 	r = helper_call(c->e, OP_LAYER_REMOVE, &req, NULL, &own, &failure);
 	if (r < 0 && r != -ENOENT) {
 		container_apply(c, EVENT_REMOVE_FAILED);

@@ -56,6 +56,13 @@ wait
 seq 1 20000 >"$POSTERN_BASE/wanted"
 ok "attached with the start" cmp "$POSTERN_BASE/many.0" "$POSTERN_BASE/wanted"
 docker rm many >/dev/null
+docker create --name first busybox echo the first line >/dev/null 2>&1
+waiting=(); for i in $(seq 20); do client first "stream=1&stdout=1" 0 >"$POSTERN_BASE/first.$i" & waiting+=($!); done
+until_true 200 bash -c '[ "$(grep -l UPGRADED "$POSTERN_BASE"/first.* | wc -l)" = 20 ]'
+docker start first >/dev/null
+wait "${waiting[@]}"
+is "many before the start: all have what came first" 20 bash -c 'grep -l "the first line" "$POSTERN_BASE"/first.* | wc -l'
+docker rm first >/dev/null
 run two -d busybox sh -c 'sleep 1.5; seq 1 20000; echo e >&2' >/dev/null
 for i in 1 2 3; do timeout -k 1 20 docker attach --no-stdin --sig-proxy=false two >"$POSTERN_BASE/two.$i" 2>"$POSTERN_BASE/two.err.$i" & done
 wait

@@ -47,6 +47,18 @@ for program in netns idmap mount spawn $privileged controller; do
 	until_true 100 "$bin/postern" run --rm busybox true
 	ok "$program killed during starts: the engine goes on" "$bin/postern" run --rm busybox true
 done
+
+# a container that removes itself, in the middle of that: its row says that it runs
+docker run -d --rm --name cut busybox sleep 100 >/dev/null
+layer=$(pid_of layer)
+kill -STOP "$layer"
+docker kill cut >/dev/null
+until_true 100 bash -c "docker inspect -f '{{.State.Status}}' cut | grep -q removing"
+is "a removal waits for layer" removing docker inspect -f '{{.State.Status}}' cut
+kill -9 "$(pid_of controller)"; kill -CONT "$layer"
+until_true 100 docker version
+until_true 40 bash -c '[ -z "$(docker ps -aqf name=cut)" ]'
+is "cut off by a crash, it is finished" "" docker ps -aqf name=cut
 docker ps -aq | xargs -r docker rm -f >/dev/null
 left() { find /sys/fs/cgroup -path "*$POSTERN_CGROUP/containers/*" -maxdepth 6 -type d ! -name spawn; ls "$POSTERN_DATA/store/tree/containers" "$POSTERN_RUN/monitors"; }
 until_true 40 bash -c "[ -z \"\$(find /sys/fs/cgroup -path '*$POSTERN_CGROUP/containers/*' -maxdepth 6 -type d ! -name spawn)\" ]"
