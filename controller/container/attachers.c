@@ -1,5 +1,5 @@
-/* attachers.c - who wants the streams of a container: the monitor is asked for each, before the program runs for those who
- * came before. Whoever waits may leave meanwhile, so that an attacher is found again by its serial. */
+/* attachers.c - who wants the streams of a container: the monitor is asked for each, before the program runs for those
+ * who came before that. Whoever waits may leave meanwhile, so that an attacher is found again by its serial. */
 #include <errno.h>
 
 #include "../../helpers/base/cleanup.h"

@@ -205,9 +205,10 @@ const char *signal_name(int signal);
 /* A stream of what runs now, or of the next run from its first byte: fd; -1: it did not start, was removed, or gone()
  * said that the client has left. */
 int container_attach(struct container *c, uint32_t streams, bool (*gone)(void *), void *data);
-/* Gives those who wait in container_attach their streams; called between CREATE and START. */
+/* Gives those who wait in container_attach their streams. */
 void container_serve_attachers(struct container *c);
-/* The same in two steps: what is asked reaches the monitor before anything that is asked of spawn after it. */
+/* The same in two steps, for a start between CREATE and START: what is asked reaches the monitor before anything that is
+ * asked of spawn after it. The second waits. */
 struct attach_calls {
 	unsigned n;
 	struct {

@@ -429,8 +429,8 @@ static void finish(struct monitor *m, int *timeout_ms)
 		*timeout_ms = (int)left;
 }
 
-/* A controller asks for its clients' streams and, without waiting, has spawn say START: when there is a word of spawn's,
- * all that was said before it to us is heard first, also what poll has not told of yet. So no byte is missed. */
+/* A controller asks for its clients' streams and, without waiting, has spawn say START. So when there is a word of
+ * spawn's, all that was said to us before it is heard first, also what poll has not told of yet: no byte is missed. */
 static void serve_channels(struct monitor *m, const struct pollfd *p)
 {
 	bool spawns = false;
