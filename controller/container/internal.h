@@ -207,8 +207,8 @@ const char *signal_name(int signal);
 int container_attach(struct container *c, uint32_t streams, bool (*gone)(void *), void *data);
 /* Gives those who wait in container_attach their streams. */
 void container_serve_attachers(struct container *c);
-/* The same in two steps, for a start between CREATE and START: what is asked reaches the monitor before anything that is
- * asked of spawn after it. The second waits. */
+/* The same in two steps, for a start between CREATE and START: what is asked reaches the monitor before anything that
+ * is asked of spawn after it. The second waits. */
 struct attach_calls {
 	unsigned n;
 	struct {
