@@ -131,6 +131,8 @@ all_of() { # ACTION PATTERN
 	[ -z "$missed" ] || echo "# not reached:$missed"
 	[ $reached -gt 2 ] || fail "$action: steps were found"
 }
+# A disconnect is answered before the firewall has forgotten it.
+until_true 60 bash -c '[ "$(elements | jq -c "select(.n == \"ends\") | .e[]" | wc -l)" = 2 ]'
 state >"$POSTERN_BASE/before"
 all_of connect 'row|^(veth.attach|firewall.endpoint|netns.configure).after'
 all_of disconnect 'row|^(veth.detach|firewall.unendpoint).after'
