@@ -82,11 +82,14 @@ static void drop_name(struct entry *e)
 }
 
 /* --- answers --- */
-static void arm_timer(struct table *t)
+static void arm_timer(struct table *t, bool on)
 {
-	struct itimerspec every = { { 1, 0 }, { 1, 0 } };
+	struct itimerspec every = { { on, 0 }, { on, 0 } };
 
-	timerfd_settime(t->timer, 0, &every, NULL);
+	/* Not again while it runs: requests that keep coming would put it off for ever. */
+	if (on != t->armed)
+		timerfd_settime(t->timer, 0, &every, NULL);
+	t->armed = on;
 }
 
 int table_ask(struct table *t, struct entry *e, struct request *r, enum op op, int channel, int end)
@@ -118,7 +121,7 @@ int table_ask(struct table *t, struct entry *e, struct request *r, enum op op, i
 	p->end = end;
 	p->deadline_ms = now_ms() + ANSWER_MS;
 	TAILQ_INSERT_TAIL(&e->pendings, p, next);
-	arm_timer(t);
+	arm_timer(t, true);
 	return 0;
 }
 
@@ -301,7 +304,6 @@ static void on_epoll(struct helper *h, int fd, short revents, void *data)
 
 static void on_timer(struct helper *h, int fd, short revents, void *data)
 {
-	struct itimerspec never = { 0 };
 	struct table *t = data;
 	bool waiting = false;
 	uint64_t ticks;
@@ -321,7 +323,7 @@ static void on_timer(struct helper *h, int fd, short revents, void *data)
 		sys_pidfd_send_signal(e->monitor_pidfd, SIGKILL);
 	}
 	if (!waiting)
-		timerfd_settime(t->timer, 0, &never, NULL);
+		arm_timer(t, false);
 }
 
 /* --- after a restart --- */

@@ -50,6 +50,7 @@ struct table {
 	LIST_HEAD(near_head, entry) near[NEAR]; /* the same by the first bytes of their ids, which are random */
 	unsigned n; /* whose containers have not ended */
 	int epoll, timer;
+	bool armed; /* the timer: some answer may be owed */
 	uint32_t last_id;
 	struct spare spare; /* the next monitor */
 	char cgroup[4096]; /* our own in version 2, a monitor's is the same; "": this engine has none */
