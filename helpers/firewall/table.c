@@ -33,7 +33,7 @@ static const char rules[] =
 	/* Bridges route 127.0.0.0/8, for the host's own clients of published ports: nobody else may. */
 	"	chain early {\n"
 	"		type filter hook prerouting priority raw;\n"
-	"		iifname @bridges ip daddr 127.0.0.0/8 drop\n"
+	"		ip daddr 127.0.0.0/8 iifname @bridges drop\n"
 	"	}\n"
 	"	chain published {\n"
 	"		dnat ip to ip daddr . meta l4proto . th dport map @one4\n"
