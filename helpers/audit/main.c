@@ -460,7 +460,7 @@ static int enter_sandbox(const struct ctx *c)
 
 static int start(struct ctx *c, int argc, char **argv)
 {
-	char extra[160], warm[HASH_HEX + 1];
+	char extra[160];
 	bool fresh = false;
 	sigset_t ends;
 	int e = sandbox_start(false);
@@ -479,7 +479,6 @@ static int start(struct ctx *c, int argc, char **argv)
 	c->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->signals < 0 || c->proc < 0)
 		return -errno;
-	hash_hex("", 0, warm); /* libcrypto reads its configuration now, not in the sandbox */
 	e = read_boot_id(c);
 	if (e == 0)
 		e = chain_open(&c->chain);

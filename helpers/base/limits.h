@@ -17,7 +17,7 @@
 #define STAGE_MAX 64u                /* name of the step at which a call failed */
 #define RULE_MAX 64u                 /* name of the policy rule that decided */
 #define MAP_SIZE 65536u              /* ids of one container */
-#define RANGE_STRIDE (MAP_SIZE + 1)  /* between two of them: at multiples, all roots are in one bucket of the kernel's uids */
+#define RANGE_STRIDE (MAP_SIZE + 1)  /* between two: at multiples all roots are in one bucket of the kernel's uids */
 #define OVERFLOW_ID 65534u           /* "nobody" in images, and how the kernel shows an id that it cannot show */
 #define FOREIGN_FIRST 2147352576u    /* systemd's 'foreign' range: how ids of images stand on disk */
 #define CALL_DEADLINE_MS 2000        /* a helper's answer to another helper, audit included */

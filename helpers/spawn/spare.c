@@ -70,7 +70,8 @@ static void spare_main(const struct policy_spawn *policy)
 	const struct message_desc *desc = &op_desc(OP_SPAWN_CREATE)->req;
 	char hex[ID_HEX + 1];
 
-	if (sys_close_range((unsigned)ends[CONTROLLER] + 1, ~0U, CLOSE_RANGE_UNSHARE) < 0 || send(channel, "", 1, MSG_NOSIGNAL) != 1)
+	if (sys_close_range((unsigned)ends[CONTROLLER] + 1, ~0U, CLOSE_RANGE_UNSHARE) < 0 ||
+	    send(channel, "", 1, MSG_NOSIGNAL) != 1)
 		_exit(0);
 	prctl(PR_SET_NAME, "postern-spare");
 	fds_close_except(ends, ENDS);

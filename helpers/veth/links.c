@@ -242,8 +242,8 @@ static int port_address(struct netlink *n, int index, uint64_t mac)
 	return netlink_ask(n, msg);
 }
 
-/* A bridge's port has no use for IPv6: the kernel would look for routers with it, in each container, and keep a route of
- * every port among those of all others. Down as it is, it never had any. */
+/* A bridge's port has no use for IPv6: the kernel would look for routers with it, in each container, and keep a route
+ * of every port among those of all others. Down as it is, it never had any. */
 static int port_quiet(int conf6, const char *name)
 {
 	char path[IFNAMSIZ + 16];

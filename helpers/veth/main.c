@@ -271,7 +271,7 @@ static int start(struct helper *h)
 	c->sysctl = open("/proc/sys/net", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (c->sysctl < 0)
 		return -errno;
-	/* By its own fd: from above the kernel would look through the directories of every network namespace there is. */
+	/* By its own fd: from above the kernel would look through the directories of all network namespaces. */
 	c->conf6 = openat(c->sysctl, "ipv6/conf", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (int i = 1; i < h->argc; i++)
 		if (strcmp(h->argv[i], "--purge") == 0)
