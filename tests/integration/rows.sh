@@ -73,6 +73,13 @@ firewall socket socket
 resolver eventpoll timerfd
 forward eventpoll timerfd socket socket socket
 ports"
+# The next monitor is made beside the containers that run, whose fds spawn has.
+"$POSTERN_BIN/postern" run -d --name beside busybox sleep 1000 >/dev/null
+spare_of() { for p in $(cat /proc/$1/task/*/children); do [ "$(cat "/proc/$p/comm")" != postern-spare ] || echo "$p"; done; }
+has_spare() { [ -n "$(spare_of "$(pid_of spawn)")" ]; }
+until_true 40 has_spare
+is "spawn's spare: open files" "/dev/null /dev/null log socket socket" kinds_of "$(spare_of "$(pid_of spawn)")"
+"$POSTERN_BIN/postern" rm -f beside >/dev/null
 # Where the engine's network is: on the host, or in a namespace of its own.
 net() { readlink "/proc/$(pid_of "$1")/ns/net"; }
 networks=$(net launcher); ! is_users || networks=$(net veth)
