@@ -3,7 +3,8 @@
  * range    maps only the container ranges and the ids of the helpers inside: idmap's CAP_SETUID reaches nothing else
  * store    0..65535 onto the foreign range: layer is root over files of images and nothing else
  * files    a mount namespace with the store and policy's bind roots, less our own state: mount and lookup find no /etc
- * spawn    the host's mounts, all nosuid, changes on the host still arrive (rslave)
+ * spawn    proc, sys, dev and the system's libraries, all nosuid, and nothing that is mounted later: its own programs and
+ *          what containers see need no more
  * user_namespaces(7), mount_namespaces(7), pivot_root(2) "pivot_root(".", ".")". */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,7 @@
 #include "../base/pass.h"
 #include "../base/sys.h"
 #include "../base/text.h"
+#include "../shared/mounts.h"
 #include "launcher.h"
 
 /* Runs make() in a child of ours and gives back the fds that it returns (at most 4, n of them). The child's own errors
@@ -222,20 +224,40 @@ static int cover(const char *root, const char *path)
 	return sys_mount_setattr(AT_FDCWD, target, 0, &attr);
 }
 
-static int files_create(struct launcher *l, int *fds)
-{
-	const struct policy_lookup *policy = &l->policy->lookup;
-	static const char root[] = "/proc"; /* a directory that no policy can bind: hidden in this namespace only */
-	char store[PATH_SIZE + 16];
-	int r = 0, ns;
+/* The root to be: a directory that no policy can bind, hidden in this namespace only. */
+static const char root[] = "/proc";
 
-	snprintf(store, sizeof(store), "%s/store/tree", l->config.data);
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+/* A mount namespace that is to hold what is put below root and nothing else. Its fd or -errno. */
+static int mounts_begin(unsigned long propagation)
+{
+	int ns;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | propagation, NULL) < 0)
 		return -errno;
 	ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	if (ns < 0 || mount("postern", root, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755") < 0)
 		return -errno;
 	umask(0);
+	return ns;
+}
+
+static int mounts_end(void)
+{
+	if (mount(NULL, root, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ||
+	    chdir(root) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return -errno;
+	return 0;
+}
+
+static int files_create(struct launcher *l, int *fds)
+{
+	const struct policy_lookup *policy = &l->policy->lookup;
+	char store[PATH_SIZE + 16];
+	int r = 0, ns = mounts_begin(MS_SLAVE);
+
+	if (ns < 0)
+		return ns;
+	snprintf(store, sizeof(store), "%s/store/tree", l->config.data);
 	for (uint32_t i = 0; i < policy->npaths && r == 0; i++)
 		if (!covered(policy, i))
 			r = bind_into(root, policy->paths[i].path, policy->paths[i].path, /* recursive= */ true);
@@ -248,28 +270,44 @@ static int files_create(struct launcher *l, int *fds)
 		r = cover(root, policy->denied[i]);
 	if (r == 0)
 		r = bind_into(root, store, "/.store", /* recursive= */ false);
+	if (r == 0)
+		r = mounts_end();
 	if (r < 0)
 		return r;
-	if (mount(NULL, root, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ||
-	    chdir(root) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-		return -errno;
 	fds[0] = ns;
 	fds[1] = open("/.store", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fds[1] < 0 ? -errno : 0;
 }
 
+/* proc and sys whole, or the kernel lets no container mount its own (user_namespaces(7)). */
 static int spawn_create(struct launcher *l, int *fds)
 {
+	static const char *const seen[] = { "/sys", "/dev", "/usr", "/lib", "/lib64" };
 	struct mount_attr nosuid = { .attr_set = MOUNT_ATTR_NOSUID };
+	_cleanup_close_ int proc = sys_open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	char journal[SOCKET_PATH_SIZE], target[sizeof(root) + sizeof("/proc")], *slash;
 	int r;
 
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		return -errno;
-	r = sys_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &nosuid);
-	if (r < 0)
-		return r;
-	fds[0] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	return fds[0] < 0 ? -errno : 0;
+	if (proc < 0)
+		return proc;
+	r = fds[0] = mounts_begin(MS_PRIVATE);
+	for (size_t i = 0; i < ARRAY_SIZE(seen) && r >= 0; i++)
+		r = bind_into(root, seen[i], seen[i], /* recursive= */ true);
+	/* The directory: a socket's file is another one after each start of the journal's. */
+	text_copy(journal, sizeof(journal), l->config.journal);
+	slash = strrchr(journal, '/');
+	if (r >= 0 && slash && slash > journal) {
+		*slash = '\0';
+		r = bind_into(root, journal, journal, /* recursive= */ false);
+	}
+	snprintf(target, sizeof(target), "%s/proc", root);
+	if (r >= 0 && mkdir(target, 0555) < 0)
+		r = -errno;
+	if (r >= 0)
+		r = sys_move_mount(proc, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
+	if (r >= 0)
+		r = mounts_end();
+	return r < 0 ? r : sys_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &nosuid);
 }
 
 int namespaces_create(struct launcher *l)

@@ -25,7 +25,10 @@ for h in mount lookup; do
 		[ -e "/proc/$p/root/$path" ] && fail "19: $h sees /$path" || pass "19: $h does not see /$path"
 	done
 done
-like "21: every mount in spawn's namespace is nosuid" "^0$" bash -c "awk '\$6 !~ /nosuid/ && \$5 !~ \"^/run/netns/\"' /proc/$(pid_of spawn)/mountinfo | wc -l"
+is "21: every mount in spawn's namespace is nosuid, and none is the host's to add to" 0 bash -c "awk '\$6 !~ /nosuid/ || / (shared|master):/' /proc/$(pid_of spawn)/mountinfo | wc -l"
+for path in etc root home var run/netns boot "$POSTERN_DATA" "$POSTERN_RUN"; do
+	[ -e "/proc/$(pid_of spawn)/root/$path" ] && fail "21: spawn sees /$path" || pass "21: spawn does not see /$path"
+done
 # 21 spawn, 12 cgroup: their ids against the store by path and the host's cgroups
 id=$((POSTERN_IDS + 10)) owner=$((POSTERN_IDS + 20)) share=$((POSTERN_IDS + 21)) cg=$((POSTERN_IDS + 8))
 spawnlike() { setpriv --reuid "$owner" --regid "$id" --groups "$share" --inh-caps=-all --bounding-set=-all "$@"; }

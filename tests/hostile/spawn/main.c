@@ -37,23 +37,23 @@ static void attack_layer(int layer, const char *what, bool writable)
 	struct mount_attr clear = { .attr_clr = MOUNT_ATTR_RDONLY }, suid = { .attr_clr = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
 	int tree;
 
-	if (sys_move_mount(layer, "", AT_FDCWD, "/mnt", MOVE_MOUNT_F_EMPTY_PATH) < 0) {
+	if (sys_move_mount(layer, "", AT_FDCWD, "/usr", MOVE_MOUNT_F_EMPTY_PATH) < 0) {
 		result(false, "7: %s cannot be attached by the container's root", what);
 		return;
 	}
 	if (!writable) {
-		result(sys_mount_setattr(AT_FDCWD, "/mnt", 0, &clear) == -EPERM, "7: %s: read-only cannot be cleared", what);
-		result(mount(NULL, "/mnt", NULL, MS_REMOUNT | MS_BIND, NULL) < 0, "7: %s: nor by a remount", what);
-		result(open("/mnt/bin/busybox", O_WRONLY | O_CLOEXEC) < 0 && errno == EROFS, "7: %s: its files are not writable", what);
-		result(open("/mnt/new", O_CREAT | O_WRONLY | O_CLOEXEC, 0644) < 0, "7: %s: no file can be made", what);
+		result(sys_mount_setattr(AT_FDCWD, "/usr", 0, &clear) == -EPERM, "7: %s: read-only cannot be cleared", what);
+		result(mount(NULL, "/usr", NULL, MS_REMOUNT | MS_BIND, NULL) < 0, "7: %s: nor by a remount", what);
+		result(open("/usr/bin/busybox", O_WRONLY | O_CLOEXEC) < 0 && errno == EROFS, "7: %s: its files are not writable", what);
+		result(open("/usr/new", O_CREAT | O_WRONLY | O_CLOEXEC, 0644) < 0, "7: %s: no file can be made", what);
 	}
-	result(sys_mount_setattr(AT_FDCWD, "/mnt", 0, &suid) == -EPERM, "7: %s: nosuid and nodev cannot be cleared", what);
-	tree = sys_open_tree(AT_FDCWD, "/mnt", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	result(sys_mount_setattr(AT_FDCWD, "/usr", 0, &suid) == -EPERM, "7: %s: nosuid and nodev cannot be cleared", what);
+	tree = sys_open_tree(AT_FDCWD, "/usr", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (tree >= 0) {
 		result(sys_mount_setattr(tree, "", AT_EMPTY_PATH, &suid) == -EPERM, "7: %s: nor on a clone of it", what);
 		close(tree);
 	}
-	umount2("/mnt", MNT_DETACH);
+	umount2("/usr", MNT_DETACH);
 }
 
 static void as_container_root(const struct req_spawn_create *q)
@@ -66,10 +66,10 @@ static void as_container_root(const struct req_spawn_create *q)
 	attack_layer(q->layers.fd[0], "a layer", false);
 	attack_layer(q->upper, "the upper directory", true);
 	/* 31: what a new mount namespace of the container's sees of the host is as locked */
-	result(mount(NULL, "/tmp", NULL, MS_REMOUNT | MS_BIND, NULL) < 0, "31: nosuid of the host's mounts cannot be cleared");
+	result(mount(NULL, "/usr", NULL, MS_REMOUNT | MS_BIND, NULL) < 0, "31: nosuid of the host's mounts cannot be cleared");
 	result(open("/etc/shadow", O_RDONLY | O_CLOEXEC) < 0, "21: container root does not read /etc/shadow");
-	result(mknod("/tmp/postern-node", S_IFCHR | 0666, 0x103) < 0, "13: container root makes no device node");
-	result(mount("/dev/vda", "/mnt", "ext4", 0, NULL) < 0, "31: no block device can be mounted");
+	result(mknod("/dev/shm/postern-node", S_IFCHR | 0666, 0x103) < 0, "13: container root makes no device node");
+	result(mount("/dev/vda", "/usr", "ext4", 0, NULL) < 0, "31: no block device can be mounted");
 }
 
 /* Left by an engine before us, which had the same ids: nobody has waited for it yet. */
