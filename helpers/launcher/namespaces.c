@@ -3,8 +3,8 @@
  * range    maps only the container ranges and the ids of the helpers inside: idmap's CAP_SETUID reaches nothing else
  * store    0..65535 onto the foreign range: layer is root over files of images and nothing else
  * files    a mount namespace with the store and policy's bind roots, less our own state: mount and lookup find no /etc
- * spawn    proc, sys, dev and the system's libraries, all nosuid, and nothing that is mounted later: its own programs and
- *          what containers see need no more
+ * spawn    proc, sys, dev and the system's libraries, all nosuid, and nothing that is mounted later: its own programs
+ *          and what containers see need no more
  * user_namespaces(7), mount_namespaces(7), pivot_root(2) "pivot_root(".", ".")". */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,6 @@
 #include "../base/pass.h"
 #include "../base/sys.h"
 #include "../base/text.h"
-#include "../shared/mounts.h"
 #include "launcher.h"
 
 /* Runs make() in a child of ours and gives back the fds that it returns (at most 4, n of them). The child's own errors
@@ -298,13 +297,11 @@ static int spawn_create(struct launcher *l, int *fds)
 	slash = strrchr(journal, '/');
 	if (r >= 0 && slash && slash > journal) {
 		*slash = '\0';
-		r = bind_into(root, journal, journal, /* recursive= */ false);
+		r = bind_into(root, journal, journal, /* recursive= */ true);
 	}
 	snprintf(target, sizeof(target), "%s/proc", root);
-	if (r >= 0 && mkdir(target, 0555) < 0)
+	if (r >= 0 && (mkdir(target, 0555) < 0 || move_mount(proc, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0))
 		r = -errno;
-	if (r >= 0)
-		r = sys_move_mount(proc, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
 	if (r >= 0)
 		r = mounts_end();
 	return r < 0 ? r : sys_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &nosuid);
