@@ -243,13 +243,19 @@ static int port_address(struct netlink *n, int index, uint64_t mac)
 }
 
 /* A bridge's port has no use for IPv6: the kernel would look for routers with it, in each container, and keep a route
- * of every port among those of all others. Down as it is, it never had any. */
+ * of every port among those of all others. Down as it is, it never had any. There is no such file where there is no
+ * IPv6: in this kernel, or at a link whose MTU is too small for it. */
 static int port_quiet(int conf6, const char *name)
 {
 	char path[IFNAMSIZ + 16];
-	int r = conf6 < 0 ? 0 : text_format(path, sizeof(path), "%s/disable_ipv6", name);
+	int r;
 
-	return conf6 < 0 || r < 0 ? r : file_write_at(conf6, path, "1");
+	if (conf6 < 0)
+		return 0;
+	r = text_format(path, sizeof(path), "%s/disable_ipv6", name);
+	if (r == 0)
+		r = file_write_at(conf6, path, "1");
+	return r == -ENOENT ? 0 : r;
 }
 
 int veth_make(struct netlink *n, const struct veth *v)

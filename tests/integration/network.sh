@@ -151,6 +151,9 @@ is "IPv6: without an address none, and no router is listened to" "1 0" ipv6_of a
 is "IPv6: nor by an interface that comes later" "1 0" ipv6_of aa default
 is "IPv6: with one it is on, and no router is listened to" "0 0" ipv6_of s1 eth0
 is "IPv6: but not by the host at a bridge's port" "1" bash -c "$(declare -f in_n in_h helper_pid links); in_n cat $(links | sed -n 's,^\(pst.*v[0-9a-f]\{7\}\)@.*,/proc/sys/net/ipv6/conf/\1/disable_ipv6,p' | xargs) | sort -u"
+docker network create -o com.docker.network.driver.mtu=1000 narrow >/dev/null
+is "an MTU that is too small for IPv6" 1000 docker run --rm --network narrow busybox cat /sys/class/net/eth0/mtu
+docker network rm narrow >/dev/null
 is "bridges do not snoop" "mcast_snooping 0" bash -c "$(declare -f in_n in_h helper_pid); in_n ip -d link show type bridge | grep -o 'mcast_snooping [01]' | sort -u"
 is "IPv6: --ip6 and --ip" "10.66.0.77 fd00:6::77" echo "$(ip_of s2 six) $(ip6_of s2 six)"
 world 70
