@@ -179,15 +179,18 @@ static int range_create(struct launcher *l)
 	return make_userns(uid_map, gid_map);
 }
 
-static int bind_into(const char *root, const char *source, const char *path, bool recursive)
+/* The root to be: a directory that no policy can bind, hidden in this namespace only. */
+#define ROOT "/proc"
+
+static int bind_into(const char *source, const char *path, bool recursive)
 {
 	char target[2 * PATH_SIZE], part[2 * PATH_SIZE];
 
 	if (access(source, F_OK) < 0)
 		return 0; /* what is not there cannot be bound: lookup will say so */
-	if (text_format(target, sizeof(target), "%s%s", root, path) < 0)
+	if (text_format(target, sizeof(target), ROOT "%s", path) < 0)
 		return -ENAMETOOLONG;
-	for (size_t at = strlen(root); path_prefix(target, &at, part, sizeof(part));)
+	for (size_t at = strlen(ROOT); path_prefix(target, &at, part, sizeof(part));)
 		if (mkdir(part, 0755) < 0 && errno != EEXIST && errno != EROFS)
 			return -errno;
 	return mount(source, target, NULL, MS_BIND | (recursive ? MS_REC : 0), NULL) < 0 ? -errno : 0;
@@ -205,17 +208,17 @@ static bool covered(const struct policy_lookup *p, uint32_t i)
 /* Our own state below a bind root is laid over with an empty directory, so that what holds it can be bound all the
  * same. The cover goes into the container with it and is locked there like every mount from a greater user namespace
  * (mount_namespaces(7)). Where none is laid, lookup gives nobody what holds that state. */
-static int cover(const char *root, const char *path)
+static int cover(const char *path)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 					       MOUNT_ATTR_NOEXEC };
-	char target[2 * PATH_SIZE], empty[PATH_SIZE];
+	static const char empty[] = ROOT "/.cover";
+	char target[2 * PATH_SIZE];
 	struct stat st;
 
-	snprintf(empty, sizeof(empty), "%s/.cover", root);
 	if (mkdir(empty, 0555) < 0 && errno != EEXIST)
 		return -errno;
-	if (text_format(target, sizeof(target), "%s%s", root, path) < 0 || lstat(target, &st) < 0 ||
+	if (text_format(target, sizeof(target), ROOT "%s", path) < 0 || lstat(target, &st) < 0 ||
 	    !S_ISDIR(st.st_mode))
 		return 0;
 	if (mount(empty, target, NULL, MS_BIND, NULL) < 0)
@@ -223,10 +226,7 @@ static int cover(const char *root, const char *path)
 	return sys_mount_setattr(AT_FDCWD, target, 0, &attr);
 }
 
-/* The root to be: a directory that no policy can bind, hidden in this namespace only. */
-static const char root[] = "/proc";
-
-/* A mount namespace that is to hold what is put below root and nothing else. Its fd or -errno. */
+/* A mount namespace that is to hold what is put below ROOT and nothing else. Its fd or -errno. */
 static int mounts_begin(unsigned long propagation)
 {
 	int ns;
@@ -234,7 +234,7 @@ static int mounts_begin(unsigned long propagation)
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | propagation, NULL) < 0)
 		return -errno;
 	ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	if (ns < 0 || mount("postern", root, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755") < 0)
+	if (ns < 0 || mount("postern", ROOT, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755") < 0)
 		return -errno;
 	umask(0);
 	return ns;
@@ -242,8 +242,8 @@ static int mounts_begin(unsigned long propagation)
 
 static int mounts_end(void)
 {
-	if (mount(NULL, root, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ||
-	    chdir(root) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+	if (mount(NULL, ROOT, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ||
+	    chdir(ROOT) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return -errno;
 	return 0;
 }
@@ -259,16 +259,16 @@ static int files_create(struct launcher *l, int *fds)
 	snprintf(store, sizeof(store), "%s/store/tree", l->config.data);
 	for (uint32_t i = 0; i < policy->npaths && r == 0; i++)
 		if (!covered(policy, i))
-			r = bind_into(root, policy->paths[i].path, policy->paths[i].path, /* recursive= */ true);
+			r = bind_into(policy->paths[i].path, policy->paths[i].path, /* recursive= */ true);
 	if (r == 0 && policy->common.ndevices)
-		r = bind_into(root, "/dev", "/dev", /* recursive= */ false);
+		r = bind_into("/dev", "/dev", /* recursive= */ false);
 	/* What is mounted below may not be taken off in a user's namespace: mount_namespaces(7). */
 	if (r == -EINVAL)
-		r = bind_into(root, "/dev", "/dev", /* recursive= */ true);
+		r = bind_into("/dev", "/dev", /* recursive= */ true);
 	for (uint32_t i = 0; i < policy->ndenied && r == 0; i++)
-		r = cover(root, policy->denied[i]);
+		r = cover(policy->denied[i]);
 	if (r == 0)
-		r = bind_into(root, store, "/.store", /* recursive= */ false);
+		r = bind_into(store, "/.store", /* recursive= */ false);
 	if (r == 0)
 		r = mounts_end();
 	if (r < 0)
@@ -284,23 +284,23 @@ static int spawn_create(struct launcher *l, int *fds)
 	static const char *const seen[] = { "/sys", "/dev", "/usr", "/lib", "/lib64" };
 	struct mount_attr nosuid = { .attr_set = MOUNT_ATTR_NOSUID };
 	_cleanup_close_ int proc = sys_open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-	char journal[SOCKET_PATH_SIZE], target[sizeof(root) + sizeof("/proc")], *slash;
+	char journal[SOCKET_PATH_SIZE], *slash;
 	int r;
 
 	if (proc < 0)
 		return proc;
 	r = fds[0] = mounts_begin(MS_PRIVATE);
 	for (size_t i = 0; i < ARRAY_SIZE(seen) && r >= 0; i++)
-		r = bind_into(root, seen[i], seen[i], /* recursive= */ true);
+		r = bind_into(seen[i], seen[i], /* recursive= */ true);
 	/* The directory: a socket's file is another one after each start of the journal's. */
 	text_copy(journal, sizeof(journal), l->config.journal);
 	slash = strrchr(journal, '/');
 	if (r >= 0 && slash && slash > journal) {
 		*slash = '\0';
-		r = bind_into(root, journal, journal, /* recursive= */ true);
+		r = bind_into(journal, journal, /* recursive= */ true);
 	}
-	snprintf(target, sizeof(target), "%s/proc", root);
-	if (r >= 0 && (mkdir(target, 0555) < 0 || move_mount(proc, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0))
+	if (r >= 0 && (mkdir(ROOT "/proc", 0555) < 0 ||
+		       move_mount(proc, "", AT_FDCWD, ROOT "/proc", MOVE_MOUNT_F_EMPTY_PATH) < 0))
 		r = -errno;
 	if (r >= 0)
 		r = mounts_end();

@@ -67,11 +67,7 @@ static int network_init(int proc)
 {
 	int r = ipv6_set(proc, "sys/net/ipv6/conf/default", "1");
 
-	if (r < 0) {
-		errno = -r;
-		return -1;
-	}
-	return loopback_up();
+	return r < 0 ? r : loopback_up() < 0 ? -errno : 0;
 }
 
 /* Whoever may look into this process finds no fd of ours: they are gone before it can be looked into. */
@@ -131,10 +127,10 @@ static void child_discard(int pidfd)
 static int make_network(void *data)
 {
 	struct ctx *c = data;
-	int fd;
+	int fd, e = network_init(c->proc);
 
-	if (network_init(c->proc) < 0)
-		return -errno;
+	if (e < 0)
+		return e;
 	fd = openat(c->proc, "self/ns/net", O_RDONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }

@@ -29,7 +29,7 @@ static int private_mount(int fd, uint64_t attrs)
 	return sys_mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &a);
 }
 
-/* A clone of a directory of the stage's, with these flags only. The fd or -errno. */
+/* A clone of what the stage has by that name, with these flags only. The fd or -errno. */
 static int stage_clone(struct init *in, const char *name, uint64_t attrs)
 {
 	struct mount_attr a = { .attr_set = attrs, .attr_clr = MOUNT_ATTR__ATIME | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
@@ -297,9 +297,7 @@ static int files_mount(struct init *in)
 		file = openat(in->stage_dir, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
 		e = file < 0 ? -errno : fd_write_all(file, f->value, strlen(f->value));
 		if (e == 0)
-			e = tree = sys_open_tree(in->stage_dir, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-		if (e >= 0)
-			e = private_mount(tree, attrs | (in->plan->root_readonly ? MOUNT_ATTR_RDONLY : 0));
+			e = tree = stage_clone(in, name, attrs | (in->plan->root_readonly ? MOUNT_ATTR_RDONLY : 0));
 		if (e >= 0)
 			e = target = target_make(in->root, f->key, /* dir= */ false);
 		if (e >= 0)
