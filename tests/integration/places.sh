@@ -4,14 +4,12 @@
 # Engines: system
 [ "${POSTERN_PLACES:-}" ] || POSTERN_PLACES=1 exec unshare --mount --propagation private bash "$0" "$@"
 . "$(dirname "$0")/../lib.sh"
+. "$top/tests/throwaway.sh"
 
-mkdir -p /run/postern-tests; exec 7>/run/postern-tests/places; flock -w 300 7 || exit 125 # its user has a fixed name
+exec 7>/run/postern-tests/places; flock -w 300 7 || exit 125 # its user has a fixed name
 base=$(mktemp -d /var/tmp/postern-test.XXXXXX); chmod 755 "$base"
 u=ptestc home=$base/home fs=$base/fs image=$top/build/images/busybox.tar
-exec 8>/run/postern-tests/passwd; flock 8
-userdel -f $u 2>/dev/null; useradd -M -U -u 1562 -K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0 $u
-usermod -v 311000000-311065535 -w 311000000-311065535 $u
-exec 8>&-
+add_user $u 1562 311000000 || exit 125
 install -d -m 700 -o $u -g $u "$home" "$home/run"; mkdir "$fs"
 "$top/tests/images/busybox" "$image"
 as() { setpriv --reuid 1562 --regid "$(id -g $u)" --clear-groups env -i PATH="$PATH" HOME="$home" XDG_RUNTIME_DIR="$home/run" "$@" 7>&-; }
@@ -21,8 +19,7 @@ end() {
 	for i in 1 2; do as "$bin/postern-user" --purge --data "$home/data$i" --run "$home/run$i" 2>/dev/null; done
 	umount "$fs" 2>/dev/null
 	rm -rf "$base" /tmp/postern-1562
-	exec 8>/run/postern-tests/passwd; flock 8
-	userdel -f $u 2>/dev/null
+	remove_user $u || fail "user $u is removed"
 }
 trap end EXIT
 start() { as timeout 20 "$bin/postern-user" "$@"; }

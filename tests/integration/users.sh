@@ -2,6 +2,7 @@
 # Engines of ordinary users: on demand, beside each other and beside root's, and which set-id programs they run.
 # Engines: system
 . "$(dirname "$0")/../lib.sh"
+. "$top/tests/throwaway.sh"
 [ -n "${POSTERN_SOCKET:-}" ] || exec "$top/tests/with-engine" bash "$0" "$@"
 
 # Two users, with ids that are nobody's while this engine has its slot: ptestaN with subordinate ids, ptestbN without.
@@ -9,11 +10,10 @@ a=ptesta$POSTERN_SLOT b=ptestb$POSTERN_SLOT a_uid=$((1600 + POSTERN_SLOT)) b_uid
 home=$(mktemp -d /var/tmp/postern-users.XXXXXX); chmod 755 "$home"
 image=$top/build/images/busybox.tar
 end() {
-	exec 8>/run/postern-tests/passwd; flock 8
 	for u in $a $b; do
 		as $u "$bin/postern" system stop 2>/dev/null
 		as $u "$bin/postern-user" --purge 2>/dev/null
-		userdel -f $u 2>/dev/null
+		remove_user $u || fail "user $u is removed"
 	done
 	rm -rf "$home"
 }
@@ -23,10 +23,7 @@ as() { # USER COMMAND...: as a fresh user's login would have it, without a runti
 	local runtime=(); [ $u = $b ] || runtime=(XDG_RUNTIME_DIR="$home/$u/run")
 	unshare --net setpriv --reuid $u --regid "$(id -g $u)" --clear-groups env -i PATH="$PATH" HOME="$home/$u" "${runtime[@]}" "$@"
 }
-exec 8>/run/postern-tests/passwd; flock 8
-useradd -r -M -U -u $a_uid $a 2>/dev/null; usermod -v $subs-$((subs + 65535)) -w $subs-$((subs + 65535)) $a
-useradd -r -M -U -u $b_uid $b 2>/dev/null
-exec 8>&-
+add_user $a $a_uid $subs && add_user $b $b_uid || exit 125
 for u in $a $b; do install -d -m 700 -o $u -g $u "$home/$u" "$home/$u/run"; done
 
 for u in $a $b; do
