@@ -34,15 +34,17 @@ struct live {
 void ranges_init(struct ranges *r, uint32_t first, uint32_t last, uint32_t start);
 /* Index of the range that starts at id base, or -ENOENT when there is none or it is not given out. */
 int ranges_find(const struct ranges *r, uint32_t base);
-/* Chooses the next one, none of live's. Its index, -EDQUOT when max are in use, or -EAGAIN when only a look at all
- * processes and ranges_learn can tell which are free. */
-int ranges_take(struct ranges *r, const struct live *live, uint32_t max);
+/* Chooses the next one, none of live's; it is marked no more. Its index, -EDQUOT when max are in use, or -EAGAIN when
+ * only a look at all processes and ranges_learn can tell which are free. */
+int ranges_take(struct ranges *r, const struct live *live, struct live *marked, uint32_t max);
 /* After that look: those that nobody has and nobody lives in may be given out once each. Adds to live who has one. */
 void ranges_learn(struct ranges *r, struct live *live);
 void ranges_give(struct ranges *r, uint32_t index);
 bool live_has(const struct live *l, uint32_t index);
-/* Marks as taken what others live in. */
-void ranges_mark(struct ranges *r, const struct live *live);
+/* Takes what others live in, and adds it to marked. */
+void ranges_mark(struct ranges *r, const struct live *live, struct live *marked);
+/* Gives back what is marked and nobody lives in any more: nobody need tell that it is over. */
+void ranges_unmark(struct ranges *r, const struct live *live, struct live *marked);
 /* Forgets those that were given out long ago (in number of grants) and that no process lives in. */
 void ranges_reclaim(struct ranges *r, const struct live *live);
 /* Adds the ids of one /proc/PID/status. */

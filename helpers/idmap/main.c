@@ -36,6 +36,7 @@ struct ctx {
 	int proc;
 	uint32_t call_id;
 	struct live live; /* of the last scan */
+	struct live marked; /* taken only because someone lived there when this helper began */
 };
 
 _Static_assert(sizeof(struct ranges) <= sizeof(((struct keep *)0)->own), "the state must outlive a crash");
@@ -145,7 +146,7 @@ static int take_range(struct request *r)
 	const struct policy_idmap *policy = policy_of(r);
 	struct ranges *ranges = ranges_of(r->helper);
 	struct ctx *c = r->helper->ctx;
-	int index = ranges_take(ranges, &c->live, policy->max_ranges), e;
+	int index = ranges_take(ranges, &c->live, &c->marked, policy->max_ranges), e;
 
 	if (index >= 0)
 		return index;
@@ -155,8 +156,9 @@ static int take_range(struct request *r)
 		return request_fail(r, e, "scan");
 	if (index == -EDQUOT)
 		ranges_reclaim(ranges, &c->live);
+	ranges_unmark(ranges, &c->live, &c->marked);
 	ranges_learn(ranges, &c->live);
-	index = ranges_take(ranges, &c->live, policy->max_ranges);
+	index = ranges_take(ranges, &c->live, &c->marked, policy->max_ranges);
 	if (index < 0) {
 		request_rule(r, "idmap.max_ranges");
 		return request_fail(r, -EDQUOT, "range");
@@ -277,7 +279,7 @@ static int idmap_start(struct helper *h)
 	e = live_scan(c->proc, ranges, &c->live);
 	if (e < 0)
 		return e;
-	ranges_mark(ranges, &c->live);
+	ranges_mark(ranges, &c->live, &c->marked);
 	ranges_learn(ranges, &c->live);
 	dir = (struct sandbox_dir){
 		c->proc, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_DIR,

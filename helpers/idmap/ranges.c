@@ -32,6 +32,11 @@ static void bit_set(uint8_t *bits, uint32_t i)
 	bits[i / 8] |= (uint8_t)(1u << i % 8);
 }
 
+static void bit_clear(uint8_t *bits, uint32_t i)
+{
+	bits[i / 8] &= (uint8_t)~(1u << i % 8);
+}
+
 void ranges_init(struct ranges *r, uint32_t first, uint32_t last, uint32_t start)
 {
 	uint32_t count = policy_range_count(first, last);
@@ -52,7 +57,7 @@ int ranges_find(const struct ranges *r, uint32_t base)
 	return (int)i;
 }
 
-int ranges_take(struct ranges *r, const struct live *live, uint32_t max)
+int ranges_take(struct ranges *r, const struct live *live, struct live *marked, uint32_t max)
 {
 	if (r->shared)
 		return 0;
@@ -66,6 +71,7 @@ int ranges_take(struct ranges *r, const struct live *live, uint32_t max)
 		if (bit_get(r->taken, i) || bit_get(live->bit, i))
 			continue;
 		bit_set(r->taken, i);
+		bit_clear(marked->bit, i);
 		r->used++;
 		return (int)i;
 	}
@@ -83,7 +89,7 @@ void ranges_give(struct ranges *r, uint32_t index)
 {
 	if (r->shared)
 		return;
-	r->taken[index / 8] &= (uint8_t)~(1u << index % 8);
+	bit_clear(r->taken, index);
 	r->used--;
 }
 
@@ -92,12 +98,23 @@ bool live_has(const struct live *l, uint32_t index)
 	return bit_get(l->bit, index);
 }
 
-void ranges_mark(struct ranges *r, const struct live *live)
+void ranges_mark(struct ranges *r, const struct live *live, struct live *marked)
 {
 	for (uint32_t i = 0; i < r->count; i++)
 		if (bit_get(live->bit, i) && !bit_get(r->taken, i)) {
 			bit_set(r->taken, i);
+			bit_set(marked->bit, i);
 			r->used++;
+		}
+}
+
+void ranges_unmark(struct ranges *r, const struct live *live, struct live *marked)
+{
+	for (uint32_t i = 0; i < r->count; i++)
+		if (bit_get(marked->bit, i) && !bit_get(live->bit, i)) {
+			bit_clear(marked->bit, i);
+			if (bit_get(r->taken, i))
+				ranges_give(r, i);
 		}
 }
 

@@ -7,12 +7,13 @@
 enum { FIRST = 524288, N = 4000 };
 
 static struct ranges r;
-static struct live live;
+static struct live live, marked;
 
 static void make(uint32_t count, uint32_t start)
 {
 	ranges_init(&r, FIRST, FIRST + count * RANGE_STRIDE - 1, start);
 	memset(&live, 0, sizeof(live));
+	memset(&marked, 0, sizeof(marked));
 }
 
 static void test_init(void)
@@ -33,57 +34,57 @@ static void test_never_twice(void)
 
 	make(N, N - 2);
 	for (unsigned i = 0; i < N; i++) {
-		int k = ranges_take(&r, &live, N);
+		int k = ranges_take(&r, &live, &marked, N);
 
 		CU_ASSERT_FATAL(k >= 0 && k < N && !given[k]);
 		given[k] = true;
 	}
 	CU_ASSERT(r.used == N);
-	CU_ASSERT(ranges_take(&r, &live, N + 1) == -EAGAIN);
+	CU_ASSERT(ranges_take(&r, &live, &marked, N + 1) == -EAGAIN);
 	ranges_learn(&r, &live);
-	CU_ASSERT(ranges_take(&r, &live, N + 1) == -EAGAIN); /* nobody has given one back */
+	CU_ASSERT(ranges_take(&r, &live, &marked, N + 1) == -EAGAIN); /* nobody has given one back */
 }
 
 static void test_max(void)
 {
 	make(10, 0);
-	CU_ASSERT(ranges_take(&r, &live, 2) == 0);
-	CU_ASSERT(ranges_take(&r, &live, 2) == 1);
-	CU_ASSERT(ranges_take(&r, &live, 2) == -EDQUOT);
+	CU_ASSERT(ranges_take(&r, &live, &marked, 2) == 0);
+	CU_ASSERT(ranges_take(&r, &live, &marked, 2) == 1);
+	CU_ASSERT(ranges_take(&r, &live, &marked, 2) == -EDQUOT);
 	ranges_give(&r, 0);
-	CU_ASSERT(ranges_take(&r, &live, 2) == 2); /* not the one just given back */
+	CU_ASSERT(ranges_take(&r, &live, &marked, 2) == 2); /* not the one just given back */
 }
 
 static void test_reuse(void)
 {
 	make(3, 0);
 	for (int i = 0; i < 3; i++)
-		CU_ASSERT(ranges_take(&r, &live, 3) == i);
+		CU_ASSERT(ranges_take(&r, &live, &marked, 3) == i);
 	for (uint32_t i = 0; i < 3; i++)
 		ranges_give(&r, i);
 	/* All were given out once: only with a look at who lives where. */
-	CU_ASSERT(ranges_take(&r, &live, 3) == -EAGAIN);
+	CU_ASSERT(ranges_take(&r, &live, &marked, 3) == -EAGAIN);
 	live_add_status(&live, &r, "Name:\tx\nUid:\t524288\t524288\t524288\t524288\n");
 	ranges_learn(&r, &live);
-	CU_ASSERT(ranges_take(&r, &live, 3) == 1);
+	CU_ASSERT(ranges_take(&r, &live, &marked, 3) == 1);
 	/* What was given back after the look waits for the next, which may show who is left in it. */
 	ranges_give(&r, 1);
-	CU_ASSERT(ranges_take(&r, &live, 3) == 2);
-	CU_ASSERT(ranges_take(&r, &live, 3) == -EAGAIN);
+	CU_ASSERT(ranges_take(&r, &live, &marked, 3) == 2);
+	CU_ASSERT(ranges_take(&r, &live, &marked, 3) == -EAGAIN);
 	live_add_status(&live, &r, "Name:\tx\nGid:\t589825\t589825\t589825\t589825\n");
 	ranges_learn(&r, &live);
-	CU_ASSERT(ranges_take(&r, &live, 3) == -EAGAIN);
+	CU_ASSERT(ranges_take(&r, &live, &marked, 3) == -EAGAIN);
 	memset(&live, 0, sizeof(live));
 	ranges_learn(&r, &live);
-	CU_ASSERT(ranges_take(&r, &live, 3) == 0);
-	CU_ASSERT(ranges_take(&r, &live, 3) == 1);
-	CU_ASSERT(ranges_take(&r, &live, 4) == -EAGAIN); /* 2 is taken */
+	CU_ASSERT(ranges_take(&r, &live, &marked, 3) == 0);
+	CU_ASSERT(ranges_take(&r, &live, &marked, 3) == 1);
+	CU_ASSERT(ranges_take(&r, &live, &marked, 4) == -EAGAIN); /* 2 is taken */
 }
 
 static void test_find(void)
 {
 	make(10, 4);
-	CU_ASSERT(ranges_take(&r, &live, 10) == 4);
+	CU_ASSERT(ranges_take(&r, &live, &marked, 10) == 4);
 	CU_ASSERT(ranges_find(&r, FIRST + 4 * RANGE_STRIDE) == 4);
 	CU_ASSERT(ranges_find(&r, FIRST + 4 * RANGE_STRIDE + 1) == -ENOENT);
 	CU_ASSERT(ranges_find(&r, FIRST + 5 * RANGE_STRIDE) == -ENOENT);
@@ -100,15 +101,36 @@ static void test_mark_and_reclaim(void)
 {
 	make(N, 0);
 	live_add_status(&live, &r, "\nGid:\t655362\t655362\t655362\t655362\n"); /* range 2 */
-	ranges_mark(&r, &live);
-	ranges_mark(&r, &live);
+	ranges_mark(&r, &live, &marked);
+	ranges_mark(&r, &live, &marked);
 	CU_ASSERT(r.used == 1 && ranges_find(&r, FIRST + 2 * RANGE_STRIDE) == 2);
 	for (int i = 0; i < 1500; i++)
-		CU_ASSERT_FATAL(ranges_take(&r, &live, N) >= 0);
+		CU_ASSERT_FATAL(ranges_take(&r, &live, &marked, N) >= 0);
 	ranges_reclaim(&r, &live);
 	CU_ASSERT(ranges_find(&r, FIRST + 2 * RANGE_STRIDE) == 2); /* lived in */
 	CU_ASSERT(ranges_find(&r, FIRST) == -ENOENT); /* old and empty */
 	CU_ASSERT(ranges_find(&r, FIRST + 1499 * RANGE_STRIDE) == 1499); /* young: may not have started yet */
+}
+
+static void test_unmark(void)
+{
+	make(4, 0);
+	live_add_status(&live, &r, "\nGid:\t589825\n"); /* range 1 */
+	live_add_status(&live, &r, "\nGid:\t655362\n"); /* and 2 */
+	ranges_mark(&r, &live, &marked);
+	for (int i = 0; i < 2; i++)
+		CU_ASSERT(ranges_take(&r, &live, &marked, 4) == 3 * i);
+	ranges_unmark(&r, &live, &marked);
+	CU_ASSERT(r.used == 4); /* lived in */
+	ranges_give(&r, 1); /* told that it is over, and given out anew */
+	memset(&live, 0, sizeof(live));
+	ranges_learn(&r, &live);
+	CU_ASSERT(ranges_take(&r, &live, &marked, 4) == 1);
+	memset(&live, 0, sizeof(live));
+	ranges_unmark(&r, &live, &marked);
+	CU_ASSERT(ranges_find(&r, FIRST + 2 * RANGE_STRIDE) == -ENOENT); /* nobody told, nobody lives there */
+	/* None of those that were given out, though nobody lives there yet. */
+	CU_ASSERT(r.used == 3 && ranges_find(&r, FIRST) == 0 && ranges_find(&r, FIRST + RANGE_STRIDE) == 1);
 }
 
 static bool lives(const char *status, uint32_t range)
@@ -189,6 +211,7 @@ int main(void)
 	CU_add_test(suite, "reuse", test_reuse);
 	CU_add_test(suite, "find", test_find);
 	CU_add_test(suite, "mark and reclaim", test_mark_and_reclaim);
+	CU_add_test(suite, "unmark", test_unmark);
 	CU_add_test(suite, "status", test_status);
 	CU_add_test(suite, "extents", test_extents);
 	CU_add_test(suite, "scan", test_scan);
