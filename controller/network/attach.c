@@ -513,14 +513,19 @@ int net_connect(struct container *c, struct network *n, const cJSON *settings, c
 	endpoint_hold(ep);
 	r = running ? connect_running(c, ep, ctx, err) : 0;
 	ep->passing = false;
+	if (running && r == 0 && !ep->gone) {
+		endpoint_store(c->e, ep);
+		network_emit(c->e, n, "connect", c->row.id);
+		hosts_add(c, ep);
+		endpoint_let_go(ep);
+		return 0;
+	}
 	if (!endpoint_let_go(ep)) {
 		r = err_set(err, 409, "container %s was removed meanwhile", c->row.id);
 	} else if (r < 0) {
 		endpoint_delete(c->e, ep);
 		resolver_refresh(c);
 	} else {
-		if (running)
-			endpoint_store(c->e, ep);
 		network_emit(c->e, n, "connect", c->row.id);
 	}
 	return r;
@@ -569,19 +574,20 @@ int net_disconnect(struct container *c, struct network *n, bool force, const str
 			       c->row.id, n->name);
 	endpoint_hold(ep);
 	ep->passing = true;
+	hosts_remove(c, ep);
 	if (ep->there && container_is_running(c))
 		r = disconnect_running(c, ep, ctx, force ? NULL : err);
 	if (ep->there && force)
 		net_take_out(c->e, ep);
 	ep->passing = false;
-	if (endpoint_let_go(ep)) {
-		if (r < 0 && !force) {
-			endpoint_store(c->e, ep);
-		} else {
-			endpoint_delete(c->e, ep);
-			network_emit(c->e, n, "disconnect", c->row.id);
-			r = 0;
-		}
+	if (r < 0 && !force && !ep->gone) {
+		endpoint_store(c->e, ep);
+		hosts_add(c, ep);
+	}
+	if (endpoint_let_go(ep) && (r == 0 || force)) {
+		endpoint_delete(c->e, ep);
+		network_emit(c->e, n, "disconnect", c->row.id);
+		r = 0;
 	}
 	return r;
 }

@@ -2,6 +2,8 @@
 #ifndef POSTERN_NETWORK_INTERNAL_H
 #define POSTERN_NETWORK_INTERNAL_H
 
+#include <stdio.h>
+
 #include "network.h"
 
 /* sys/queue.h of the C library has no safe walk. */
@@ -62,6 +64,19 @@ bool forward_settles(struct engine *e);
 /* After a start of the controller or of postern-forward: the ports of one endpoint, of all. Failures are logged. */
 void forward_again(struct engine *e, struct endpoint *ep);
 void forward_repeat(struct engine *e);
+
+/* --- names.c --- */
+/* Its lines of /etc/hosts; config: its container's Config. */
+void endpoint_hosts(FILE *f, const struct endpoint *ep, const cJSON *config);
+
+/* --- hosts.c: /etc/hosts of containers that run --- */
+/* The lines of one endpoint, which the caller holds, into the file of its container and of those that have joined that
+ * one's network, and out of them. A failure is logged. A crash between the two of row and file leaves no line behind
+ * when it is added after the row, and taken out before. */
+void hosts_add(struct container *c, const struct endpoint *ep);
+void hosts_remove(struct container *c, const struct endpoint *ep);
+/* Takes out of text every line that is one of lines: the new length. */
+size_t hosts_without(char *text, size_t len, const char *lines);
 
 /* --- links.c --- */
 /* The container of "name:alias": a reference. */

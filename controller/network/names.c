@@ -35,23 +35,21 @@ int net_host_gateway(struct engine *e, const char *container, char *ret, size_t 
 	return 0;
 }
 
-static void own_lines(FILE *f, struct engine *e, const char *container, const cJSON *config)
+void endpoint_hosts(FILE *f, const struct endpoint *ep, const cJSON *config)
 {
 	const char *host = json_text(config, "Hostname", "", NULL), *domain = json_text(config, "Domainname", "", NULL);
-	struct endpoint *ep = NULL;
 	char text[ADDRESS_TEXT];
 
-	while ((ep = endpoint_next(e, container, ep)))
-		for (int six = 0; ep->there && six < 2; six++) {
-			const uint8_t *a = six ? ep->v6 : ep->v4;
+	for (int six = 0; ep->there && six < 2; six++) {
+		const uint8_t *a = six ? ep->v6 : ep->v4;
 
-			if (address_is_zero(a))
-				continue;
-			fprintf(f, "%s\t", address_format(a, 0, text));
-			if (domain[0])
-				fprintf(f, "%s.%s ", host, domain);
-			fprintf(f, "%s\n", host);
-		}
+		if (address_is_zero(a))
+			continue;
+		fprintf(f, "%s\t", address_format(a, 0, text));
+		if (domain[0])
+			fprintf(f, "%s.%s ", host, domain);
+		fprintf(f, "%s\n", host);
+	}
 }
 
 /* "container:alias" or "container"; HostConfig.Links of the default network. */
@@ -97,6 +95,7 @@ char *net_hosts(struct container *c, const cJSON *merged, struct err *err)
 {
 	const cJSON *host = json_get(merged, "HostConfig"), *extra;
 	char *text = NULL, gateway[ADDRESS_TEXT];
+	struct endpoint *ep = NULL;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 	int r;
@@ -113,7 +112,8 @@ char *net_hosts(struct container *c, const cJSON *merged, struct err *err)
 			fprintf(f, "%s\t%.*s\n", gateway, (int)(colon - extra->valuestring), extra->valuestring);
 	}
 	r = link_lines(f, c, host, err);
-	own_lines(f, c->e, c->row.id, json_get(merged, "Config"));
+	while ((ep = endpoint_next(c->e, c->row.id, ep)))
+		endpoint_hosts(f, ep, json_get(merged, "Config"));
 	if (fclose(f) != 0 || r < 0) {
 		free(text);
 		err_set(err, 500, "out of memory");

@@ -93,11 +93,14 @@ enum {
 	OP(monitor, MONITOR, rotated, ROTATED, PRIVATE, NONE,                                                   \
 	   "to controllers, with request id 0: the log's generation that begins") \
 	OP(monitor, MONITOR, archived, ARCHIVED, PRIVATE, NONE,                                                 \
-	   "a full generation of the log is kept elsewhere: drop its data")
+	   "a full generation of the log is kept elsewhere: drop its data")                                     \
+	OP(monitor, MONITOR, hosts, HOSTS, PRIVATE, NONE, "the container's /etc/hosts that the engine wrote, to change")
 #define REQ_monitor_rotated(F, S) F(S, U64, generation, 1, UINT64_MAX)
 #define REP_monitor_rotated(F, S)
 #define REQ_monitor_archived(F, S) F(S, U64, generation, 1, UINT64_MAX)
 #define REP_monitor_archived(F, S)
+#define REQ_monitor_hosts(F, S)
+#define REP_monitor_hosts(F, S) F(S, FD, file, FDK_LOG, REQUIRED) /* readable, too; its content is the container's */
 #define REQ_monitor_attach(F, S) F(S, U32, streams, 1, 7)
 #define REP_monitor_attach(F, S) F(S, FD, stream, FDK_CHANNEL, REQUIRED)
 #define REQ_monitor_resize(F, S) F(S, U32, rows, 0, 65535) F(S, U32, columns, 0, 65535)

@@ -213,6 +213,9 @@ static int prepare(struct init *in)
 	umask(022);
 	if ((e = stdio_take(in, own)) < 0 || (e = set_limits(in)) < 0)
 		return e;
+	in->report.hosts = in->hosts >= 0;
+	if (in->hosts >= 0)
+		theirs[n++] = in->hosts;
 	in->report.mounts = in->mounts >= 0;
 	if (in->mounts >= 0) {
 		theirs[n++] = in->mounts;
@@ -248,7 +251,7 @@ void init_main(struct init *in)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (unsigned i = 0; i < in->req->binds.n; i++)
 		in->binds[i] = in->req->binds.fd[i];
-	in->stage_dir = in->root = in->dev = in->devpts = in->proc = in->master = in->slave = -EBADF;
+	in->stage_dir = in->root = in->dev = in->devpts = in->proc = in->master = in->slave = in->hosts = -EBADF;
 	in->report = (struct init_report){ 0 };
 	e = prepare(in);
 	if (e < 0)

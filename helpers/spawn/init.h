@@ -13,14 +13,14 @@
 #include "spec.h"
 
 /* From the init to the monitor (SOCK_SEQPACKET). Status 0: all is made and it waits for one byte; the fds are then
- * {master, slave} of the terminal or {input or nothing, output, error}, and last, if `mounts`, the mount namespace and
- * its root. Exec ends the socket: success. */
+ * {master, slave} of the terminal or {input or nothing, output, error}, then, if `hosts`, /etc/hosts, and last, if
+ * `mounts`, the mount namespace and its root. Exec ends the socket: success. */
 struct init_report {
 	int32_t status;
-	uint32_t mounts;
+	uint32_t hosts, mounts;
 	char stage[STAGE_MAX];
 };
-enum { REPORT_FDS = 5, SHARED_MOUNTS = 5 };
+enum { REPORT_FDS = 6, SHARED_MOUNTS = 5 };
 
 struct init {
 	const struct plan *plan;
@@ -34,7 +34,7 @@ struct init {
 	int stage_dir, root; /* O_PATH */
 	unsigned nviews; /* directories v0, v1 ... of the stage (view.c) */
 	int dev, devpts, proc; /* mounts, or -EBADF when the spec has none */
-	int mounts; /* the mount namespace, for the monitor */
+	int hosts, mounts; /* for the monitor: /etc/hosts, or -EBADF where a mount of the user's is; the mount namespace */
 	int master, slave;
 	struct init_report report;
 	char program[PATH_MAX]; /* exec.c: what args[0] means */

@@ -336,6 +336,8 @@ static void made(struct monitor *m, const struct init_report *report, const int 
 		m->root = fds[--n];
 		m->mounts = fds[--n];
 	}
+	if (report->hosts)
+		m->hosts = fds[--n];
 	stdio_take(&m->stdio, fds, n);
 	m->phase = PHASE_READY;
 	m->status = 0;
@@ -354,7 +356,8 @@ static void control_receive(struct monitor *m)
 
 	if (len == -EAGAIN)
 		return;
-	if (len == sizeof(report) && report.status == 0 && m->phase == PHASE_CREATING && n >= (report.mounts ? 4 : 2)) {
+	if (len == sizeof(report) && report.status == 0 && m->phase == PHASE_CREATING &&
+	    n >= 2u + !!report.hosts + 2 * !!report.mounts) {
 		made(m, &report, fds, n);
 		return;
 	}
@@ -511,7 +514,7 @@ void monitor_main(const struct launch *l)
 	struct monitor *m = &monitor;
 	int e;
 
-	m->pidfd = m->control = m->listener = m->mounts = m->root = -EBADF;
+	m->pidfd = m->control = m->listener = m->mounts = m->root = m->hosts = -EBADF;
 	m->exit_file = l->req->exit;
 	for (unsigned i = 0; i < MONITOR_CHANNELS; i++)
 		m->channels[i] = (struct monitor_channel){ .fd = -EBADF, .waiting.op = NO_REQUEST };

@@ -90,6 +90,7 @@ struct monitor {
 	pid_t pid;
 	int pidfd, control, listener, exit_file;
 	int mounts, root; /* the container's mount namespace, and in it what lies on the disk: see finish(), linger() */
+	int hosts; /* its /etc/hosts, if that is ours */
 	struct monitor_channel channels[MONITOR_CHANNELS];
 	struct rep_monitor_state state;
 	struct stdio stdio;

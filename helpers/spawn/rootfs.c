@@ -294,7 +294,7 @@ static int files_mount(struct init *in)
 		int e;
 
 		snprintf(name, sizeof(name), "f%u", (unsigned)i);
-		file = openat(in->stage_dir, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+		file = openat(in->stage_dir, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0644);
 		e = file < 0 ? -errno : fd_write_all(file, f->value, strlen(f->value));
 		if (e == 0)
 			e = tree = stage_clone(in, name, attrs | (in->plan->root_readonly ? MOUNT_ATTR_RDONLY : 0));
@@ -304,6 +304,8 @@ static int files_mount(struct init *in)
 			e = move_to(tree, target, /* dir= */ false);
 		if (e < 0)
 			return init_fail(in, e, "file %s", f->key);
+		if (strcmp(f->key, "/etc/hosts") == 0)
+			in->hosts = TAKE_FD(file);
 	}
 	return 0;
 }

@@ -112,6 +112,16 @@ static int run_archived(struct monitor *m, const void *q, void *p, int64_t now_m
 	return logring_release(&m->stdio.log.ring, ((const struct req_monitor_archived *)q)->generation);
 }
 
+static int run_hosts(struct monitor *m, const void *q, void *p, int64_t now_ms)
+{
+	struct rep_monitor_hosts *rep = p;
+
+	if (m->hosts < 0 || m->phase >= PHASE_ENDED)
+		return m->hosts < 0 ? -ENOENT : -ESRCH;
+	rep->file = dup(m->hosts);
+	return rep->file < 0 ? -errno : 0;
+}
+
 static const struct {
 	enum op op;
 	bool spawn_only;
@@ -120,6 +130,7 @@ static const struct {
 	{ OP_MONITOR_ATTACH, false, run_attach }, { OP_MONITOR_RESIZE, false, run_resize },
 	{ OP_MONITOR_STATE, false, run_state },	  { OP_MONITOR_START, true, run_start },
 	{ OP_MONITOR_ADOPT, true, run_adopt },	  { OP_MONITOR_ARCHIVED, false, run_archived },
+	{ OP_MONITOR_HOSTS, false, run_hosts },
 };
 
 static int dispatch(struct monitor *m, struct monitor_channel *c, unsigned handler, int64_t now_ms)

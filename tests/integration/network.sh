@@ -168,6 +168,8 @@ fails "IPv6: the world does not reach what is not published" 1 in_w "$peer" ask 
 like "docker port of both versions" "80/tcp -> 0.0.0.0:8600.(80/tcp -> \[::1\]:8601.)?80/tcp -> \[::\]:8600" docker port s1
 
 # --- a running container goes in and out ---
+hosts_of() { sed 1,6d "/proc/$(docker inspect -f '{{.State.Pid}}' "$1")/root/etc/hosts" | xargs; }
+id_n1a=$(docker inspect -f '{{.Config.Hostname}}' n1a) one_n1a=$(ip_of n1a one)
 docker network connect --ip 10.66.0.9 --ip6 fd00:6::9 --alias nine six n1a
 is "connected: two interfaces" 3 bash -c "nsenter -t $(docker inspect -f '{{.State.Pid}}' n1a) -n ip -br link | wc -l"
 is "connected: with the addresses asked for" "10.66.0.9 fd00:6::9" echo "$(ip_of n1a six) $(ip6_of n1a six)"
@@ -175,10 +177,14 @@ is "connected: reaches its neighbours" 10.66.0.9 ask n1a tcp 10.66.0.77 80
 is "connected: by IPv6" fd00:6::9 ask n1a tcp fd00:6::77 80
 is "connected: keeps its way out, which is that of the first name" "$(docker network inspect -f '{{(index .IPAM.Config 0).Gateway}}' one)" \
 	bash -c "nsenter -t $(docker inspect -f '{{.State.Pid}}' n1a) -n ip route show default | cut -d' ' -f3"
+is "connected: /etc/hosts has its addresses there, too" "$one_n1a $id_n1a 10.66.0.9 $id_n1a fd00:6::9 $id_n1a" hosts_of n1a
+echo -n "192.0.2.9 mine" >>"/proc/$(docker inspect -f '{{.State.Pid}}' n1a)/root/etc/hosts"
 docker network disconnect one n1a
+is "disconnected: /etc/hosts has only the others, and what the user wrote" "10.66.0.9 $id_n1a fd00:6::9 $id_n1a 192.0.2.9 mine" hosts_of n1a
 is "disconnected: the way out moves" 10.66.0.1 bash -c "nsenter -t $(docker inspect -f '{{.State.Pid}}' n1a) -n ip route show default | cut -d' ' -f3"
 fails "disconnected: not reached any more" 1 ask n1b tcp "$(ip_of n1b one | sed 's/3$/2/')" 80
 docker network connect one n1a
+is "connected again: /etc/hosts tells, on a line of its own" "10.66.0.9 $id_n1a fd00:6::9 $id_n1a 192.0.2.9 mine $(ip_of n1a one) $id_n1a" hosts_of n1a
 is "connected again: the way out moves back" "$(docker network inspect -f '{{(index .IPAM.Config 0).Gateway}}' one)" \
 	bash -c "nsenter -t $(docker inspect -f '{{.State.Pid}}' n1a) -n ip route show default | cut -d' ' -f3"
 is "and it reaches its neighbours" "$(ip_of n1a one)" ask n1a tcp "$(ip_of n1b one)" 80
@@ -203,6 +209,9 @@ like "--mac-address and --link-local-ip" "link/ether 02:42:aa:bb:cc:dd.*169\.254
 is "a container of another's network" "$(ip_of mac six)" bash -c "docker run --rm --network container:mac peer peer ask tcp 10.66.0.77 80"
 docker run -d --name lends --network six peer sleep 1000 >/dev/null; docker run -d --name borrows --network container:lends peer sleep 1000 >/dev/null
 is "it has that one's interfaces" "eth0 lo" bash -c "nsenter -t $(docker inspect -f '{{.State.Pid}}' borrows) -n ip -br link | awk '{sub(/@.*/, \"\", \$1); print \$1}' | sort | xargs"
+docker network connect two lends
+is "what changes in its /etc/hosts does in that one's" "$(hosts_of lends)" hosts_of borrows
+like "which has both addresses" "^$(ip_of lends six) .* $(ip_of lends two) " hosts_of borrows
 docker rm -f lends >/dev/null
 is "and nobody's when it has ended, whose address is another's then" "lo" bash -c "nsenter -t $(docker inspect -f '{{.State.Pid}}' borrows) -n ip -br link | awk '{print \$1}'"
 docker rm -f borrows >/dev/null
