@@ -95,6 +95,9 @@ static void take_config(struct container *c, const cJSON *merged)
 	c->mixes = spec_share(json_get(merged, "HostConfig"), "PidMode", NULL) != SHARE_OWN;
 	c->tty = json_bool(config, "Tty", false, NULL);
 	c->stdin_once = json_bool(config, "StdinOnce", false, NULL);
+	c->links = cJSON_GetArraySize(json_get(json_get(merged, "HostConfig"), "Links")) > 0;
+	if (c->links)
+		LIST_INSERT_HEAD(&c->e->containers->linking, c, linking);
 	c->labels = cJSON_GetArraySize(labels) > 0 ? cJSON_Duplicate(labels, /* recurse= */ true) : NULL;
 	volume_users_add(c, merged);
 }
@@ -187,6 +190,8 @@ void container_drop(struct container *c)
 	volume_users_drop(c);
 	c->gone = true;
 	TAILQ_REMOVE(&cs->all, c, next);
+	if (c->links)
+		LIST_REMOVE(c, linking);
 	HASH_DELETE(by_id, cs->ids, c);
 	HASH_DELETE(by_name, cs->names, c);
 	cs->n--;

@@ -66,6 +66,7 @@ struct watch {
 
 struct container {
 	TAILQ_ENTRY(container) next;
+	LIST_ENTRY(container) linking; /* if it has links */
 	UT_hash_handle by_id, by_name; /* until it is gone */
 	struct engine *e;
 	unsigned refs;
@@ -77,7 +78,7 @@ struct container {
 	bool exit_seen; /* the monitor told of the end of this run */
 	bool cleaning; /* ended; its cgroup and range are being given back */
 	bool mixes; /* its processes are not all in a pid namespace of its own */
-	bool tty, stdin_once; /* as its configuration says */
+	bool tty, stdin_once, links; /* as its configuration says */
 	bool keep; /* a restart is under way: AutoRemove waits */
 	bool archiving, archive_again; /* full parts of its log are being compressed; more of them since */
 	bool gone; /* removed; only references are left */
@@ -147,6 +148,7 @@ struct user_entry {
 
 struct containers {
 	TAILQ_HEAD(container_head, container) all;
+	LIST_HEAD(linking_head, container) linking;
 	struct container *ids, *names; /* the same by their ids and names (hash.h) */
 	struct range *ranges; /* by their first ids */
 	struct used_volume *used_volumes; /* by their names (volume_users.c) */

@@ -274,6 +274,8 @@ int net_finish(struct net_plan *p, struct err *err)
 		r = forward_publish(p->e, p->steps[i].ep, &p->ctx, err);
 	if (r == 0)
 		resolver_update(p->c, p->merged, p->userns, p->netns, &p->ctx);
+	if (r == 0 && p->merged)
+		hosts_tell_linking(p->c);
 	return r;
 }
 

@@ -19,6 +19,12 @@
 
 enum { HOSTS_MAX = 256 << 10 }; /* bytes */
 
+enum change {
+	ADD,
+	REMOVE,
+	REPLACE, /* those that have the same names */
+};
+
 /* Bytes of the line at p, with its end. */
 static size_t line_length(const char *p, const char *end)
 {
@@ -27,26 +33,39 @@ static size_t line_length(const char *p, const char *end)
 	return newline ? (size_t)(newline - p) + 1 : (size_t)(end - p);
 }
 
-static bool has_line(const char *lines, const char *line, size_t len)
+/* Leaves out the address. */
+static const char *names_in(const char *line, size_t *len)
+{
+	const char *tab = memchr(line, '\t', *len);
+
+	*len -= tab ? (size_t)(tab - line) : 0;
+	return tab ? tab : line;
+}
+
+static bool has_line(const char *lines, const char *line, size_t len, bool by_names)
 {
 	const char *end = lines + strlen(lines);
 
+	if (by_names)
+		line = names_in(line, &len);
 	for (size_t n; lines < end; lines += n) {
-		n = line_length(lines, end);
-		if (n == len && memcmp(lines, line, n) == 0)
+		size_t want = n = line_length(lines, end);
+		const char *own = by_names ? names_in(lines, &want) : lines;
+
+		if (want == len && memcmp(own, line, len) == 0)
 			return true;
 	}
 	return false;
 }
 
-size_t hosts_without(char *text, size_t len, const char *lines)
+size_t hosts_without(char *text, size_t len, const char *lines, bool by_names)
 {
 	const char *end = text + len;
 	char *to = text;
 
 	for (size_t n; text < end; text += n) {
 		n = line_length(text, end);
-		if (has_line(lines, text, n))
+		if (has_line(lines, text, n, by_names))
 			continue;
 		memmove(to, text, n);
 		to += n;
@@ -66,23 +85,25 @@ static int append(int file, const char *text, size_t len, const char *lines)
 	return r < 0 && ftruncate(file, (off_t)len) < 0 ? -errno : r;
 }
 
-static int change_file(int file, const char *lines, bool add)
+static int change_file(int file, const char *lines, enum change how)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t len, left;
 	int r = fd_read_all(file, HOSTS_MAX, &text, &len);
 
-	if (r < 0 || add)
-		return r < 0 ? r : append(file, text, len, lines);
-	left = hosts_without(text, len, lines);
-	if (left == len)
-		return 0;
-	r = lseek(file, 0, SEEK_SET) < 0 ? -errno : fd_write_all(file, text, left);
-	return r < 0 || ftruncate(file, (off_t)left) == 0 ? r : -errno;
+	if (r < 0)
+		return r;
+	left = how == ADD ? len : hosts_without(text, len, lines, how == REPLACE);
+	if (left < len) {
+		r = lseek(file, 0, SEEK_SET) < 0 ? -errno : fd_write_all(file, text, left);
+		if (r == 0 && ftruncate(file, (off_t)left) < 0)
+			r = -errno;
+	}
+	return r < 0 || how == REMOVE ? r : append(file, text, left, lines);
 }
 
 /* A container without its line is better than none in the network: what fails is logged. */
-static void change(struct container *c, const char *lines, bool add)
+static void change(struct container *c, const char *lines, enum change how)
 {
 	struct req_monitor_hosts req = { 0 };
 	struct rep_monitor_hosts rep;
@@ -93,7 +114,7 @@ static void change(struct container *c, const char *lines, bool add)
 	message_init(&op_desc(OP_MONITOR_HOSTS)->rep, &rep);
 	r = monitor_call(c->monitor, OP_MONITOR_HOSTS, &req, &rep, NULL);
 	if (r == 0) {
-		r = change_file(rep.file, lines, add);
+		r = change_file(rep.file, lines, how);
 		message_close_fds(&op_desc(OP_MONITOR_HOSTS)->rep, &rep);
 	}
 	/* A mount of the user's is there; it has ended. */
@@ -132,12 +153,12 @@ static char *lines_of(const struct container *c, const struct endpoint *ep)
 	return text;
 }
 
-static void change_all(struct container *c, const char *lines, bool add)
+static void change_all(struct container *c, const char *lines, enum change how)
 {
 	struct container *other, **joined = NULL;
 	size_t n = 0;
 
-	change(c, lines, add);
+	change(c, lines, how);
 	if (!c->row.base || !range_is_shared(c->e, c, c->row.base))
 		return;
 	/* The list may change while a monitor is waited for. */
@@ -153,7 +174,7 @@ static void change_all(struct container *c, const char *lines, bool add)
 		joined[n++] = container_ref(other);
 	}
 	for (size_t i = 0; i < n; i++) {
-		change(joined[i], lines, add);
+		change(joined[i], lines, how);
 		container_put(joined[i]);
 	}
 	free(joined);
@@ -165,10 +186,10 @@ void hosts_add(struct container *c, const struct endpoint *ep)
 
 	if (!lines || !lines[0])
 		return;
-	change_all(c, lines, /* add= */ true);
+	change_all(c, lines, ADD);
 	/* It was taken out while a monitor was waited for. */
 	if (!ep->there)
-		change_all(c, lines, /* add= */ false);
+		change_all(c, lines, REMOVE);
 }
 
 void hosts_remove(struct container *c, const struct endpoint *ep)
@@ -176,5 +197,60 @@ void hosts_remove(struct container *c, const struct endpoint *ep)
 	_cleanup_free_ char *lines = lines_of(c, ep);
 
 	if (lines && lines[0])
-		change_all(c, lines, /* add= */ false);
+		change_all(c, lines, REMOVE);
+}
+
+/* Its lines in c's file; NULL: c has no link to it. */
+static char *lines_of_links(struct container *c, struct container *target)
+{
+	struct network *bridge = container_is_running(c) ? links_network(c) : NULL;
+	struct endpoint *ep = bridge ? endpoint_find(c->e, bridge, target->row.id) : NULL;
+	cJSON *merged = ep && ep->there ? container_config(c) : NULL;
+	const cJSON *link;
+	char *text = NULL;
+	size_t size;
+	FILE *f = merged ? open_memstream(&text, &size) : NULL;
+
+	cJSON_ArrayForEach(link, json_get(json_get(merged, "HostConfig"), "Links")) {
+		struct err err = { 0 };
+		char alias[256];
+		struct container *to = link_target(c->e, link->valuestring, alias, &err);
+
+		if (f && to == target)
+			link_hosts(f, target, ep, alias);
+		if (to)
+			container_put(to);
+	}
+	cJSON_Delete(merged);
+	if (f && fclose(f) != 0)
+		free(TAKE_PTR(text));
+	return text;
+}
+
+void hosts_tell_linking(struct container *target)
+{
+	struct told {
+		struct container *c;
+		char *lines;
+	} *told = NULL;
+	struct container *c;
+	size_t n = 0;
+
+	LIST_FOREACH(c, &target->e->containers->linking, linking) {
+		char *lines = lines_of_links(c, target);
+		struct told *more = lines && lines[0] ? reallocarray(told, n + 1, sizeof(*told)) : NULL;
+
+		if (!more) {
+			free(lines);
+			continue;
+		}
+		told = more;
+		told[n++] = (struct told){ container_ref(c), lines };
+	}
+	for (size_t i = 0; i < n; i++) {
+		change_all(told[i].c, told[i].lines, REPLACE);
+		container_put(told[i].c);
+		free(told[i].lines);
+	}
+	free(told);
 }

@@ -68,6 +68,10 @@ void forward_repeat(struct engine *e);
 /* --- names.c --- */
 /* Its lines of /etc/hosts; config: its container's Config. */
 void endpoint_hosts(FILE *f, const struct endpoint *ep, const cJSON *config);
+/* The line of a link to a container that is there. */
+void link_hosts(FILE *f, const struct container *target, const struct endpoint *ep, const char *alias);
+/* The network in which a container's links are lines and variables: the default one, if it is in that; else NULL. */
+struct network *links_network(struct container *c);
 
 /* --- hosts.c: /etc/hosts of containers that run --- */
 /* The lines of one endpoint, which the caller holds, into the file of its container and of those that have joined that
@@ -75,8 +79,11 @@ void endpoint_hosts(FILE *f, const struct endpoint *ep, const cJSON *config);
  * when it is added after the row, and taken out before. */
 void hosts_add(struct container *c, const struct endpoint *ep);
 void hosts_remove(struct container *c, const struct endpoint *ep);
-/* Takes out of text every line that is one of lines: the new length. */
-size_t hosts_without(char *text, size_t len, const char *lines);
+/* A container that starts has a new address: so have its lines in those that run and have a link to it. */
+void hosts_tell_linking(struct container *target);
+/* Takes out of text every line that is one of lines, resp. (by_names) that has the same behind the address: the new
+ * length. */
+size_t hosts_without(char *text, size_t len, const char *lines, bool by_names);
 
 /* --- links.c --- */
 /* The container of "name:alias": a reference. */

@@ -64,17 +64,32 @@ struct container *link_target(struct engine *e, const char *link, char alias[256
 	return container_find(e, name, err);
 }
 
+struct network *links_network(struct container *c)
+{
+	const struct endpoint *mine = first_there(c->e, c->row.id);
+
+	return mine && network_predefined(mine->network) ? mine->network : NULL;
+}
+
+void link_hosts(FILE *f, const struct container *target, const struct endpoint *ep, const char *alias)
+{
+	char text[ADDRESS_TEXT];
+
+	fprintf(f, "%s\t%s %.12s", address_format(ep->v4, 0, text), alias, target->row.id);
+	fprintf(f, strcmp(alias, target->row.name) == 0 ? "\n" : " %s\n", target->row.name);
+}
+
 static int link_lines(FILE *f, struct container *c, const cJSON *host, struct err *err)
 {
-	struct endpoint *mine = first_there(c->e, c->row.id);
+	const struct network *bridge = links_network(c);
 	const cJSON *link;
 
-	if (!mine || !network_predefined(mine->network))
+	if (!bridge)
 		return 0;
 	cJSON_ArrayForEach(link, json_get(host, "Links")) {
-		char alias[256], text[ADDRESS_TEXT];
+		char alias[256];
 		struct container *target = link_target(c->e, link->valuestring, alias, err);
-		struct endpoint *ep = target ? endpoint_find(c->e, mine->network, target->row.id) : NULL;
+		struct endpoint *ep = target ? endpoint_find(c->e, bridge, target->row.id) : NULL;
 
 		if (!target)
 			return -1;
@@ -84,8 +99,7 @@ static int link_lines(FILE *f, struct container *c, const cJSON *host, struct er
 			container_put(target);
 			return -1;
 		}
-		fprintf(f, "%s\t%s %.12s", address_format(ep->v4, 0, text), alias, target->row.id);
-		fprintf(f, strcmp(alias, target->row.name) == 0 ? "\n" : " %s\n", target->row.name);
+		link_hosts(f, target, ep, alias);
 		container_put(target);
 	}
 	return 0;

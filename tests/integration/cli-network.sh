@@ -134,7 +134,15 @@ if [ -n "$networks" ] && docker run -d --name web --network n2 --network-alias w
 		ok "link: $line" grep -qxF "$line" <<<"$vars"
 	done
 	like "link: a line of /etc/hosts" "$ip[[:space:]]my-db" echo "$vars"
-	docker rm -f db >/dev/null
+	docker run -d --name app --link db:my-db --link db busybox sleep 1000 >/dev/null
+	docker run -d --name beside --network container:app busybox sleep 1000 >/dev/null
+	docker restart -t 0 db >/dev/null; short=$(docker inspect -f '{{.Config.Hostname}}' db)
+	now=$(docker inspect -f '{{.NetworkSettings.Networks.bridge.IPAddress}}' db)
+	[ "$now" != "$ip" ] && pass "link: the other has another address now" || fail "link: the other has another address now" "$now"
+	for c in app beside; do
+		is "link: and its lines in $c, which runs, have it" "$now my-db $short db $now db $short" bash -c "grep -w db /proc/$(docker inspect -f '{{.State.Pid}}' $c)/root/etc/hosts | xargs"
+	done
+	docker rm -f app beside db >/dev/null
 else
 	skip "running containers" "this engine has no networks"
 fi

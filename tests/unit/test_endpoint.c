@@ -206,27 +206,29 @@ static void test_found(void)
 	container_put(b);
 }
 
-static void check_hosts(const char *text, const char *lines, const char *want)
+static void check_hosts(bool by_names, const char *text, const char *lines, const char *want)
 {
 	char copy[128];
 	size_t n = (size_t)snprintf(copy, sizeof(copy), "%s", text);
 
-	n = hosts_without(copy, n, lines);
+	n = hosts_without(copy, n, lines, by_names);
 	CU_ASSERT(n == strlen(want) && memcmp(copy, want, n) == 0);
 }
 
 static void test_hosts(void)
 {
-	check_hosts("1.1.1.1\ta\n2.2.2.2\ta\n", "1.1.1.1\ta\n", "2.2.2.2\ta\n");
-	check_hosts("x\n1.1.1.1\ta\ny\nfd00::1\ta\nz", "1.1.1.1\ta\nfd00::1\ta\n", "x\ny\nz");
-	check_hosts("1.1.1.1\ta\n1.1.1.1\ta b\n 1.1.1.1\ta\n", "1.1.1.1\ta\n", "1.1.1.1\ta b\n 1.1.1.1\ta\n");
-	check_hosts("1.1.1.1\ta\n1.1.1.1\ta", "1.1.1.1\ta\n", "1.1.1.1\ta"); /* its end is somebody's who changed it */
-	check_hosts("\n\n", "1.1.1.1\ta\n", "\n\n");
-	check_hosts("", "1.1.1.1\ta\n", "");
+	check_hosts(false, "1.1.1.1\ta\n2.2.2.2\ta\n", "1.1.1.1\ta\n", "2.2.2.2\ta\n");
+	check_hosts(false, "x\n1.1.1.1\ta\ny\nfd00::1\ta\nz", "1.1.1.1\ta\nfd00::1\ta\n", "x\ny\nz");
+	check_hosts(false, "1.1.1.1\ta\n1.1.1.1\ta b\n 1.1.1.1\ta\n", "1.1.1.1\ta\n", "1.1.1.1\ta b\n 1.1.1.1\ta\n");
+	check_hosts(false, "1.1.1.1\ta\n1.1.1.1\ta", "1.1.1.1\ta\n", "1.1.1.1\ta"); /* its end is somebody's who changed it */
+	check_hosts(false, "\n\n", "1.1.1.1\ta\n", "\n\n");
+	check_hosts(false, "", "1.1.1.1\ta\n", "");
+	check_hosts(true, "1.1.1.1\ta b c\n2.2.2.2\ta\n", "3.3.3.3\ta b c\n", "2.2.2.2\ta\n");
+	check_hosts(true, "a b c\n1.1.1.1 a b c\n\ta b c\n", "3.3.3.3\ta b c\n", "a b c\n1.1.1.1 a b c\n");
 	/* Any bytes: nothing is looked for behind the first zero, but all are kept. */
 	char odd[] = "a\0b\n1.1.1.1\ta\n\0";
 
-	CU_ASSERT(hosts_without(odd, sizeof(odd) - 1, "1.1.1.1\ta\n") == 5 && memcmp(odd, "a\0b\n\0", 5) == 0);
+	CU_ASSERT(hosts_without(odd, sizeof(odd) - 1, "1.1.1.1\ta\n", false) == 5 && memcmp(odd, "a\0b\n\0", 5) == 0);
 }
 
 int main(void)
