@@ -34,7 +34,7 @@ struct init {
 	int stage_dir, root; /* O_PATH */
 	unsigned nviews; /* directories v0, v1 ... of the stage (view.c) */
 	int dev, devpts, proc; /* mounts, or -EBADF when the spec has none */
-	int hosts, mounts; /* for the monitor: /etc/hosts, or -EBADF where a mount of the user's is; the mount namespace */
+	int hosts, mounts; /* for the monitor: /etc/hosts, -EBADF where the user has a mount; the mount namespace */
 	int master, slave;
 	struct init_report report;
 	char program[PATH_MAX]; /* exec.c: what args[0] means */
