@@ -3,7 +3,6 @@
  * Whatever does not depend on another answer is asked at once; the CPU work (spec, seccomp) is done while helpers work.
  * A plan owns every pending call, fd, ticket and kernel object until the container runs; on any failure plan_abandon
  * waits for what is still on its way and gives all of it back, so that nothing is left behind. */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -274,50 +273,6 @@ static int take_cgroup(struct plan *p, struct err *err)
 }
 
 /* --- the process ----------------------------------------------------------------------------------------- */
-static const char *go_error(int err)
-{
-	static char text[128];
-
-	/* As Go spells them: clients look for these words. */
-	snprintf(text, sizeof(text), "%s", strerror(err));
-	text[0] = (char)tolower((unsigned char)text[0]);
-	return text;
-}
-
-/* The sentence of runc for a failed stage; docker's command line takes 127 and 126 from it. */
-static void runtime_error(const struct plan *p, int status, const char *stage, struct err *err)
-{
-	const cJSON *process = json_get(p->spec, "process");
-	const cJSON *args = json_get(process, "args");
-	const cJSON *first = cJSON_GetArrayItem(args, 0);
-	const char *arg0 = cJSON_IsString(first) ? first->valuestring : "";
-	char what[512];
-
-	if (strcmp(stage, "exec") == 0 && status == -ENOENT && !strchr(arg0, '/'))
-		snprintf(what, sizeof(what), "exec: \"%s\": executable file not found in $PATH", arg0);
-	else if (strcmp(stage, "exec") == 0 && status == -ENOENT)
-		snprintf(what, sizeof(what), "exec: \"%s\": stat %s: no such file or directory", arg0, arg0);
-	else if (strcmp(stage, "exec") == 0 && status == -EISDIR)
-		/* Older clients take 126 only from the second sentence. */
-		snprintf(what, sizeof(what), "exec: \"%s\": is a directory: permission denied", arg0);
-	else if (strcmp(stage, "exec") == 0)
-		snprintf(what, sizeof(what), "exec: \"%s\": %s", arg0, go_error(-status));
-	else if (strncmp(stage, "subpath ", 8) == 0)
-		snprintf(what, sizeof(what), "mount %s: cannot access the subpath: %s", stage + 8,
-			 status == -EXDEV ? "path concatenation escapes the base directory" : go_error(-status));
-	else if (strcmp(stage, "chdir") == 0)
-		snprintf(what, sizeof(what), "chdir to cwd (\"%s\") set in config.json failed: %s",
-			 json_text(process, "cwd", "/", NULL), go_error(-status));
-	else
-		snprintf(what, sizeof(what), "%s%s%s", stage, stage[0] ? ": " : "", go_error(-status));
-	err->status = 500;
-	snprintf(err->message, sizeof(err->message),
-		 "failed to create task for container: failed to create shim task: OCI runtime create failed: runc "
-		 "create failed: "
-		 "unable to start container process: error during container init: %s: unknown",
-		 what);
-}
-
 static int spawn_create(struct plan *p, struct err *err)
 {
 	const cJSON *config = json_get(p->merged, "Config");
@@ -377,7 +332,7 @@ static int spawn_create(struct plan *p, struct err *err)
 				       "journald is not enabled on this host (%s): "
 				       "its socket is the launcher's --journal",
 				       go_error(-r));
-		runtime_error(p, r, stage, err);
+		start_error(p->spec, r, stage, err);
 		return -1;
 	}
 	p->pid = rep.pid;
@@ -405,7 +360,7 @@ static int spawn_start(struct plan *p, struct err *err)
 		return 0;
 	if (failure.status == 403)
 		return err_set(err, 403, "%s", failure.message);
-	runtime_error(p, r, stage, err);
+	start_error(p->spec, r, stage, err);
 	return -1;
 }
 
@@ -570,19 +525,11 @@ static void started(struct plan *p)
 	pool_refill(c->e);
 }
 
-/* Docker's exit codes for programs that could not be started; those are the client's fault (400). */
 static void not_started(struct container *c, struct err *err)
 {
 	char code[16];
 
-	c->row.exit_code = 128;
-	if (strcasestr(err->message, "executable file not found") ||
-	    strcasestr(err->message, "no such file or directory"))
-		c->row.exit_code = 127;
-	if (strcasestr(err->message, "permission denied") || strcasestr(err->message, "is a directory"))
-		c->row.exit_code = 126;
-	if (c->row.exit_code != 128 && err->status == 500)
-		err->status = 400;
+	c->row.exit_code = start_exit_code(err);
 	free(c->row.error);
 	c->row.error = strdup(err->message);
 	c->row.pid = 0;

@@ -92,6 +92,15 @@ int devices_io(const cJSON *merged, struct req_cgroup_create *ret, struct err *e
 /* What policy says no to, early and in Docker's words: 403. The helpers ask it again. */
 int policy_check(const struct engine *e, const cJSON *merged, struct err *err);
 void plan_finish_binds(struct plan *p);
+/* --- start_errors.c --- */
+/* strerror(3) as Go spells it; until the next call. */
+const char *go_error(int err);
+/* The sentence of runc for a stage of the container's first process that failed; docker's command line takes 127 and
+ * 126 from it. spec: what was to be run. */
+void start_error(const cJSON *spec, int status, const char *stage, struct err *err);
+/* Docker's exit code for a program that could not be started, by the error's words; that it is none is the client's
+ * fault (400). */
+int start_exit_code(struct err *err);
 /* --- start_make.c --- */
 /* A source, or what of the way to it is there when it is to be made: known to mount by the ticket. */
 struct source_found {
