@@ -43,6 +43,7 @@ static const struct {
 	{ NULL, "/containers/{}/update", 501, NOT_YET("update") ": remove the container and run it again" },
 	{ NULL, "/containers/{}/changes", 501, NOT_YET("diff") },
 	{ NULL, "/containers/{}/checkpoints", 501, "checkpoints are not available in this engine" },
+	{ "DELETE", "/containers/{}/{}", 501, NOT_YET("rm --link") ": remove the container and run it again" },
 	{ NULL, "/commit", 501, NOT_YET("commit") ": export the container and import that" },
 	{ "POST", "/build", 501, "this engine does not build images: build with another tool and load the archive" },
 	{ "POST", "/auth", 501, NO_REGISTRY "there is nothing to log in to" },

@@ -218,7 +218,7 @@ int container_create(struct engine *e, const cJSON *body, const char *name, cons
 	cJSON_Delete(full);
 	r = merged ? spec_offered(merged, e->limits, warnings, err) : -1;
 	if (r == 0)
-		r = links_check(e, merged, err);
+		r = links_take(e, merged, err);
 	if (r == 0)
 		r = warn_network(e, merged, warnings, err);
 	if (r == 0)

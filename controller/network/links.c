@@ -15,17 +15,18 @@
 #include "../spec/spec.h"
 #include "internal.h"
 
-int links_check(struct engine *e, const cJSON *merged, struct err *err)
+int links_take(struct engine *e, cJSON *merged, struct err *err)
 {
-	const cJSON *link, *own = json_get(merged, "HostConfig");
+	const cJSON *own = json_get(merged, "HostConfig");
 	const char *mode = json_text(own, "NetworkMode", "default", NULL);
+	cJSON *link;
 
 	/* In networks of users' they are names, which may come later. */
 	if (mode[0] && strcmp(mode, "default") != 0 && strcmp(mode, "bridge") != 0)
 		return 0;
 	cJSON_ArrayForEach(link, json_get(own, "Links")) {
 		struct err missing = { 0 };
-		char alias[256];
+		char alias[256], text[ID_HEX + 257];
 		struct container *target = link_target(e, link->valuestring, alias, &missing);
 		cJSON *theirs;
 		bool host;
@@ -37,7 +38,10 @@ int links_check(struct engine *e, const cJSON *merged, struct err *err)
 		theirs = container_config(target);
 		host = spec_share(json_get(theirs, "HostConfig"), "NetworkMode", NULL) == SHARE_HOST;
 		cJSON_Delete(theirs);
+		snprintf(text, sizeof(text), "%s:%s", target->row.id, alias);
 		container_put(target);
+		if (!cJSON_SetValuestring(link, text))
+			return err_set(err, 500, "out of memory");
 		if (host)
 			return err_set(err, 400,
 				       "conflicting options: host type networking can't be used with links. This would "
@@ -208,13 +212,14 @@ void links_show(const struct container *c, cJSON *host)
 	cJSON_ArrayForEach(link, links) {
 		char alias[256], *text;
 		struct container *target = link_target(c->e, link->valuestring, alias, NULL);
+		int n = asprintf(&text, "/%.*s:/%s/%s", target ? -1 : 12, target ? target->row.name : link->valuestring,
+				 c->row.name, alias);
 
-		if (!target)
-			continue;
-		if (asprintf(&text, "/%s:/%s/%s", target->row.name, c->row.name, alias) >= 0) {
+		if (n >= 0) {
 			cJSON_SetValuestring(link, text);
 			free(text);
 		}
-		container_put(target);
+		if (target)
+			container_put(target);
 	}
 }

@@ -88,19 +88,19 @@ static int link_lines(FILE *f, struct container *c, const cJSON *host, struct er
 		return 0;
 	cJSON_ArrayForEach(link, json_get(host, "Links")) {
 		char alias[256];
-		struct container *target = link_target(c->e, link->valuestring, alias, err);
+		struct container *target = link_target(c->e, link->valuestring, alias, NULL);
 		struct endpoint *ep = target ? endpoint_find(c->e, bridge, target->row.id) : NULL;
+		bool there = ep && ep->there;
 
-		if (!target)
-			return -1;
-		if (!ep || !ep->there) {
-			err_set(err, 409, "Cannot link to a non running container: /%s AS /%s/%s", target->row.name,
-				c->row.name, alias);
+		if (there)
+			link_hosts(f, target, ep, alias);
+		else
+			err_set(err, 409, "Cannot link to a non running container: /%.*s AS /%s/%s", target ? -1 : 12,
+				target ? target->row.name : link->valuestring, c->row.name, alias);
+		if (target)
 			container_put(target);
+		if (!there)
 			return -1;
-		}
-		link_hosts(f, target, ep, alias);
-		container_put(target);
 	}
 	return 0;
 }

@@ -169,8 +169,9 @@ cJSON *ports_json(struct engine *e, const char *container, const cJSON *merged);
 cJSON *ports_list_json(struct engine *e, const char *container, const cJSON *merged);
 
 /* --- links of the default network (links.c) --- */
-/* Of a new container: 400 in Docker's words when there is no such container. */
-int links_check(struct engine *e, const cJSON *merged, struct err *err);
+/* Of a new container: names become ids, so that another name changes nothing. 400 in Docker's words when there is no
+ * such container. */
+int links_take(struct engine *e, cJSON *merged, struct err *err);
 /* Variables that tell of linked containers, into merged's Config.Env, which is this start's own. Addresses are taken.
  */
 int links_env(struct container *c, cJSON *merged, struct err *err);

@@ -142,7 +142,13 @@ if [ -n "$networks" ] && docker run -d --name web --network n2 --network-alias w
 	for c in app beside; do
 		is "link: and its lines in $c, which runs, have it" "$now my-db $short db $now db $short" bash -c "grep -w db /proc/$(docker inspect -f '{{.State.Pid}}' $c)/root/etc/hosts | xargs"
 	done
-	docker rm -f app beside db >/dev/null
+	docker rm -f beside >/dev/null; docker rename db data
+	ok "link: holds when the other has another name" docker restart -t 0 app
+	like "link: shown with it" "^.?/data:/app/my-db /data:/app/db" docker inspect -f '{{.HostConfig.Links}}' app
+	like "link: is not taken away" "rm --link is not available" docker rm --link app/my-db
+	docker rm -f data >/dev/null
+	like "link: to one that has gone" "Cannot link to a non running container: /[0-9a-f]{12} AS /app/my-db" docker restart -t 0 app
+	docker rm -f app >/dev/null
 else
 	skip "running containers" "this engine has no networks"
 fi
