@@ -251,8 +251,6 @@ int ports_take(struct engine *e, struct endpoint *ep, const cJSON *merged, struc
 	cJSON_ArrayForEach(list, bindings) {
 		if (!port_name(list->string, &w.port, &w.protocol))
 			continue;
-		if (cJSON_GetArraySize(list) == 0 && take_binding(&w, NULL, err) < 0)
-			return -1;
 		cJSON_ArrayForEach(b, list)
 			if (take_binding(&w, b, err) < 0)
 				return -1;
@@ -260,7 +258,7 @@ int ports_take(struct engine *e, struct endpoint *ep, const cJSON *merged, struc
 	if (!json_bool(host, "PublishAllPorts", false, NULL))
 		return 0;
 	cJSON_ArrayForEach(list, json_get(json_get(merged, "Config"), "ExposedPorts"))
-		if (!json_get(bindings, list->string) && port_name(list->string, &w.port, &w.protocol) &&
+		if (cJSON_GetArraySize(json_get(bindings, list->string)) == 0 && port_name(list->string, &w.port, &w.protocol) &&
 		    take_binding(&w, NULL, err) < 0)
 			return -1;
 	return 0;
