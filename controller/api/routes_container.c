@@ -1,5 +1,6 @@
 /* routes_container.c - /containers: making, listing, starting, ending. What streams is in routes_container_io.c. */
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../container/filters.h"
@@ -83,6 +84,26 @@ static void list(struct http_request *r)
 	cJSON_Delete(filters);
 }
 
+/* Before 1.45 the names that a container answers to were among its aliases, and docker-compose 1 connects anew every
+ * container whose short id is not there. */
+static void add_short_id(const struct container *c, cJSON *inspect)
+{
+	cJSON *settings, *aliases;
+	char id[13];
+
+	snprintf(id, sizeof(id), "%.12s", c->row.id);
+	cJSON_ArrayForEach(settings, json_get(json_get(inspect, "NetworkSettings"), "Networks")) {
+		if (!json_get(settings, "DNSNames"))
+			continue; /* no network of a user's */
+		aliases = cJSON_GetObjectItemCaseSensitive(settings, "Aliases");
+		if (!cJSON_IsArray(aliases)) {
+			cJSON_DeleteItemFromObjectCaseSensitive(settings, "Aliases");
+			aliases = cJSON_AddArrayToObject(settings, "Aliases");
+		}
+		cJSON_AddItemToArray(aliases, cJSON_CreateString(id));
+	}
+}
+
 static void inspect(struct http_request *r)
 {
 	struct container *c = route_container(r);
@@ -91,6 +112,8 @@ static void inspect(struct http_request *r)
 	if (!c)
 		return;
 	o = container_inspect(c, http_query_bool(r, "size", false));
+	if (http_version(r) < 145)
+		add_short_id(c, o);
 	http_reply_json(r, 200, o);
 	cJSON_Delete(o);
 	container_put(c);

@@ -15,7 +15,7 @@ static void list(struct http_request *r)
 	struct err err = { 0 };
 
 	if (filters_parse(http_query(r, "filters"), known, &filters, &err) == 0)
-		array = network_list(http_engine(r), filters, &err);
+		array = network_list(http_engine(r), filters, /* containers= */ http_version(r) < 128, &err);
 	http_reply_result(r, array, &err);
 	cJSON_Delete(filters);
 }

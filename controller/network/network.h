@@ -109,7 +109,7 @@ bool networks_absent(const struct engine *e);
 /* As GET /networks/{id}; containers: with those that run in it. */
 cJSON *network_json(struct engine *e, const struct network *n, bool containers);
 /* GET /networks; NULL with err. */
-cJSON *network_list(struct engine *e, const cJSON *filters, struct err *err);
+cJSON *network_list(struct engine *e, const cJSON *filters, bool containers, struct err *err);
 /* Those that no container uses and that were made before `until_ns` and match label filters: names into the array. */
 int network_prune(struct engine *e, const cJSON *filters, const struct call_ctx *ctx, cJSON *ret, struct err *err);
 void network_emit(struct engine *e, const struct network *n, const char *action, const char *container);

@@ -126,7 +126,7 @@ static bool matches(const struct network *n, const cJSON *filters, int dangling)
 	       (dangling < 0 || (!network_predefined(n) && !in_use(n)) == dangling);
 }
 
-cJSON *network_list(struct engine *e, const cJSON *filters, struct err *err)
+cJSON *network_list(struct engine *e, const cJSON *filters, bool containers, struct err *err)
 {
 	int dangling = filters_bool(filters, "dangling", -1, err);
 	const cJSON *type, *types = filters_get(filters, "type");
@@ -138,7 +138,7 @@ cJSON *network_list(struct engine *e, const cJSON *filters, struct err *err)
 			err_set(err, 400, "invalid filter: 'type'='%.64s'", type->valuestring);
 	TAILQ_FOREACH(n, &e->networks->all, next)
 		if (matches(n, filters, dangling))
-			cJSON_AddItemToArray(array, network_json(e, n, false));
+			cJSON_AddItemToArray(array, network_json(e, n, containers));
 	if (!err->status)
 		return array;
 	cJSON_Delete(array);
