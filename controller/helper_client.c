@@ -462,6 +462,12 @@ static int describe(const struct pending *p, struct err *err)
 	const char *stage = p->header.stage, *rule = p->header.rule;
 	bool refused = (p->status == -EPERM || p->status == -EACCES) && rule[0];
 
+	/* policy's denials_per_minute: what audit answers to a client that was refused too often */
+	if (p->status == -EBUSY && strcmp(stage, "audit") == 0)
+		return err_set(err, 429,
+			       "too many requests of this client were refused by policy: %s does nothing more for it "
+			       "before the next minute",
+			       d->helper_name);
 	return err_set(err, refused ? 403 : 500, "%s %s: %s%s%s%s%s%s", d->helper_name, d->name, stage,
 		       stage[0] ? ": " : "", strerror(-p->status), rule[0] ? " (rule " : "", rule, rule[0] ? ")" : "");
 }

@@ -17,7 +17,7 @@
 
 /* Fields whose members are named by the user: case counts there. The lower-case ones are keys of `filters`. */
 static const char *const maps[] = {
-	"Annotations", "Config", "DriverOpts", "EndpointsConfig", "ExposedPorts", "Labels", "Options", "PortBindings",
+	"Annotations", "AuxiliaryAddresses", "Config", "DriverOpts", "EndpointsConfig", "ExposedPorts", "Labels", "Options", "PortBindings",
 	"StorageOpt", "Sysctls", "Tmpfs", "Volumes",
 	"ancestor", "before", "container", "image", "label", "label!", "name", "network", "reference", "since",
 	"volume",

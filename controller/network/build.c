@@ -2,6 +2,8 @@
  * subnets.
  *
  * What a client says is checked here in Docker's words. */
+#include <linux/if_ether.h>
+#include <linux/ipv6.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +51,7 @@ static int read_options(struct engine *e, struct network *n, struct err *err)
 		   *prefix = e->policy->bridge_prefix;
 	bool masquerade;
 	uint64_t number;
-	uint32_t bits;
+	uint32_t bits, least;
 
 	if (option_bool(n, "com.docker.network.bridge.enable_icc", true, &n->icc, err) < 0 ||
 	    option_bool(n, "com.docker.network.bridge.enable_ip_masquerade", true, &masquerade, err) < 0)
@@ -60,6 +62,9 @@ static int read_options(struct engine *e, struct network *n, struct err *err)
 			       "\"%.64s\": invalid syntax)",
 			       mtu, mtu);
 	n->mtu = (uint32_t)number;
+	least = n->v6.bits || json_bool(n->config, "EnableIPv6", false, NULL) ? IPV6_MIN_MTU : ETH_MIN_MTU;
+	if (n->mtu && n->mtu < least)
+		return err_set(err, 400, "invalid com.docker.network.driver.mtu: %u is less than %u", n->mtu, least);
 	if (address_parse(host, n->host, &bits) < 0 || bits != 128)
 		return err_set(err, 400, "invalid value for com.docker.network.bridge.host_binding_ipv4: \"%.64s\"",
 			       host);
@@ -93,7 +98,7 @@ static int within(const struct pool *p, const char *what, const char *name, cons
 	if (address_parse(text, ret, ret_bits) < 0 || (range && !strchr(text, '/')))
 		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: invalid %s", what, name,
 			       range ? "CIDR block notation" : "address");
-	if (address_is_v4(ret) != v4)
+	if (address_is_v4(ret) != v4 || !strchr(text, ':') != v4)
 		return err_set(err, 400, "invalid network config:\ninvalid %s %.64s: parent subnet is an IPv%c block",
 			       what, name, v4 ? '4' : '6');
 	if (*ret_bits < p->bits)
@@ -134,18 +139,25 @@ int network_subnet(struct network *n, const cJSON *config, struct err *err)
 	char text[ADDRESS_TEXT];
 	struct pool *p;
 	uint32_t bits;
+	bool v4;
 
 	if (err->status)
 		return -1;
-	if (!strchr(subnet, '/') || address_parse(subnet, address, &bits) < 0)
+	/* An IPv4 one in words of IPv6 is neither. */
+	if (!strchr(subnet, '/') || address_parse(subnet, address, &bits) < 0 ||
+	    address_is_v4(address) == !!strchr(subnet, ':'))
 		return err_set(err, 400, "invalid network config:\ninvalid subnet %.64s: invalid CIDR block notation",
 			       subnet);
+	v4 = address_is_v4(address);
 	memcpy(masked, address, sizeof(masked));
 	address_mask(masked, bits);
 	if (memcmp(masked, address, sizeof(masked)) != 0)
 		return err_set(err, 400, "invalid network config:\ninvalid subnet %.64s: it should be %s", subnet,
 			       address_format(masked, bits, text));
-	p = address_is_v4(address) ? &n->v4 : &n->v6;
+	if (bits > NETWORK_BITS_MAX || bits == (v4 ? 96 : 0))
+		return err_set(err, 400, "invalid network config:\ninvalid subnet %.64s: it must be a /%d or wider, and "
+			       "not all there is", subnet, v4 ? NETWORK_BITS_MAX - 96 : NETWORK_BITS_MAX);
+	p = v4 ? &n->v4 : &n->v6;
 	if (p->bits)
 		return err_set(err, 400,
 			       "bridge driver: only one subnet of each IP version can be given (%.64s is another)",

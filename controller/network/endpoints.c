@@ -1,4 +1,5 @@
 /* endpoints.c - a container in a network: what was asked for and what it was given, as a row of the database. */
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -12,21 +13,27 @@
 #include "../container/internal.h"
 #include "../engine.h"
 #include "../json.h"
+#include "../spec/spec.h"
 #include "../state/state.h"
 #include "internal.h"
 
 /* --- MAC addresses --- */
 int mac_parse(const char *text, uint64_t *ret)
 {
-	unsigned b[6];
-	int end = 0;
+	uint64_t mac = 0;
 
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6 || text[end])
+	/* Two digits each: strtoul and sscanf would take "+2" as well. */
+	for (unsigned i = 0; i < 17; i++)
+		if (i % 3 == 2 ? text[i] != ':' : !isxdigit((unsigned char)text[i]))
+			return -EINVAL;
+	if (text[17])
 		return -EINVAL;
-	*ret = 0;
-	for (unsigned i = 0; i < 6; i++)
-		*ret = *ret << 8 | b[i];
-	return *ret && !(b[0] & 1) ? 0 : -EINVAL;
+	for (unsigned i = 0; i < 17; i += 3)
+		mac = mac << 8 | strtoul(text + i, NULL, 16);
+	if (!mac || (mac >> 40 & 1))
+		return -EINVAL;
+	*ret = mac;
+	return 0;
 }
 
 void mac_format(uint64_t mac, char ret[18])
@@ -243,17 +250,16 @@ int endpoints_load(struct engine *e, struct err *err)
 #define ADDRESS_REFUSED "user specified IP address is supported on user defined networks only"
 #define ADDRESS_OUTSIDE "no configured subnet or ip-range contain the IP address %.64s"
 
+/* Regular: spec_endpoint. */
 static int check_settings(const struct network *n, const cJSON *settings, struct err *err)
 {
 	const cJSON *ipam = json_get(settings, "IPAMConfig"), *aliases = json_get(settings, "Aliases"), *a;
-	const char *ip4 = json_text(ipam, "IPv4Address", "", err), *ip6 = json_text(ipam, "IPv6Address", "", err);
-	const char *mac = json_text(settings, "MacAddress", "", err);
+	const char *ip4 = json_text(ipam, "IPv4Address", "", NULL), *ip6 = json_text(ipam, "IPv6Address", "", NULL);
+	const char *mac = json_text(settings, "MacAddress", "", NULL);
 	uint8_t address[16];
 	uint64_t number;
 	uint32_t bits;
 
-	if (err->status)
-		return -1;
 	if (network_predefined(n) && cJSON_GetArraySize(aliases) > 0)
 		return err_set(err, 400,
 			       "invalid endpoint settings:\nnetwork-scoped alias is supported only for containers in "
@@ -267,33 +273,40 @@ static int check_settings(const struct network *n, const cJSON *settings, struct
 	if (mac[0] && mac_parse(mac, &number) < 0)
 		return err_set(err, 400, "invalid MAC address: %.64s", mac);
 	cJSON_ArrayForEach(a, aliases)
-		if (!cJSON_IsString(a) || !name_valid(a->valuestring, strlen(a->valuestring)))
+		if (!name_valid(a->valuestring, strlen(a->valuestring)))
 			return err_set(err, 400, "invalid alias \"%.64s\": only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
-				       cJSON_IsString(a) ? a->valuestring : "");
+				       a->valuestring);
+	cJSON_ArrayForEach(a, json_get(settings, "Links"))
+		if (!spec_link_valid(a->valuestring))
+			return err_set(err, 400, "bad format for links: %.256s", a->valuestring);
 	cJSON_ArrayForEach(a, json_get(ipam, "LinkLocalIPs"))
-		if (!cJSON_IsString(a) || address_parse(a->valuestring, address, &bits) < 0 ||
-		    !address_is_v4(address) || address_v4(address) >> 16 != (169u << 8 | 254u))
+		if (address_parse(a->valuestring, address, &bits) < 0 || !address_is_v4(address) ||
+		    address_v4(address) >> 16 != (169u << 8 | 254u))
 			return err_set(err, 400, "invalid link-local IP address: %.64s: must be within 169.254.0.0/16",
-				       cJSON_IsString(a) ? a->valuestring : "");
+				       a->valuestring);
 	return 0;
 }
 
 int endpoint_add(struct engine *e, struct network *n, const char *container, const cJSON *settings, bool passing,
 		 struct endpoint **ret, struct err *err)
 {
+	cJSON *regular = spec_endpoint(settings, err);
 	struct endpoint *ep;
 	uint8_t raw[ID_BYTES];
 
-	if (check_settings(n, settings, err) < 0)
+	if (!regular || check_settings(n, regular, err) < 0) {
+		cJSON_Delete(regular);
 		return -1;
+	}
 	ep = calloc(1, sizeof(*ep));
 	if (!ep || getrandom(raw, sizeof(raw), 0) != sizeof(raw)) {
 		free(ep);
+		cJSON_Delete(regular);
 		return err_set(err, 500, "out of memory");
 	}
 	ep->passing = passing;
 	hex_encode(raw, sizeof(raw), ep->id);
-	ep->settings = settings ? cJSON_Duplicate(settings, true) : cJSON_CreateObject();
+	ep->settings = regular;
 	enlist(e, ep, n, container);
 	endpoint_store(e, ep);
 	*ret = ep;

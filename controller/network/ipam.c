@@ -43,7 +43,7 @@ int address_parse(const char *text, uint8_t ret[16], uint32_t *ret_bits)
 	if (inet_pton(v4 ? AF_INET : AF_INET6, buf, ret + (v4 ? 12 : 0)) != 1)
 		return -EINVAL;
 	if (slash) {
-		if (text_u64(slash + 1, v4 ? 32 : 128, &bits) < 0)
+		if ((slash[1] == '0' && slash[2]) || text_u64(slash + 1, v4 ? 32 : 128, &bits) < 0)
 			return -EINVAL;
 		bits += v4 ? 96 : 0;
 	}

@@ -11,6 +11,7 @@
 
 /* What a bridge of the kernel's holds: a port's number has ten bits, 0 is none (BR_MAX_PORTS). */
 enum { BRIDGE_PORTS = 1023 };
+enum { NETWORK_BITS_MAX = 126 }; /* narrower there is no room for a gateway and a container */
 enum { IPAM_SPAN = 65536, IPAM_RESTING = 64, IPAM_ODD = 1024, ADDRESS_TEXT = 64 };
 
 struct pool {

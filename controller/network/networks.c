@@ -13,6 +13,7 @@
 #include "../container/times.h"
 #include "../engine.h"
 #include "../json.h"
+#include "../spec/spec.h"
 #include "../state/state.h"
 #include "internal.h"
 
@@ -119,13 +120,39 @@ static void own_subnet6(const struct network *n, char ret[ADDRESS_TEXT])
 	snprintf(ret, ADDRESS_TEXT, "fd%.2s:%.4s:%.4s::/64", n->id, n->id + 2, n->id + 6);
 }
 
-/* The kernel's word on a bridge: its rules as well. */
-static int make_bridge(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
+/* What veth BRIDGE has refused, in words that name the thing; why: the helper's own. */
+static void bridge_refused(const struct engine *e, const struct network *n, int r, const char *stage,
+			   const struct err *why, struct err *err)
+{
+	const struct pool *p = strchr(stage, '6') ? &n->v6 : &n->v4;
+	char subnet[ADDRESS_TEXT];
+
+	address_format(p->subnet, p->bits, subnet);
+	if (r == -EADDRINUSE)
+		err_set(err, 403, "invalid pool request: %s meets a route of this host (ip route); choose another",
+			subnet);
+	else if (r == -EPERM && strncmp(stage, "subnet", 6) == 0)
+		err_set(err, 403,
+			"the policy of this engine (section \"subnets\" of %s) does not give %s to networks: whoever "
+			"keeps it may add a rule",
+			e->policy_path ? e->policy_path : "the policy", subnet);
+	else if (r == -EPERM && strcmp(stage, "name") == 0)
+		err_set(err, 403, "bridge name \"%s\": names of this engine's bridges begin with \"%s\"", n->bridge,
+			e->policy->bridge_prefix);
+	else
+		err_set(err, why->status, "%s", why->message);
+}
+
+/* The kernel's word on a bridge: its rules as well. ret_stage: what of it was refused. */
+static int make_bridge(struct engine *e, struct network *n, const struct call_ctx *ctx, char ret_stage[STAGE_MAX],
+		       struct err *err)
 {
 	struct req_veth_bridge bridge = { .mtu = n->mtu };
 	struct req_firewall_network rules = { .flags = n->flags };
+	struct err why = { 0 };
 	int r;
 
+	ret_stage[0] = '\0';
 	if (n->up || !n->bridged)
 		return 0;
 	snprintf(bridge.bridge, sizeof(bridge.bridge), "%s", n->bridge);
@@ -139,9 +166,11 @@ static int make_bridge(struct engine *e, struct network *n, const struct call_ct
 		bridge.gateway6_lo = address_lo(n->v6.gateway);
 		bridge.gateway6_bits = n->v6.bits;
 	}
-	r = helper_call(e, OP_VETH_BRIDGE, &bridge, NULL, ctx, err);
+	r = helper_wait(helper_submit(e, OP_VETH_BRIDGE, &bridge, ctx, 0), NULL, &why, ret_stage);
 	n->made = n->made || r == 0 || r == -ECONNRESET || r == -ETIMEDOUT;
-	if (r == 0)
+	if (r < 0)
+		bridge_refused(e, n, r, ret_stage, &why, err);
+	else
 		r = helper_call(e, OP_FIREWALL_NETWORK, &rules, NULL, ctx, err);
 	n->up = r == 0;
 	return r;
@@ -151,9 +180,9 @@ static int make_bridge(struct engine *e, struct network *n, const struct call_ct
 static int choose_subnet(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
 {
 	for (unsigned i = 0; i < POOLS; i++) {
+		char text[ADDRESS_TEXT], stage[STAGE_MAX] = "";
 		struct err why = { 0 };
 		cJSON *entry = cJSON_CreateObject();
-		char text[ADDRESS_TEXT];
 		uint8_t subnet[16];
 		uint32_t bits;
 		int r;
@@ -164,14 +193,15 @@ static int choose_subnet(struct engine *e, struct network *n, const struct call_
 		r = meets_another(e, n, subnet, bits) ? -EADDRINUSE : network_subnet(n, entry, &why);
 		cJSON_Delete(entry);
 		if (r == 0)
-			r = make_bridge(e, n, ctx, &why);
+			r = make_bridge(e, n, ctx, stage, &why);
 		if (r == 0) {
 			put_subnet(n, text);
 			return 0;
 		}
 		pool_finish(&n->v4);
 		memset(&n->v4, 0, sizeof(n->v4));
-		if (r != -EADDRINUSE && r != -EPERM)
+		/* What another one cannot help against: a name, a subnet of version 6. */
+		if ((r != -EADDRINUSE && r != -EPERM) || (stage[0] && strcmp(stage, "subnet") && strcmp(stage, "route")))
 			return err_set(err, why.status ? why.status : 500, "%s", why.message);
 	}
 	return err_set(err, 500, "all predefined address pools have been fully subnetted");
@@ -204,8 +234,9 @@ static bool is_lived_in(const struct network *n)
 
 static int make_ready(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
 {
+	char stage[STAGE_MAX];
 	struct err why = { 0 };
-	int r = make_bridge(e, n, ctx, &why);
+	int r = make_bridge(e, n, ctx, stage, &why);
 
 	if (r == -EADDRINUSE && network_predefined(n) && !is_lived_in(n))
 		return move_default(e, n, ctx, err);
@@ -298,9 +329,10 @@ static cJSON *base_config(const char *driver)
 	return c;
 }
 
-static int check_create(struct engine *e, const cJSON *body, const char *name, const char *driver, struct err *err)
+static int check_create(struct engine *e, const cJSON *body, const char *name, struct err *err)
 {
 	static const char *const elsewhere[] = { "overlay", "macvlan", "ipvlan" };
+	const char *driver = json_text(body, "Driver", "", NULL);
 
 	if (!name[0] || !name_valid(name, strlen(name)) || strlen(name) > NAME_MAX_LEN)
 		return err_set(err, 400, "invalid network name \"%.128s\": only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
@@ -317,47 +349,34 @@ static int check_create(struct engine *e, const cJSON *body, const char *name, c
 			return err_set(err, 400,
 				       "network driver \"%s\" is not available: networks of this engine are bridges",
 				       driver);
-	if (strcmp(driver, "bridge") != 0)
+	if (driver[0] && strcmp(driver, "bridge") != 0)
 		return err_set(err, 404, "could not find plugin %.64s in v1 plugin registry: plugin not found", driver);
-	if (json_bool(body, "Ingress", false, err) || json_bool(body, "ConfigOnly", false, err))
+	if (json_bool(body, "Ingress", false, NULL) || json_bool(body, "ConfigOnly", false, NULL) ||
+	    json_text(json_get(body, "ConfigFrom"), "Network", "", NULL)[0])
 		return err_set(err, 400, "ingress and config-only networks are for swarms");
 	if (networks_absent(e))
 		return err_set(err, 501, "networks are not available in this engine");
-	return err->status ? -1 : 0;
+	return 0;
 }
 
 /* What the client said, as inspect shows it. */
 static cJSON *config_of(const cJSON *body, struct err *err)
 {
-	static const char *const objects[] = { "Options", "Labels" };
-	static const char *const flags[] = { "EnableIPv6", "Internal", "Attachable" };
-	cJSON *c = base_config("bridge");
-	const cJSON *ipam = json_get(body, "IPAM");
-	const char *driver = json_text(ipam, "Driver", "default", err);
+	static const char *const copied[] = { "EnableIPv6", "Internal", "Attachable", "IPAM", "Options", "Labels" };
+	const char *ipam_driver = json_text(json_get(body, "IPAM"), "Driver", "", NULL);
+	cJSON *c, *ipam;
 
-	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-		cJSON_AddBoolToObject(c, flags[i], json_bool(body, flags[i], false, err));
-	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
-		const cJSON *o = json_get(body, objects[i]), *v;
-
-		cJSON_ArrayForEach(v, o)
-			if (!cJSON_IsString(v))
-				err_set(err, 400, "%s.%.64s must be a text", objects[i], v->string ? v->string : "");
-		if (o)
-			cJSON_ReplaceItemInObject(c, objects[i], cJSON_Duplicate(o, true));
+	if (ipam_driver[0] && strcmp(ipam_driver, "default") != 0) {
+		err_set(err, 404, "could not find plugin %.64s in v1 plugin registry: plugin not found", ipam_driver);
+		return NULL;
 	}
-	if (driver[0] && strcmp(driver, "default") != 0)
-		err_set(err, 404, "could not find plugin %.64s in v1 plugin registry: plugin not found", driver);
-	if (json_get(ipam, "Options"))
-		cJSON_ReplaceItemInObject((cJSON *)json_get(c, "IPAM"), "Options",
-					  cJSON_Duplicate(json_get(ipam, "Options"), true));
-	if (cJSON_IsArray(json_get(ipam, "Config")))
-		cJSON_ReplaceItemInObject((cJSON *)json_get(c, "IPAM"), "Config",
-					  cJSON_Duplicate(json_get(ipam, "Config"), true));
-	if (!err->status)
-		return c;
-	cJSON_Delete(c);
-	return NULL;
+	c = cJSON_CreateObject();
+	cJSON_AddStringToObject(c, "Driver", "bridge");
+	for (size_t i = 0; i < ARRAY_SIZE(copied); i++)
+		cJSON_AddItemToObject(c, copied[i], cJSON_Duplicate(json_get(body, copied[i]), true));
+	ipam = (cJSON *)json_get(c, "IPAM");
+	cJSON_ReplaceItemInObject(ipam, "Driver", cJSON_CreateString("default"));
+	return c;
 }
 
 static const struct network *same_bridge(const struct network_head *list, const struct network *n)
@@ -375,7 +394,7 @@ static int settle(struct engine *e, struct network *n, const struct call_ctx *ct
 {
 	bool wants6 = json_bool(n->config, "EnableIPv6", false, NULL);
 	const struct network *other = same_bridge(&e->networks->all, n);
-	char text[ADDRESS_TEXT];
+	char text[ADDRESS_TEXT], stage[STAGE_MAX];
 	int r;
 
 	if (!other)
@@ -399,10 +418,7 @@ static int settle(struct engine *e, struct network *n, const struct call_ctx *ct
 	if ((n->v4.bits && meets_another(e, n, n->v4.subnet, n->v4.bits)) ||
 	    (n->v6.bits && meets_another(e, n, n->v6.subnet, n->v6.bits)))
 		return err_set(err, 403, "invalid pool request: Pool overlaps with other one on this address space");
-	r = n->v4.bits ? make_bridge(e, n, ctx, err) : choose_subnet(e, n, ctx, err);
-	if (r == -EADDRINUSE)
-		snprintf(err->message, sizeof(err->message),
-			 "invalid pool request: the subnet meets a route of this host (ip route); choose another");
+	r = n->v4.bits ? make_bridge(e, n, ctx, stage, err) : choose_subnet(e, n, ctx, err);
 	if (r == 0)
 		put_gateways(n);
 	return r;
@@ -428,19 +444,29 @@ void network_undo(struct engine *e, struct network *n)
 	network_free(n);
 }
 
+/* Not yet in any list. */
+static struct network *network_asked(struct engine *e, const cJSON *given, struct err *err)
+{
+	cJSON *body = spec_network(given, err), *config = NULL;
+	const char *name = json_text(body, "Name", "", NULL);
+	struct network *n = NULL;
+	char id[65];
+
+	if (body && check_create(e, body, name, err) == 0)
+		config = config_of(body, err);
+	new_id(id);
+	if (config)
+		network_build(e, id, name, time_now_ns(), config, &n, err);
+	cJSON_Delete(body);
+	return n;
+}
+
 int network_create(struct engine *e, const cJSON *body, const struct call_ctx *ctx, struct network **ret,
 		   struct err *err)
 {
-	const char *name = json_text(body, "Name", "", err), *driver = json_text(body, "Driver", "bridge", err);
-	struct network *n;
-	cJSON *config;
-	char id[65];
+	struct network *n = network_asked(e, body, err);
 
-	if (err->status || check_create(e, body, name, driver[0] ? driver : "bridge", err) < 0)
-		return -1;
-	config = config_of(body, err);
-	new_id(id);
-	if (!config || network_build(e, id, name, time_now_ns(), config, &n, err) < 0)
+	if (!n)
 		return -1;
 	n->passing = true;
 	if (insert(e, n, err) < 0) {

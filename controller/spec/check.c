@@ -146,21 +146,23 @@ static int check_network(cJSON *host, const cJSON *config, cJSON *warnings, stru
 	return check_ports(host, config, err);
 }
 
-/* "db", "db:alias", "/db:/web/alias" */
+bool spec_link_valid(const char *text)
+{
+	const char *name = text + (text[0] == '/'), *colon = strchr(name, ':');
+	const char *alias = colon ? strrchr(colon, '/') : NULL;
+
+	alias = alias ? alias + 1 : colon ? colon + 1 : name;
+	return name_valid(name, colon ? (size_t)(colon - name) : strlen(name)) && strlen(name) <= 2 * NAME_MAX_LEN &&
+	       name_valid(alias, strlen(alias)) && strlen(alias) <= NAME_MAX_LEN;
+}
+
 static int check_links(const cJSON *host, struct err *err)
 {
 	const cJSON *e;
 
-	cJSON_ArrayForEach(e, json_get(host, "Links")) {
-		const char *name = e->valuestring + (e->valuestring[0] == '/'), *colon = strchr(name, ':');
-		const char *alias = colon ? strrchr(colon, '/') : NULL;
-
-		alias = alias ? alias + 1 : colon ? colon + 1 : name;
-		if (!name_valid(name, colon ? (size_t)(colon - name) : strlen(name)) ||
-		    strlen(name) > 2 * NAME_MAX_LEN || !name_valid(alias, strlen(alias)) ||
-		    strlen(alias) > NAME_MAX_LEN)
+	cJSON_ArrayForEach(e, json_get(host, "Links"))
+		if (!spec_link_valid(e->valuestring))
 			return err_set(err, 400, "bad format for links: %.256s", e->valuestring);
-	}
 	return 0;
 }
 

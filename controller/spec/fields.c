@@ -220,8 +220,7 @@ const struct field host_fields[] = {
 	{ 0 },
 };
 
-/* Go's names of what the client sent and of what was expected, for its sentence about them. */
-static const char *json_kind(const cJSON *v)
+const char *json_kind(const cJSON *v)
 {
 	if (cJSON_IsString(v))
 		return "string";

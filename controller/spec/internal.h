@@ -47,6 +47,13 @@ extern const struct field config_fields[], host_fields[];
  * be NULL. NULL with err (400) when a member is of another type; what names the structure in it. */
 cJSON *fields_copy(const cJSON *from, const struct field *table, const char *what, struct err *err);
 
+/* Go's name of what the client sent, for its sentence about what was expected. */
+const char *json_kind(const cJSON *v);
+
+/* --- network_fields.c --- */
+/* {"EndpointsConfig": {...}}, regular. NULL with err: 400. */
+cJSON *networking_copy(const cJSON *networking, struct err *err);
+
 /* --- small changes of JSON --- */
 /* Puts or replaces a member, taking item. -1 with err (500) when there is no memory (item NULL included). */
 int json_put(cJSON *o, const char *name, cJSON *item, struct err *err);

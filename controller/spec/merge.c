@@ -173,7 +173,7 @@ cJSON *spec_merge(const cJSON *body, const cJSON *image_config, cJSON *warnings,
 		return NULL;
 
 	merged = cJSON_CreateObject();
-	network = networking ? cJSON_Duplicate(networking, true) : cJSON_CreateObject();
+	network = networking_copy(networking, err);
 	if (json_put(merged, "Config", TAKE_PTR(config), err) || json_put(merged, "HostConfig", TAKE_PTR(host), err) ||
 	    json_put(merged, "NetworkingConfig", network, err))
 		return NULL;

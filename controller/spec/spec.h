@@ -16,6 +16,14 @@
  * The caller owns it. */
 cJSON *spec_merge(const cJSON *body, const cJSON *image_config, cJSON *warnings, struct err *err);
 
+/* "db", "db:alias", "/db:/web/alias", as clients may say it of a link. */
+bool spec_link_valid(const char *text);
+
+/* Regular copies, as fields_copy makes them, of the body of /networks/create, and of what a client says of a container
+ * in a network (EndpointSettings; NULL and null: nothing). NULL with err (400) when a member is of another type. */
+cJSON *spec_network(const cJSON *body, struct err *err);
+cJSON *spec_endpoint(const cJSON *settings, struct err *err);
+
 /* Is the image (its whole configuration) for the platform that the client names (NULL or "": this host's)? err 404
  * when it is not what was asked; a warning when nothing was asked and it is not this host's. */
 int spec_platform(const char *platform, const char *ref, const cJSON *image_config, cJSON *warnings, struct err *err);

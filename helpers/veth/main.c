@@ -59,19 +59,19 @@ static struct prefix prefix_v6(uint64_t hi, uint64_t lo, uint32_t bits)
 }
 
 /* Within a subnet that policy names, and no narrower than leaves room for a container. */
-static int subnet_allowed(struct request *r, const struct prefix *p)
+static int subnet_allowed(struct request *r, const struct prefix *p, const char *stage)
 {
 	const struct policy_veth *policy = policy_of(r);
 
 	if (p->bits > 128 - 2)
-		return request_fail(r, -EINVAL, "subnet");
+		return request_fail(r, -EINVAL, stage);
 	for (uint32_t i = 0; i < policy->nsubnets && i < POLICY_SUBNETS_MAX; i++)
 		if (policy_subnet_holds(&policy->subnets[i], p->address, p->bits)) {
 			request_rule(r, policy->subnets[i].rule);
 			return 0;
 		}
 	request_rule(r, "subnets");
-	return request_fail(r, -EPERM, "subnet");
+	return request_fail(r, -EPERM, stage);
 }
 
 static int name_ours(struct request *r, const char *name)
@@ -168,10 +168,10 @@ static int run_bridge(struct request *r)
 		e = request_fail(r, -EINVAL, "mtu");
 	for (unsigned i = 0; i < ARRAY_SIZE(subnets) && e == 0; i++)
 		if (subnets[i]->bits)
-			e = subnet_allowed(r, subnets[i]);
+			e = subnet_allowed(r, subnets[i], i ? "subnet6" : "subnet");
 	for (unsigned i = 0; i < ARRAY_SIZE(subnets) && e == 0; i++)
 		if (subnets[i]->bits && (e = routes_free(&c->rt, subnets[i], group_of(r))) < 0)
-			request_fail(r, e, "route of the host's");
+			request_fail(r, e, i ? "route6" : "route");
 	if (e < 0)
 		return e;
 	if (link_find(&c->rt, req->bridge, 0, &link) == -ENODEV) {
