@@ -207,7 +207,7 @@ asan: deps-check
 	@$(MAKE) --no-print-directory -s -j2 MODE=asan build unit
 	@$(MAKE) --no-print-directory -s -j2 build && cp build/bin/postern-mount build/bin/postern-lookup build/asan/bin/
 	@$(SUDO) env UNIT=build/asan/unit ASAN_OPTIONS=detect_leaks=1 tests/run unit
-	@$(SUDO) env POSTERN_BIN=$(CURDIR)/build/asan/bin tests/run $(addprefix tests/integration/,client.sh options.sh isolation.sh audit.sh python.sh network.sh network-user.sh network-user-crash.sh network-races.sh) residue
+	@$(SUDO) env POSTERN_BIN=$(CURDIR)/build/asan/bin tests/run $(addprefix tests/integration/,client.sh options.sh isolation.sh audit.sh python.sh network.sh network-user.sh network-user-crash.sh network-races.sh api-network.sh) residue
 
 # One harness a file; libFuzzer with clang, over the code that the programs run.
 FUZZ := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
