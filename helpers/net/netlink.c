@@ -86,5 +86,5 @@ int netlink_each(struct netlink *n, struct nl_msg *msg, int (*each)(const struct
 	 */
 	while (r >= 0 && !n->done)
 		r = nl_recvmsgs_default(n->sock);
-	return n->error ? n->error : r < 0 ? -EIO : 0;
+	return n->error ? n->error : r == -NLE_DUMP_INTR ? -EAGAIN : r < 0 ? -EIO : 0;
 }

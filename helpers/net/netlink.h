@@ -27,7 +27,7 @@ void netlink_close(struct netlink *n);
 struct nl_msg *netlink_message(int type, int flags, const void *header, size_t size);
 /* Sends it and waits for the kernel's acknowledgement; frees it (NULL: -ENOMEM). 0 or the kernel's -errno. */
 int netlink_ask(struct netlink *n, struct nl_msg *msg);
-/* The same; each() sees every message of the answer. */
+/* The same; each() sees every message of the answer. -EAGAIN: what was asked for changed meanwhile. */
 int netlink_each(struct netlink *n, struct nl_msg *msg, int (*each)(const struct nlmsghdr *answer, void *data),
 		 void *data);
 

@@ -7,7 +7,7 @@
 #include "../base/policy.h"
 #include "veth.h"
 
-enum { OURS_MAX = 4096, WIDE_BITS = 8 };
+enum { OURS_MAX = 4096, WIDE_BITS = 8, TRIES = 10 };
 
 struct search {
 	const struct prefix *p;
@@ -70,12 +70,14 @@ int routes_free(struct netlink *n, const struct prefix *p, uint32_t group)
 	static struct search s;
 	struct ifinfomsg links = { .ifi_family = AF_UNSPEC };
 	struct rtmsg routes = { .rtm_family = AF_UNSPEC };
-	int r;
+	int r = -EAGAIN;
 
-	s = (struct search){ .p = p, .group = group };
-	r = netlink_each(n, netlink_message(RTM_GETLINK, NLM_F_DUMP, &links, sizeof(links)), note_link, &s);
-	if (r == 0)
-		r = netlink_each(n, netlink_message(RTM_GETROUTE, NLM_F_DUMP, &routes, sizeof(routes)), compare_route,
-				 &s);
+	for (unsigned i = 0; i < TRIES && r == -EAGAIN; i++) {
+		s = (struct search){ .p = p, .group = group };
+		r = netlink_each(n, netlink_message(RTM_GETLINK, NLM_F_DUMP, &links, sizeof(links)), note_link, &s);
+		if (r == 0)
+			r = netlink_each(n, netlink_message(RTM_GETROUTE, NLM_F_DUMP, &routes, sizeof(routes)),
+					 compare_route, &s);
+	}
 	return r == 0 && s.met ? -EADDRINUSE : r;
 }
