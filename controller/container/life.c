@@ -79,12 +79,13 @@ static void release_begin(struct release *r, struct engine *e, const uint8_t *id
 	r->removing = helper_submit(e, OP_CGROUP_REMOVE, &r->remove, &r->ctx, 0);
 }
 
-/* Asks again while the kernel is still taking the container apart; -ENOENT is what we want. */
+/* Asks again while the kernel is still taking the container apart, or when the helper has ended meanwhile; -ENOENT is
+ * what we want. */
 static void release_cgroup(struct release *r)
 {
 	int e = helper_wait(r->removing, NULL, &r->err, NULL);
 
-	for (unsigned delay = 1; (e == -EBUSY || e == -EAGAIN) && delay < 4000; delay *= 2) {
+	for (unsigned delay = 1; (e == -EBUSY || e == -EAGAIN || e == -ECONNRESET) && delay < 4000; delay *= 2) {
 		task_sleep_ms(delay);
 		r->err.status = 0;
 		e = helper_call(r->e, OP_CGROUP_REMOVE, &r->remove, NULL, &r->ctx, &r->err);
@@ -112,14 +113,16 @@ static int kill_processes(struct engine *e, const uint8_t *id, const struct call
 {
 	struct req_spawn_signal first = { .signal = 9 };
 	struct req_cgroup_kill req;
+	struct err failure = { 0 };
 	int r;
 
 	memcpy(req.container, id, ID_BYTES);
 	memcpy(first.container, id, ID_BYTES);
-	if (!helper_absent(e, HELPER_CGROUP))
-		return helper_call(e, OP_CGROUP_KILL, &req, NULL, ctx, err);
-	r = helper_call(e, OP_SPAWN_SIGNAL, &first, NULL, ctx, err);
-	return r == -ESRCH ? 0 : r; /* it has just ended */
+	r = helper_absent(e, HELPER_CGROUP) ? helper_call(e, OP_SPAWN_SIGNAL, &first, NULL, ctx, &failure) :
+					      helper_call(e, OP_CGROUP_KILL, &req, NULL, ctx, &failure);
+	if (r == -ESRCH || r == -ENOENT)
+		return 0; /* it has just ended */
+	return r < 0 ? err_set(err, failure.status, "%s", failure.message) : 0;
 }
 
 static void kill_lost(struct engine *e, const uint8_t *id)

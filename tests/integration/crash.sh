@@ -59,6 +59,18 @@ kill -9 "$(pid_of controller)"; kill -CONT "$layer"
 until_true 100 docker version
 until_true 40 bash -c '[ -z "$(docker ps -aqf name=cut)" ]'
 is "cut off by a crash, it is finished" "" docker ps -aqf name=cut
+if ! is_users; then
+	docker run -d --name ends busybox sleep 100 >/dev/null
+	cgroup=$(pid_of cgroup)
+	kill -STOP "$cgroup"
+	kill -9 "$(docker inspect -f '{{.State.Pid}}' ends)"
+	until_true 100 bash -c '! kill -0 '"$(docker inspect -f '{{.State.Pid}}' ends)"
+	sleep 0.1
+	kill -9 "$cgroup"
+	ok "cgroup killed while a container ends: it has ended" until_true 100 bash -c "docker inspect -f '{{.State.Status}}' ends | grep exited"
+	until_true 40 bash -c "[ -z \"\$(find /sys/fs/cgroup -path '*$POSTERN_CGROUP/containers/*' -maxdepth 6 -type d ! -name spawn)\" ]"
+	is "and its cgroups go" "" bash -c "find /sys/fs/cgroup -path '*$POSTERN_CGROUP/containers/*' -maxdepth 6 -type d ! -name spawn"
+fi
 docker ps -aq | xargs -r docker rm -f >/dev/null
 left() { find /sys/fs/cgroup -path "*$POSTERN_CGROUP/containers/*" -maxdepth 6 -type d ! -name spawn; ls "$POSTERN_DATA/store/tree/containers" "$POSTERN_RUN/monitors"; }
 until_true 40 bash -c "[ -z \"\$(find /sys/fs/cgroup -path '*$POSTERN_CGROUP/containers/*' -maxdepth 6 -type d ! -name spawn)\" ]"
