@@ -252,6 +252,7 @@ int container_rename(struct container *c, const char *name, struct err *err)
 		free(container_set_name(c, old));
 		return err_set(err, 500, "name cannot be stored");
 	}
+	net_renamed(c);
 	container_emit(c, "rename", "oldName", old);
 	free(old);
 	return 0;

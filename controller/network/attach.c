@@ -39,9 +39,16 @@ struct net_plan {
 	struct endpoint *gateway; /* by which the default route leads, NULL: none */
 	struct err failure; /* of net_continue */
 	bool continued;
+	unsigned run; /* of the container, when this began */
 	unsigned n;
 	struct step steps[ENDPOINTS_MAX];
 };
+
+/* Of a container that was running: its networks are given back by now, or will be in a moment. */
+static bool run_is_over(const struct container *c, unsigned run)
+{
+	return c->gone || c->cleaning || c->exits != run;
+}
 
 /* Of those networks that lead out, the one whose name is first, as with Docker; without `but` (NULL: all). */
 static struct endpoint *choose_gateway(struct engine *e, const char *container, const struct endpoint *but)
@@ -197,6 +204,8 @@ static int begin_one(struct net_plan *p, struct endpoint *ep, struct err *err)
 	endpoint_hold(ep);
 	if (network_ready(p->e, ep->network, &p->ctx, err) < 0 ||
 	    (ep->gone && err_set(err, 409, "container %s was removed meanwhile", p->c->row.id) < 0) ||
+	    (!p->merged && run_is_over(p->c, p->run) &&
+	     err_set(err, 409, "container %s has ended meanwhile", p->c->row.id) < 0) ||
 	    endpoint_allocate(p->e, ep, err) < 0) {
 		endpoint_let_go(ep);
 		return -1;
@@ -220,6 +229,7 @@ static struct net_plan *plan_new(struct container *c, int userns, int netns, con
 	}
 	p->c = c;
 	p->e = c->e;
+	p->run = c->exits;
 	p->ctx = *ctx;
 	p->ctx.container = c->raw_id;
 	p->userns = userns;
@@ -227,13 +237,34 @@ static struct net_plan *plan_new(struct container *c, int userns, int netns, con
 	return p;
 }
 
+/* Another request connects it, or disconnects it. */
+static bool is_passing(const struct container *c)
+{
+	const struct endpoint *ep;
+
+	TAILQ_FOREACH(ep, &c->endpoints, of_container)
+		if (ep->passing)
+			return true;
+	return false;
+}
+
+static void passed(struct container *c, struct endpoint *ep)
+{
+	ep->passing = false;
+	container_changed(c);
+}
+
 int net_begin(struct container *c, const cJSON *merged, int userns, int netns, const struct call_ctx *ctx,
 	      struct net_plan **ret, struct err *err)
 {
-	struct endpoint *ep = endpoint_next(c->e, c->row.id, NULL);
+	struct endpoint *ep;
 	struct net_plan *p;
 
 	*ret = NULL;
+	/* What began in the run before; nothing begins while it starts. */
+	while (is_passing(c))
+		container_watch(c, -1);
+	ep = endpoint_next(c->e, c->row.id, NULL);
 	if (!ep || networks_absent(c->e))
 		return 0;
 	p = plan_new(c, userns, netns, ctx, err);
@@ -325,8 +356,8 @@ static void detach(struct engine *e, const struct endpoint *ep)
 
 void net_take_out(struct engine *e, struct endpoint *ep)
 {
-	resolver_unname(e, ep);
 	detach(e, ep); /* as long as it is there its addresses are pinned */
+	resolver_unname(e, ep); /* without a wait before the release: others tell its names as long as it is there */
 	unpin(e, ep, /* ports= */ true);
 	endpoint_release(e, ep);
 }
@@ -336,12 +367,12 @@ static void abandon(struct net_plan *p, struct step *s)
 	if (s->attach)
 		take_attach(p, s, NULL);
 	wait_rest(p, s, NULL);
-	resolver_unname(p->e, s->ep);
 	if (s->made) {
 		detach(p->e, s->ep);
 		/* A port that was another's must stay the other's. */
 		unpin(p->e, s->ep, s->published && !s->unsure);
 	}
+	resolver_unname(p->e, s->ep);
 	endpoint_release(p->e, s->ep);
 }
 
@@ -351,6 +382,8 @@ void net_end(struct net_plan *p, bool failed)
 
 	if (!p)
 		return;
+	if (failed && p->merged)
+		resolver_forget(p->c);
 	for (unsigned i = 0; i < p->n; i++) {
 		if (failed)
 			abandon(p, &p->steps[i]);
@@ -378,8 +411,10 @@ void net_release(struct container *c)
 		if (!ep->there)
 			continue;
 		endpoint_hold(ep);
-		if (others)
+		if (others) {
 			detach(c->e, ep);
+			resolver_unname(c->e, ep); /* told again meanwhile */
+		}
 		unpin(c->e, ep, /* ports= */ true);
 		endpoint_release(c->e, ep);
 		if (!endpoint_let_go(ep))
@@ -472,11 +507,12 @@ static int connect_running(struct container *c, struct endpoint *ep, const struc
 	return r;
 }
 
-/* A start or an end that is under way has its endpoints for itself. */
+/* A start or an end that is under way has its endpoints for itself, and so has another request: both would move the
+ * default route. */
 static void wait_settled(struct container *c, struct network *n)
 {
 	n->users++;
-	while (!c->gone && (c->row.status == STATUS_STARTING || c->cleaning))
+	while (!c->gone && (c->row.status == STATUS_STARTING || c->cleaning || is_passing(c)))
 		container_watch(c, -1);
 	n->users--;
 }
@@ -514,7 +550,7 @@ int net_connect(struct container *c, struct network *n, const cJSON *settings, c
 		return -1;
 	endpoint_hold(ep);
 	r = running ? connect_running(c, ep, ctx, err) : 0;
-	ep->passing = false;
+	passed(c, ep);
 	if (running && r == 0 && !ep->gone) {
 		endpoint_store(c->e, ep);
 		network_emit(c->e, n, "connect", c->row.id);
@@ -571,17 +607,16 @@ int net_disconnect(struct container *c, struct network *n, bool force, const str
 	if (!ep)
 		return err_set(err, force ? 404 : 403, "container %s is not connected to %snetwork %s", c->row.id,
 			       running ? "" : "the ", n->name);
-	if (ep->passing)
-		return err_set(err, 409, "another request connects container %s to network %s or disconnects it",
-			       c->row.id, n->name);
 	endpoint_hold(ep);
 	ep->passing = true;
 	hosts_remove(c, ep);
+	while (c->cleaning) /* it has ended meanwhile; a start waits for us */
+		container_watch(c, -1);
 	if (ep->there && container_is_running(c))
 		r = disconnect_running(c, ep, ctx, force ? NULL : err);
 	if (ep->there && force)
 		net_take_out(c->e, ep);
-	ep->passing = false;
+	passed(c, ep);
 	if (r < 0 && !force && !ep->gone) {
 		endpoint_store(c->e, ep);
 		hosts_add(c, ep);

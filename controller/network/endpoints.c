@@ -102,8 +102,10 @@ void endpoint_forget(struct engine *e, struct endpoint *ep)
 {
 	TAILQ_REMOVE(&e->networks->endpoints, ep, next);
 	TAILQ_REMOVE(&ep->network->endpoints, ep, of_network);
-	if (ep->owner)
+	if (ep->owner) {
 		TAILQ_REMOVE(&ep->owner->endpoints, ep, of_container);
+		container_changed(ep->owner); /* a start may wait for it */
+	}
 	ep->owner = NULL;
 	if (ep->host[0]) /* who holds it may still need the name */
 		HASH_DELETE(by_host, e->networks->hosts, ep);

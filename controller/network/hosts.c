@@ -22,7 +22,7 @@ enum { HOSTS_MAX = 256 << 10 }; /* bytes */
 enum change {
 	ADD,
 	REMOVE,
-	REPLACE, /* those that have the same names */
+	REPLACE, /* those of the same link */
 };
 
 /* Bytes of the line at p, with its end. */
@@ -33,24 +33,30 @@ static size_t line_length(const char *p, const char *end)
 	return newline ? (size_t)(newline - p) + 1 : (size_t)(end - p);
 }
 
-/* Leaves out the address. */
-static const char *names_in(const char *line, size_t *len)
+/* Of a link's line: its alias and the other's id. The address before them may be another, and so may the other's name,
+ * which is last. */
+static const char *link_in(const char *line, size_t *len)
 {
-	const char *tab = memchr(line, '\t', *len);
+	const char *end = line + *len, *tab = memchr(line, '\t', *len), *blank;
 
-	*len -= tab ? (size_t)(tab - line) : 0;
-	return tab ? tab : line;
+	blank = tab ? memchr(tab, ' ', (size_t)(end - tab)) : NULL;
+	if (!blank)
+		return line;
+	for (blank++; blank < end && *blank != ' ' && *blank != '\n'; blank++)
+		;
+	*len = (size_t)(blank - tab);
+	return tab;
 }
 
-static bool has_line(const char *lines, const char *line, size_t len, bool by_names)
+static bool has_line(const char *lines, const char *line, size_t len, bool by_link)
 {
 	const char *end = lines + strlen(lines);
 
-	if (by_names)
-		line = names_in(line, &len);
+	if (by_link)
+		line = link_in(line, &len);
 	for (size_t n; lines < end; lines += n) {
 		size_t want = n = line_length(lines, end);
-		const char *own = by_names ? names_in(lines, &want) : lines;
+		const char *own = by_link ? link_in(lines, &want) : lines;
 
 		if (want == len && memcmp(own, line, len) == 0)
 			return true;
@@ -58,14 +64,14 @@ static bool has_line(const char *lines, const char *line, size_t len, bool by_na
 	return false;
 }
 
-size_t hosts_without(char *text, size_t len, const char *lines, bool by_names)
+size_t hosts_without(char *text, size_t len, const char *lines, bool by_link)
 {
 	const char *end = text + len;
 	char *to = text;
 
 	for (size_t n; text < end; text += n) {
 		n = line_length(text, end);
-		if (has_line(lines, text, n, by_names))
+		if (has_line(lines, text, n, by_link))
 			continue;
 		memmove(to, text, n);
 		to += n;
@@ -229,28 +235,25 @@ static char *lines_of_links(struct container *c, struct container *target)
 
 void hosts_tell_linking(struct container *target)
 {
-	struct told {
-		struct container *c;
-		char *lines;
-	} *told = NULL;
-	struct container *c;
+	struct container *c, **linking = NULL;
 	size_t n = 0;
 
+	/* The list may change while a monitor is waited for. */
 	LIST_FOREACH(c, &target->e->containers->linking, linking) {
-		char *lines = lines_of_links(c, target);
-		struct told *more = lines && lines[0] ? reallocarray(told, n + 1, sizeof(*told)) : NULL;
+		struct container **more = reallocarray(linking, n + 1, sizeof(*linking));
 
-		if (!more) {
-			free(lines);
-			continue;
-		}
-		told = more;
-		told[n++] = (struct told){ container_ref(c), lines };
+		if (!more)
+			break;
+		linking = more;
+		linking[n++] = container_ref(c);
 	}
 	for (size_t i = 0; i < n; i++) {
-		change_all(told[i].c, told[i].lines, REPLACE);
-		container_put(told[i].c);
-		free(told[i].lines);
+		/* With the address of now: the target may have started once more. */
+		_cleanup_free_ char *lines = lines_of_links(linking[i], target);
+
+		if (lines && lines[0])
+			change_all(linking[i], lines, REPLACE);
+		container_put(linking[i]);
 	}
-	free(told);
+	free(linking);
 }

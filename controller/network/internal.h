@@ -81,9 +81,8 @@ void hosts_add(struct container *c, const struct endpoint *ep);
 void hosts_remove(struct container *c, const struct endpoint *ep);
 /* A container that starts has a new address: so have its lines in those that run and have a link to it. */
 void hosts_tell_linking(struct container *target);
-/* Takes out of text every line that is one of lines, resp. (by_names) that has the same behind the address: the new
- * length. */
-size_t hosts_without(char *text, size_t len, const char *lines, bool by_names);
+/* Takes out of text every line that is one of lines, resp. (by_link) that is of the same link: the new length. */
+size_t hosts_without(char *text, size_t len, const char *lines, bool by_link);
 
 /* --- links.c --- */
 /* The container of "name:alias": a reference. */

@@ -192,6 +192,8 @@ char *net_resolv(struct container *c, const cJSON *merged, struct err *err);
 bool net_is_in(struct container *c);
 /* Does the resolver answer its questions? Only in networks of users'. */
 bool net_resolver_serves(struct container *c);
+/* Has another name from now on. */
+void net_renamed(struct container *c);
 /* host-gateway of --add-host: 0 or -1 when there is none. */
 int net_host_gateway(struct engine *e, const char *container, char *ret, size_t size);
 

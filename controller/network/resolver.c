@@ -69,6 +69,14 @@ static void resolver_names(struct engine *e, const struct endpoint *ep)
 	free(req);
 }
 
+void net_renamed(struct container *c)
+{
+	struct endpoint *ep = NULL;
+
+	while (!helper_absent(c->e, HELPER_RESOLVER) && (ep = endpoint_next(c->e, c->row.id, ep)))
+		resolver_names(c->e, ep);
+}
+
 void resolver_unname(struct engine *e, const struct endpoint *ep)
 {
 	struct req_resolver_unname req;
@@ -131,15 +139,28 @@ static void set_links(struct container *c, char *to, size_t size)
 		}
 }
 
+/* One that has left all networks of users' goes on to ask it: it forwards, and knows nobody. */
+static bool has_resolver(struct container *c)
+{
+	return net_resolver_serves(c) || c->resolver_generation != 0;
+}
+
 static int make_sockets(struct container *c, int userns, int netns, const struct call_ctx *ctx,
 			struct rep_netns_resolver *ret, struct err *err)
 {
 	struct req_netns_resolver req = { .userns = userns, .netns = netns };
+	unsigned run = c->exits;
+	int r;
 
 	message_init(&op_desc(OP_NETNS_RESOLVER)->rep, ret);
 	if (c->resolver_generation == helper_generation(c->e, HELPER_RESOLVER) + 1)
 		return 0; /* it has them */
-	return helper_call(c->e, OP_NETNS_RESOLVER, &req, ret, ctx, err);
+	r = helper_call(c->e, OP_NETNS_RESOLVER, &req, ret, ctx, err);
+	if (r < 0 || (!c->cleaning && c->exits == run))
+		return r;
+	/* The next run must not be served by these sockets. */
+	message_close_fds(&op_desc(OP_NETNS_RESOLVER)->rep, ret);
+	return err_set(err, 409, "the container has ended meanwhile");
 }
 
 static int serve(struct container *c, const cJSON *merged, int userns, int netns, const struct call_ctx *ctx,
@@ -149,6 +170,7 @@ static int serve(struct container *c, const cJSON *merged, int userns, int netns
 	cJSON *own = merged ? NULL : container_config(c);
 	struct rep_netns_resolver sockets;
 	struct endpoint *ep = NULL;
+	unsigned run = c->exits, generation;
 	int r;
 
 	if (!req)
@@ -162,10 +184,13 @@ static int serve(struct container *c, const cJSON *merged, int userns, int netns
 	set_links(c, req->links, sizeof(req->links));
 	req->udp = sockets.udp;
 	req->tcp = sockets.tcp;
-	if (r == 0)
+	if (r == 0) {
+		/* It has them as soon as it is asked: who ends the container meanwhile takes them from it. */
+		c->resolver_generation = generation = helper_generation(c->e, HELPER_RESOLVER) + 1;
 		r = helper_call(c->e, OP_RESOLVER_SERVE, req, NULL, ctx, err);
-	if (r == 0)
-		c->resolver_generation = helper_generation(c->e, HELPER_RESOLVER) + 1;
+		if (r < 0 && c->exits == run && c->resolver_generation == generation)
+			c->resolver_generation = 0;
+	}
 	message_close_fds(&op_desc(OP_NETNS_RESOLVER)->rep, &sockets);
 	cJSON_Delete(own);
 	free(req);
@@ -177,7 +202,7 @@ void resolver_update(struct container *c, const cJSON *merged, int userns, int n
 	struct endpoint *ep = NULL;
 	struct err err = { 0 };
 
-	if (helper_absent(c->e, HELPER_RESOLVER) || !net_resolver_serves(c))
+	if (helper_absent(c->e, HELPER_RESOLVER) || !has_resolver(c))
 		return;
 	while ((ep = endpoint_next(c->e, c->row.id, ep)))
 		resolver_names(c->e, ep);
@@ -192,7 +217,7 @@ void resolver_refresh(struct container *c)
 	struct call_ctx ctx = container_ctx(c);
 	struct err err = { 0 };
 
-	if (helper_absent(c->e, HELPER_RESOLVER) || !net_resolver_serves(c))
+	if (helper_absent(c->e, HELPER_RESOLVER) || !has_resolver(c))
 		return;
 	memcpy(req.container, c->raw_id, ID_BYTES);
 	message_init(&op_desc(OP_SPAWN_NAMESPACES)->rep, &ns);

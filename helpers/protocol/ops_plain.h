@@ -193,7 +193,7 @@ enum { LAYER_IMAGE = 0, LAYER_CONTAINER = 1, LAYER_VOLUME = 2 };
 	OP(resolver, RESOLVER, counts, COUNTS, PRIVATE, NONE, "questions answered, forwarded and refused")
 #define REQ_resolver_serve(F, S)                                                                                 \
 	F(S, ID, container, 0, 0)                                                                                \
-	F(S, IDS, networks, 1, 32) /* in which it looks, and in which it is */                                   \
+	F(S, IDS, networks, 0, 32) /* in which it looks, and in which it is; none: of users' it has left the last */ \
 	F(S, TEXT, upstream, 0, 512) /* addresses to forward to, separated by blanks; "": not forwarded */       \
 	F(S, TEXT, search, 0, 1024) /* domains under which names are ours as well */                             \
 	F(S, TEXT, links, 0, 4096) /* names of its own: "alias=target" separated by blanks */                    \

@@ -47,6 +47,61 @@ done
 is "removed while a container starts: one of both is refused" 6 echo "$sane"
 docker rm -f c1 c2 c3 c4 c5 c6 >/dev/null
 docker network prune -f >/dev/null
+
+# --- a network that a container leaves while its run ends and another begins, or while its names are told again: veth answers later ---
+docker network create stays >/dev/null; docker network create zleft >/dev/null # not the one with the default route
+docker run -d --name asks --network zleft busybox sleep 600 >/dev/null
+docker run -d --name moves --network stays busybox sleep 600 >/dev/null
+named() { in_c asks timeout 2 busybox nslookup -type=a "$1" 127.0.0.11 2>/dev/null | sed -n 's/^Address: //p' | grep .; }
+pid_of() { docker inspect -f '{{.State.Pid}}' "$1"; }
+leaving() { # its line has gone from /etc/hosts: veth is asked next
+	local line; line=$(ip_of moves zleft)
+	kill -STOP "$(helper_pid veth)"
+	docker network disconnect zleft moves >"$POSTERN_BASE/left" 2>&1 & leaver=$!
+	until_true 100 bash -c "! grep -q '^$line' /proc/$(pid_of moves)/root/etc/hosts"
+}
+goes_on() { kill -CONT "$(helper_pid veth)"; wait "$leaver"; }
+export -f named pid_of ip_of
+docker network connect --alias moved zleft moves
+ok "one that came is known by its name" named moved
+leaving
+docker kill moves >/dev/null
+docker start moves >"$POSTERN_BASE/started" 2>&1 & starter=$!
+sleep 0.2
+goes_on
+is "left while a run ends and another begins: it is left" 0 bash -c "echo $?; cat $POSTERN_BASE/left"
+wait $starter
+is "and it runs again" "0 moves" bash -c "echo $? \$(cat $POSTERN_BASE/started)"
+is "in the other network only" "stays eth0" bash -c 'echo $(docker inspect -f "{{range \$name, \$ep := .NetworkSettings.Networks}}{{\$name}} {{end}}" moves) $(in_c moves ip -br link | sed -n "s/@.*//p")'
+is "which /etc/hosts has, and no other" "$(ip_of moves stays)" bash -c "sed -n 's/^\(1[70][^[:blank:]]*\).*/\1/p' /proc/$(pid_of moves)/root/etc/hosts"
+fails "the other's resolver does not know it" 1 named moved
+docker network connect --alias moved zleft moves
+leaving
+resolver=$(helper_pid resolver)
+kill -9 "$resolver"
+until_true 100 bash -c '[ "$(helper_pid resolver)" != '"$resolver"' ] && named asks && named moved'
+goes_on
+fails "left while names are told again: the name is not told" 1 named moved
+docker rename moves moves2
+ok "a new name is known" bash -c 'docker network connect zleft moves2 && docker rename moves2 moves3 && named moves3'
+fails "and the old one is not" 1 named moves2
+docker rename moves3 moves
+docker network disconnect zleft moves; docker network disconnect zleft asks; docker network connect bridge asks; docker network connect --alias moved zleft moves
+fails "one that has left the only network of users' asks for those in it in vain" 1 named moved
+docker rm -f asks moves >/dev/null
+
+# --- starts that fail at the last step, in a network of users' ---
+mkdir "$POSTERN_BASE/late"; chmod 777 "$POSTERN_BASE/late"
+docker create --name late --network stays -v "$POSTERN_BASE/late:/late:ro" busybox /late/program >/dev/null
+sockets() { ls "/proc/$(helper_pid resolver)/fd" | wc -l; }
+before=$(sockets)
+docker start late >/dev/null 2>&1 # no such program
+is "the resolver keeps nothing of a start that failed" "$before" sockets
+printf '#!/bin/sh\nexec sleep 600\n' >"$POSTERN_BASE/late/program"; chmod 755 "$POSTERN_BASE/late/program"
+ok "another start succeeds" docker start late
+is "and has names" "$(ip_of late stays)" bash -c "in_c late busybox nslookup -type=a late 127.0.0.11 | sed -n 's/^Address: //p'"
+docker rm -f late >/dev/null
+docker network prune -f >/dev/null
 is "no network is left" "bridge host none" bash -c "docker network ls --format '{{.Name}}' | sort | paste -sd' '"
 until_true 100 no_veths && pass "no interface is left" || fail "no interface is left" "$(links)"
 is "no element but the default network's four" 4 elements

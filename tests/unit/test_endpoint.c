@@ -206,12 +206,12 @@ static void test_found(void)
 	container_put(b);
 }
 
-static void check_hosts(bool by_names, const char *text, const char *lines, const char *want)
+static void check_hosts(bool by_link, const char *text, const char *lines, const char *want)
 {
 	char copy[128];
 	size_t n = (size_t)snprintf(copy, sizeof(copy), "%s", text);
 
-	n = hosts_without(copy, n, lines, by_names);
+	n = hosts_without(copy, n, lines, by_link);
 	CU_ASSERT(n == strlen(want) && memcmp(copy, want, n) == 0);
 }
 
@@ -223,6 +223,8 @@ static void test_hosts(void)
 	check_hosts(false, "1.1.1.1\ta\n1.1.1.1\ta", "1.1.1.1\ta\n", "1.1.1.1\ta"); /* its end is somebody's who changed it */
 	check_hosts(false, "\n\n", "1.1.1.1\ta\n", "\n\n");
 	check_hosts(false, "", "1.1.1.1\ta\n", "");
+	check_hosts(true, "1.1.1.1\ta b old\n1.1.1.1\ta b\n1.1.1.1\ta bc\n1.1.1.1\ta\nb\n", "3.3.3.3\ta b new\n",
+		    "1.1.1.1\ta bc\n1.1.1.1\ta\nb\n");
 	check_hosts(true, "1.1.1.1\ta b c\n2.2.2.2\ta\n", "3.3.3.3\ta b c\n", "2.2.2.2\ta\n");
 	check_hosts(true, "a b c\n1.1.1.1 a b c\n\ta b c\n", "3.3.3.3\ta b c\n", "a b c\n1.1.1.1 a b c\n");
 	/* Any bytes: nothing is looked for behind the first zero, but all are kept. */
