@@ -17,23 +17,13 @@ struct listing {
 	cJSON *array;
 };
 
-static bool name_matches(const cJSON *filters, const char *name)
-{
-	const cJSON *v, *values = filters_get(filters, "name");
-
-	cJSON_ArrayForEach(v, values)
-		if (strstr(name, v->valuestring))
-			return true;
-	return !values;
-}
-
 static int list_row(void *data, struct volume_row *row)
 {
 	struct listing *l = data;
 	cJSON *o = volume_json(l->e, row);
 	bool used = l->has_dangling && containers_using_volume(l->e, row->name, NULL) > 0;
 
-	if (name_matches(l->filters, row->name) && filters_match(l->filters, "driver", "local") &&
+	if (filters_match_name(l->filters, "name", row->name) && filters_match(l->filters, "driver", "local") &&
 	    filters_match_labels(l->filters, "label", json_get(o, "Labels")) &&
 	    (!l->has_dangling || used != l->dangling))
 		cJSON_AddItemToArray(l->array, o);

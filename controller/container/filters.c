@@ -8,6 +8,8 @@
 #include <strings.h>
 #include <time.h>
 
+#include "../../helpers/base/names.h"
+#include "../../helpers/base/text.h"
 #include "../json.h"
 #include "times.h"
 
@@ -77,6 +79,46 @@ const cJSON *filters_get(const cJSON *filters, const char *key)
 	const cJSON *values = cJSON_GetObjectItemCaseSensitive(filters, key);
 
 	return cJSON_GetArraySize(values) > 0 ? values : NULL;
+}
+
+/* Docker takes a regular expression; here it is a part of the name, with ^ and $ at its ends: a client's pattern must
+ * not cost us time. */
+static bool name_like(const char *name, const char *pattern)
+{
+	char text[NAME_MAX_LEN + 4];
+	size_t len;
+	bool front, back;
+
+	front = pattern[0] == '^';
+	if (front)
+		pattern++;
+	if (pattern[0] == '/') { /* names are shown with one */
+		front = true;
+		pattern++;
+	}
+	if (text_copy(text, sizeof(text), pattern) < 0)
+		return false;
+	len = strlen(text);
+	back = len > 0 && text[len - 1] == '$';
+	if (back)
+		text[--len] = '\0';
+	if (front && back)
+		return strcmp(name, text) == 0;
+	if (front)
+		return strncmp(name, text, len) == 0;
+	if (back)
+		return strlen(name) >= len && strcmp(name + strlen(name) - len, text) == 0;
+	return strstr(name, text) != NULL;
+}
+
+bool filters_match_name(const cJSON *filters, const char *key, const char *name)
+{
+	const cJSON *v, *values = filters_get(filters, key);
+
+	cJSON_ArrayForEach(v, values)
+		if (name_like(name, v->valuestring))
+			return true;
+	return !values;
 }
 
 bool filters_match(const cJSON *filters, const char *key, const char *value)

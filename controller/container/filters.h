@@ -15,6 +15,8 @@ int filters_parse(const char *text, const char *const *known, cJSON **ret, struc
 const cJSON *filters_get(const cJSON *filters, const char *key);
 /* True when the filter is not given or value is among its values. */
 bool filters_match(const cJSON *filters, const char *key, const char *value);
+/* The same for names, of which a part is enough; "^" and "$" are its beginning and its end. */
+bool filters_match_name(const cJSON *filters, const char *key, const char *name);
 /* True when labels (object) have all that the filter asks: "k" or "k=v". */
 bool filters_match_labels(const cJSON *filters, const char *key, const cJSON *labels);
 /* A "1700000000.5", RFC 3339 or "10m" (ago) time in nanoseconds: 0 or -1 with err 400. */

@@ -16,46 +16,6 @@ struct wanted {
 	cJSON *ancestors; /* image ids in hex; NULL: not asked */
 };
 
-/* Docker takes a regular expression; here it is a part of the name, with ^ and $ at its ends: a client's pattern must
- * not cost us time. */
-static bool name_like(const char *name, const char *pattern)
-{
-	char text[NAME_MAX_LEN + 4];
-	size_t len;
-	bool front, back;
-
-	front = pattern[0] == '^';
-	if (front)
-		pattern++;
-	if (pattern[0] == '/') { /* names are shown with one */
-		front = true;
-		pattern++;
-	}
-	if (text_copy(text, sizeof(text), pattern) < 0)
-		return false;
-	len = strlen(text);
-	back = len > 0 && text[len - 1] == '$';
-	if (back)
-		text[--len] = '\0';
-	if (front && back)
-		return strcmp(name, text) == 0;
-	if (front)
-		return strncmp(name, text, len) == 0;
-	if (back)
-		return strlen(name) >= len && strcmp(name + strlen(name) - len, text) == 0;
-	return strstr(name, text) != NULL;
-}
-
-static bool matches_name(const cJSON *filters, const struct container *c)
-{
-	const cJSON *v, *values = filters_get(filters, "name");
-
-	cJSON_ArrayForEach(v, values)
-		if (name_like(c->row.name, v->valuestring))
-			return true;
-	return !values;
-}
-
 static bool matches_id(const cJSON *filters, const struct container *c)
 {
 	const cJSON *v, *values = filters_get(filters, "id");
@@ -158,7 +118,7 @@ static bool matches(struct container *c, const cJSON *merged, const struct wante
 		return false;
 	if (w->since_ns && c->row.created_ns <= w->since_ns)
 		return false;
-	return ancestor && matches_id(f, c) && matches_name(f, c) && matches_exited(f, c) &&
+	return ancestor && matches_id(f, c) && filters_match_name(f, "name", c->row.name) && matches_exited(f, c) &&
 	       filters_match(f, "status", container_status_name(c->row.status)) &&
 	       filters_match_labels(f, "label", labels) && filters_match(f, "is-task", "false") &&
 	       filters_match(f, "health", "none") && matches_network(c, f, merged) && matches_volume(c->e, f, merged) &&

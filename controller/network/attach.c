@@ -254,6 +254,19 @@ static void passed(struct container *c, struct endpoint *ep)
 	container_changed(c);
 }
 
+/* In no network: because it left them all, or because the one that it was made for has been removed, without which it
+ * is not started. */
+static int check_main(struct engine *e, const cJSON *merged, struct err *err)
+{
+	const cJSON *host = json_get(merged, "HostConfig");
+	const char *mode = json_text(host, "NetworkMode", "default", NULL);
+
+	if (!mode[0] || spec_share(host, "NetworkMode", NULL) != SHARE_OWN ||
+	    json_bool(json_get(merged, "Config"), "NetworkDisabled", false, NULL))
+		return 0;
+	return network_find(e, mode, err) ? 0 : -1;
+}
+
 int net_begin(struct container *c, const cJSON *merged, int userns, int netns, const struct call_ctx *ctx,
 	      struct net_plan **ret, struct err *err)
 {
@@ -261,12 +274,14 @@ int net_begin(struct container *c, const cJSON *merged, int userns, int netns, c
 	struct net_plan *p;
 
 	*ret = NULL;
+	if (networks_absent(c->e))
+		return 0;
 	/* What began in the run before; nothing begins while it starts. */
 	while (is_passing(c))
 		container_watch(c, -1);
 	ep = endpoint_next(c->e, c->row.id, NULL);
-	if (!ep || networks_absent(c->e))
-		return 0;
+	if (!ep)
+		return check_main(c->e, merged, err);
 	p = plan_new(c, userns, netns, ctx, err);
 	if (!p)
 		return -1;
@@ -563,10 +578,8 @@ int net_connect(struct container *c, struct network *n, const cJSON *settings, c
 	} else if (r < 0) {
 		endpoint_delete(c->e, ep);
 		resolver_refresh(c);
-	} else {
-		network_emit(c->e, n, "connect", c->row.id);
 	}
-	return r;
+	return r; /* of one that does not run the start tells */
 }
 
 static int disconnect_running(struct container *c, struct endpoint *ep, const struct call_ctx *ctx, struct err *err)

@@ -106,19 +106,9 @@ static bool in_use(const struct network *n)
 	return !TAILQ_EMPTY(&n->endpoints);
 }
 
-static bool contains(const cJSON *filters, const char *key, const char *value)
-{
-	const cJSON *v, *values = filters_get(filters, key);
-
-	cJSON_ArrayForEach(v, values)
-		if (strstr(value, v->valuestring))
-			return true;
-	return !values;
-}
-
 static bool matches(const struct network *n, const cJSON *filters, int dangling)
 {
-	return contains(filters, "name", n->name) && contains(filters, "id", n->id) &&
+	return filters_match_name(filters, "name", n->name) && filters_match_name(filters, "id", n->id) &&
 	       filters_match(filters, "driver", json_text(n->config, "Driver", "", NULL)) &&
 	       filters_match(filters, "scope", "local") &&
 	       filters_match(filters, "type", network_predefined(n) ? "builtin" : "custom") &&

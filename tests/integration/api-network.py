@@ -2,7 +2,7 @@
 
 What is wrong is refused with 4xx and words that name it, and nothing of it is kept; what is kept is of the types that
 Docker's schema has, or clients in typed languages cannot read lists any more."""
-import http.client, json, os, socket, threading, urllib.parse
+import http.client, json, os, socket, threading, time, urllib.parse
 
 SOCKET, USER = os.environ["POSTERN_SOCKET"], int(os.environ.get("POSTERN_UID", "0"))
 NET = "10.97.%d.0/24"
@@ -203,6 +203,25 @@ def versions():
     remove(i)
 
 
+def names_and_events():
+    network({}, "n11")
+    got = {f: sorted(n["Name"] for n in ask("GET", "/networks?filters=" + urllib.parse.quote(json.dumps({"name": [f]})))[1]) for f in ("n1", "^n1$", "^n1", "11$")}
+    check("a name in a filter may begin with ^ and end with $", got == {"n1": ["n1", "n11"], "^n1$": ["n1"], "^n1": ["n1", "n11"], "11$": ["n11"]}, got)
+    i = container({"HostConfig": {"NetworkMode": "n11"}})[1]["Id"]
+    since = time.time()
+    ask("POST", "/networks/n1/connect", {"Container": i})
+    ask("POST", "/networks/n1/disconnect", {"Container": i})
+    c = Unix("localhost")
+    c.request("GET", "/events?since=%f&until=%f&filters=%s" % (since, time.time(), urllib.parse.quote(json.dumps({"network": ["n1"]}))))
+    seen = [json.loads(line)["Action"] for line in c.getresponse().read().splitlines()]
+    c.close()
+    check("of a container that does not run no event tells that it is in a network", seen == ["disconnect"], seen)
+    ask("DELETE", "/networks/n11")
+    status, _, words = ask("POST", "/containers/%s/start" % i)
+    check("without the network that it was made for it is not started", status == 404 and words == "network n11 not found", status, words)
+    remove(i)
+
+
 def at_once():
     """Several requests at the same time: consistent answers."""
     def all_of(*calls):
@@ -239,7 +258,7 @@ before = names()
 made = network({"IPAM": {"Config": [{"Subnet": NET % 1}]}}, "n1")
 idle = container({})[1]["Id"]
 check("a network and a container to try it with", made[0] == 201, made)
-for part in (wrong_types, subnets, addresses, versions, at_once):
+for part in (wrong_types, subnets, addresses, versions, names_and_events, at_once):
     part()
 remove(idle)
 ask("DELETE", "/networks/n1")
