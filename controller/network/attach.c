@@ -469,11 +469,16 @@ static int running_namespaces(struct container *c, const struct call_ctx *ctx, s
 			      struct err *err)
 {
 	struct req_spawn_namespaces req;
+	struct err why = { 0 };
+	int r;
 
 	memcpy(req.container, c->raw_id, ID_BYTES);
 	message_init(&op_desc(OP_SPAWN_NAMESPACES)->rep, ns);
-	if (helper_call(c->e, OP_SPAWN_NAMESPACES, &req, ns, ctx, err) < 0)
-		return -1;
+	r = helper_call(c->e, OP_SPAWN_NAMESPACES, &req, ns, ctx, &why);
+	if (r == -ESRCH)
+		return err_set(err, 409, "container %s has ended meanwhile", c->row.id);
+	if (r < 0)
+		return err_set(err, why.status, "%s", why.message);
 	if (ns->netns >= 0)
 		return 0;
 	message_close_fds(&op_desc(OP_SPAWN_NAMESPACES)->rep, ns);

@@ -248,7 +248,13 @@ def at_once():
                      lambda: ask("POST", "/networks/odd3/disconnect", {"Container": gone, "Force": True}))
         if any(s is None or s >= 500 for s in got):
             bad.append(("connect, remove, disconnect", got))
-        for n in ("odd", "odd2", "odd3"):
+        (_, _, words), runs = container({"HostConfig": {"NetworkMode": "odd3"}}, start=True)
+        network({}, "odd4")
+        got = all_of(lambda: ask("DELETE", "/containers/%s?force=1" % runs), lambda: ask("POST", "/networks/odd4/connect", {"Container": runs}),
+                     lambda: ask("POST", "/networks/odd3/disconnect", {"Container": runs}))
+        if words or any(s is None or s >= 500 for s in got):
+            bad.append(("remove of one that runs, connect, disconnect", words, got))
+        for n in ("odd", "odd2", "odd3", "odd4"):
             ask("POST", "/networks/%s/disconnect" % n, {"Container": idle, "Force": True})
             ask("DELETE", "/networks/" + n)
     check("what is asked for at the same time is answered as if one after another", not bad, *bad[:8])
