@@ -428,7 +428,7 @@ void net_release(struct container *c)
 		endpoint_hold(ep);
 		if (others) {
 			detach(c->e, ep);
-			resolver_unname(c->e, ep); /* told again meanwhile */
+			resolver_unname(c->e, ep); /* if they were told again meanwhile */
 		}
 		unpin(c->e, ep, /* ports= */ true);
 		endpoint_release(c->e, ep);

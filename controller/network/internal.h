@@ -50,7 +50,7 @@ void networks_sweep(struct engine *e);
 void resolver_update(struct container *c, const cJSON *merged, int userns, int netns, const struct call_ctx *ctx);
 /* The same for one that runs, whose networks have changed. */
 void resolver_refresh(struct container *c);
-void resolver_unname(struct engine *e, const struct endpoint *ep);
+void resolver_unname(struct engine *e, struct endpoint *ep);
 void resolver_forget(struct container *c);
 /* After a start of the controller or of the resolver: everything again. */
 void resolver_repeat(struct engine *e);

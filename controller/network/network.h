@@ -70,6 +70,7 @@ struct endpoint {
 	bool there; /* addresses are taken */
 	uint8_t v4[16], v6[16]; /* bits of the pools; zeros: none */
 	uint64_t mac;
+	bool named; /* the resolver was told its names */
 	char inside[IFNAME_MAX + 1]; /* "eth0" */
 	char host[IFNAME_MAX + 1]; /* the bridge's end: named before it is made */
 	bool passing; /* on its way in or out while its container runs, by its row: after a crash it is taken out */

@@ -40,7 +40,7 @@ static void add_word(char *to, size_t size, const char *word)
 		snprintf(to + used, size - used, "%s%s", used ? " " : "", word);
 }
 
-static void resolver_names(struct engine *e, const struct endpoint *ep)
+static void resolver_names(struct engine *e, struct endpoint *ep)
 {
 	struct req_resolver_names *req;
 	const cJSON *name;
@@ -65,6 +65,7 @@ static void resolver_names(struct engine *e, const struct endpoint *ep)
 		req->addresses6.n = 2;
 	}
 	helper_detach(helper_submit(e, OP_RESOLVER_NAMES, req, NULL, 0));
+	ep->named = true;
 	cJSON_Delete(names);
 	free(req);
 }
@@ -77,12 +78,13 @@ void net_renamed(struct container *c)
 		resolver_names(c->e, ep);
 }
 
-void resolver_unname(struct engine *e, const struct endpoint *ep)
+void resolver_unname(struct engine *e, struct endpoint *ep)
 {
 	struct req_resolver_unname req;
 
-	if (!of_users(ep))
+	if (!ep->named)
 		return;
+	ep->named = false;
 	hex_decode(ep->network->id, req.network, ID_BYTES);
 	hex_decode(ep->container, req.container, ID_BYTES);
 	helper_detach(helper_submit(e, OP_RESOLVER_UNNAME, &req, NULL, 0));
@@ -206,7 +208,7 @@ void resolver_update(struct container *c, const cJSON *merged, int userns, int n
 		return;
 	while ((ep = endpoint_next(c->e, c->row.id, ep)))
 		resolver_names(c->e, ep);
-	if (serve(c, merged, userns, netns, ctx, &err) < 0)
+	if (serve(c, merged, userns, netns, ctx, &err) < 0 && err.status != 409 /* it has ended meanwhile */)
 		log_warn("container %.12s: no names of other containers: %s", c->row.id, err.message);
 }
 
