@@ -248,7 +248,7 @@ int filters_time(const char *text, int64_t *ret_ns, struct err *err)
 		*ret_ns = time_now_ns() - ago;
 		return 0;
 	}
-	return err_set(err, 400, "invalid value \"%.100s\": not a time", text);
+	return err_set(err, 400, "failed to parse value as time or duration: \"%.100s\"", text);
 }
 
 int filters_bool(const cJSON *filters, const char *key, int fallback, struct err *err)

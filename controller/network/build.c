@@ -56,6 +56,8 @@ static int read_options(struct engine *e, struct network *n, struct err *err)
 	if (option_bool(n, "com.docker.network.bridge.enable_icc", true, &n->icc, err) < 0 ||
 	    option_bool(n, "com.docker.network.bridge.enable_ip_masquerade", true, &masquerade, err) < 0)
 		return -1;
+	if (mtu[0] == '-' && text_u64(mtu + 1, INT32_MAX, &number) == 0)
+		return err_set(err, 400, "invalid MTU number: %.64s", mtu);
 	if (text_u64(mtu, MTU_MAX, &number) < 0)
 		return err_set(err, 400,
 			       "failed to parse com.docker.network.driver.mtu value: %.64s (strconv.Atoi: parsing "
@@ -66,7 +68,8 @@ static int read_options(struct engine *e, struct network *n, struct err *err)
 	if (n->mtu && n->mtu < least)
 		return err_set(err, 400, "invalid com.docker.network.driver.mtu: %u is less than %u", n->mtu, least);
 	if (address_parse(host, n->host, &bits) < 0 || bits != 128)
-		return err_set(err, 400, "invalid value for com.docker.network.bridge.host_binding_ipv4: \"%.64s\"",
+		return err_set(err, 400,
+			       "failed to parse com.docker.network.bridge.host_binding_ipv4 value: %.64s (nil ip)",
 			       host);
 	if (name && (!name_valid(name, strlen(name)) || strlen(name) > IFNAME_MAX))
 		return err_set(err, 400, "invalid bridge name \"%.64s\": at most %d letters, digits, '_', '.' and '-'",
@@ -159,9 +162,7 @@ int network_subnet(struct network *n, const cJSON *config, struct err *err)
 			       "not all there is", subnet, v4 ? NETWORK_BITS_MAX - 96 : NETWORK_BITS_MAX);
 	p = v4 ? &n->v4 : &n->v6;
 	if (p->bits)
-		return err_set(err, 400,
-			       "bridge driver: only one subnet of each IP version can be given (%.64s is another)",
-			       subnet);
+		return err_set(err, 403, "bridge driver doesn't support multiple subnets");
 	memcpy(p->subnet, address, sizeof(p->subnet));
 	p->bits = bits;
 	if (range[0] && within(p, "ip-range", range, range, p->range, &p->range_bits, err) < 0)
