@@ -417,6 +417,17 @@ const char **json_texts(const cJSON *o, const char *name, size_t *ret_n, struct 
 }
 
 /* --- making --------------------------------------------------------------------------------------------------- */
+void json_add_once(cJSON *array, const char *text)
+{
+	const cJSON *v;
+
+	cJSON_ArrayForEach(v, array)
+		if (cJSON_IsString(v) && strcmp(v->valuestring, text) == 0)
+			return;
+	if (text[0])
+		cJSON_AddItemToArray(array, cJSON_CreateString(text));
+}
+
 cJSON *json_add_int(cJSON *o, const char *name, int64_t value)
 {
 	char text[24];

@@ -30,6 +30,8 @@ const char **json_texts(const cJSON *o, const char *name, size_t *ret_n, struct 
 /* A number with all its digits: cJSON's own are doubles, printed as 1.7e+18 beyond 2^53, which no client takes for an
  * integer. For printing only: it is a raw node that json_int does not read. */
 cJSON *json_add_int(cJSON *o, const char *name, int64_t value);
+/* Appends a text to an array of texts that has it not; an empty one never. */
+void json_add_once(cJSON *array, const char *text);
 /* Writes text as a JSON string with its quotes, cut to what fits; bytes that are no UTF-8 become '?'. Returns its
  * length. */
 size_t json_quote(char *to, size_t size, const char *text);

@@ -86,8 +86,9 @@ static void list(struct http_request *r)
 
 /* Before 1.45 the names that a container answers to were among its aliases, and docker-compose 1 connects anew every
  * container whose short id is not there. */
-static void add_short_id(const struct container *c, cJSON *inspect)
+static void add_names(const struct container *c, cJSON *inspect)
 {
+	const char *host = json_text(json_get(inspect, "Config"), "Hostname", "", NULL);
 	cJSON *settings, *aliases;
 	char id[13];
 
@@ -100,7 +101,8 @@ static void add_short_id(const struct container *c, cJSON *inspect)
 			cJSON_DeleteItemFromObjectCaseSensitive(settings, "Aliases");
 			aliases = cJSON_AddArrayToObject(settings, "Aliases");
 		}
-		cJSON_AddItemToArray(aliases, cJSON_CreateString(id));
+		json_add_once(aliases, id);
+		json_add_once(aliases, host);
 	}
 }
 
@@ -113,7 +115,7 @@ static void inspect(struct http_request *r)
 		return;
 	o = container_inspect(c, http_query_bool(r, "size", false));
 	if (http_version(r) < 145)
-		add_short_id(c, o);
+		add_names(c, o);
 	http_reply_json(r, 200, o);
 	cJSON_Delete(o);
 	container_put(c);

@@ -78,19 +78,22 @@ static const char *network_mode(const cJSON *host)
 	return mode && mode[0] ? mode : "default";
 }
 
-/* Of host and none, and where there are no networks of ours, there is nothing to tell. */
-cJSON *container_networks_json(struct container *c, const cJSON *host)
+/* Of host and none, and where there are no networks of ours, there is little to tell. */
+cJSON *container_networks_json(struct container *c, const cJSON *merged)
 {
+	const cJSON *config = json_get(merged, "Config");
 	struct endpoint *ep = NULL, nothing = { .container = "" };
 	cJSON *networks = cJSON_CreateObject();
-	const char *mode = network_mode(host);
+	const char *mode = network_mode(json_get(merged, "HostConfig"));
 
 	while ((ep = endpoint_next(c->e, c->row.id, ep)))
-		cJSON_AddItemToObject(networks, ep->network->name, endpoint_json(c->e, ep));
+		cJSON_AddItemToObject(networks, ep->network->name, endpoint_json(c->e, ep, config));
+	if (container_is_running(c)) /* as network_json names it */
+		snprintf(nothing.id, sizeof(nothing.id), "%s", c->row.id);
 	if (!networks->child && strncmp(mode, "container:", 10) != 0) {
 		nothing.network = network_find(c->e, mode, NULL);
 		if (nothing.network && (!nothing.network->bridged || networks_absent(c->e)))
-			cJSON_AddItemToObject(networks, nothing.network->name, endpoint_json(c->e, &nothing));
+			cJSON_AddItemToObject(networks, nothing.network->name, endpoint_json(c->e, &nothing, config));
 	}
 	return networks;
 }
@@ -102,7 +105,7 @@ static void add_default_network(struct container *c, cJSON *n)
 					      "IPAddress",   "IPPrefixLen", "IPv6Gateway",	       "MacAddress" };
 	const struct network *bridge = network_find(c->e, "bridge", NULL);
 	struct endpoint *ep = bridge ? endpoint_find(c->e, bridge, c->row.id) : NULL;
-	cJSON *settings = ep ? endpoint_json(c->e, ep) : NULL;
+	cJSON *settings = ep ? endpoint_json(c->e, ep, NULL) : NULL;
 
 	for (unsigned i = 0; settings && i < sizeof(copied) / sizeof(copied[0]); i++)
 		cJSON_ReplaceItemInObject(n, copied[i], cJSON_DetachItemFromObject(settings, copied[i]));
@@ -111,7 +114,6 @@ static void add_default_network(struct container *c, cJSON *n)
 
 static cJSON *network_settings(struct container *c, const cJSON *merged)
 {
-	const cJSON *host = json_get(merged, "HostConfig");
 	static const char *const texts[] = { "Bridge",	    "SandboxID", "SandboxKey",	      "LinkLocalIPv6Address",
 					     "EndpointID",  "Gateway",	 "GlobalIPv6Address", "IPAddress",
 					     "IPv6Gateway", "MacAddress" };
@@ -132,7 +134,7 @@ static cJSON *network_settings(struct container *c, const cJSON *merged)
 	cJSON_AddBoolToObject(n, "HairpinMode", false);
 	cJSON_AddNullToObject(n, "SecondaryIPAddresses");
 	cJSON_AddNullToObject(n, "SecondaryIPv6Addresses");
-	cJSON_AddItemToObject(n, "Networks", container_networks_json(c, host));
+	cJSON_AddItemToObject(n, "Networks", container_networks_json(c, merged));
 	add_default_network(c, n);
 	return n;
 }
@@ -303,7 +305,7 @@ cJSON *container_summary(struct container *c, const cJSON *merged, bool size)
 	part = cJSON_AddObjectToObject(o, "HostConfig");
 	cJSON_AddStringToObject(part, "NetworkMode", network_mode(host));
 	part = cJSON_AddObjectToObject(o, "NetworkSettings");
-	cJSON_AddItemToObject(part, "Networks", container_networks_json(c, host));
+	cJSON_AddItemToObject(part, "Networks", container_networks_json(c, merged));
 	cJSON_AddItemToObject(o, "Mounts", container_mounts_json(c->e, merged));
 	return o;
 }

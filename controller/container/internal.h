@@ -88,6 +88,7 @@ struct container {
 	TAILQ_HEAD(attacher_head, attacher) attachers;
 	TAILQ_HEAD(watch_head, watch) watches;
 	struct volume_use *volumes; /* that it has (volume_users.c) */
+	char lost[65]; /* the network that was removed while it was in that and did not run; "": none */
 	TAILQ_HEAD(endpoint_of, endpoint) endpoints; /* controller/network's, in the order in which they were made */
 };
 
@@ -247,7 +248,7 @@ void user_cache_put(struct containers *cs, const char *image, const char *name, 
 /* --- views (inspect.c, list.c) --------------------------------------------------------------------------- */
 cJSON *container_inspect(struct container *c, bool size);
 /* NetworkSettings.Networks of a container with this HostConfig: EndpointSettings by the network's name. */
-cJSON *container_networks_json(struct container *c, const cJSON *host);
+cJSON *container_networks_json(struct container *c, const cJSON *merged);
 /* One row of GET /containers/json. */
 cJSON *container_summary(struct container *c, const cJSON *merged, bool size);
 cJSON *container_list(struct engine *e, bool all, int64_t limit, bool size, const cJSON *filters, struct err *err);

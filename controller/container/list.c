@@ -63,7 +63,7 @@ static bool matches_network(struct container *c, const cJSON *filters, const cJS
 
 	if (found)
 		return true;
-	networks = container_networks_json(c, json_get(merged, "HostConfig"));
+	networks = container_networks_json(c, merged);
 	cJSON_ArrayForEach(n, networks) {
 		const struct network *network = network_find(c->e, n->string, NULL);
 

@@ -254,19 +254,6 @@ static void passed(struct container *c, struct endpoint *ep)
 	container_changed(c);
 }
 
-/* In no network: because it left them all, or because the one that it was made for has been removed, without which it
- * is not started. */
-static int check_main(struct engine *e, const cJSON *merged, struct err *err)
-{
-	const cJSON *host = json_get(merged, "HostConfig");
-	const char *mode = json_text(host, "NetworkMode", "default", NULL);
-
-	if (!mode[0] || spec_share(host, "NetworkMode", NULL) != SHARE_OWN ||
-	    json_bool(json_get(merged, "Config"), "NetworkDisabled", false, NULL))
-		return 0;
-	return network_find(e, mode, err) ? 0 : -1;
-}
-
 int net_begin(struct container *c, const cJSON *merged, int userns, int netns, const struct call_ctx *ctx,
 	      struct net_plan **ret, struct err *err)
 {
@@ -276,12 +263,14 @@ int net_begin(struct container *c, const cJSON *merged, int userns, int netns, c
 	*ret = NULL;
 	if (networks_absent(c->e))
 		return 0;
+	if (c->lost[0])
+		return err_set(err, 404, "network %s not found", c->lost);
 	/* What began in the run before; nothing begins while it starts. */
 	while (is_passing(c))
 		container_watch(c, -1);
 	ep = endpoint_next(c->e, c->row.id, NULL);
 	if (!ep)
-		return check_main(c->e, merged, err);
+		return 0;
 	p = plan_new(c, userns, netns, ctx, err);
 	if (!p)
 		return -1;
@@ -507,6 +496,34 @@ static int move_gateway(struct container *c, struct endpoint *old, struct endpoi
 	return net_call_surely(c->e, OP_NETNS_CONFIGURE, &req, ctx, err) < 0 ? -1 : 0;
 }
 
+/* Published ports lead in by the gateway; where they have lost theirs, or there was none, they take what there is. */
+static int follow_ports(struct container *c, struct endpoint *now, struct err *err)
+{
+	struct endpoint *ep = NULL;
+	cJSON *merged;
+	int r;
+
+	if (!now || !now->there)
+		return 0;
+	while ((ep = endpoint_next(c->e, c->row.id, ep)))
+		if (ep->nports > 0)
+			return 0;
+	merged = container_config(c);
+	endpoint_hold(now);
+	r = ports_take(c->e, now, merged, err);
+	cJSON_Delete(merged);
+	if (r < 0 || !now->there) {
+		ports_drop(now->ports, now->nports);
+		now->ports = NULL;
+		now->nports = 0;
+	} else if (now->nports > 0) {
+		endpoint_store(c->e, now);
+		net_repeat(c->e, now);
+	}
+	endpoint_let_go(now);
+	return r;
+}
+
 static int connect_running(struct container *c, struct endpoint *ep, const struct call_ctx *ctx, struct err *err)
 {
 	struct rep_spawn_namespaces ns;
@@ -522,6 +539,8 @@ static int connect_running(struct container *c, struct endpoint *ep, const struc
 	if (r == 0)
 		r = move_gateway(c, choose_gateway(c->e, c->row.id, ep), choose_gateway(c->e, c->row.id, NULL),
 				 ns.userns, ns.netns, ctx, err);
+	if (r == 0 && !choose_gateway(c->e, c->row.id, ep))
+		r = follow_ports(c, choose_gateway(c->e, c->row.id, NULL), err);
 	net_end(p, r < 0);
 	message_close_fds(&op_desc(OP_SPAWN_NAMESPACES)->rep, &ns);
 	return r;
@@ -589,8 +608,9 @@ int net_connect(struct container *c, struct network *n, const cJSON *settings, c
 
 static int disconnect_running(struct container *c, struct endpoint *ep, const struct call_ctx *ctx, struct err *err)
 {
-	bool gateway = choose_gateway(c->e, c->row.id, NULL) == ep;
+	bool gateway = choose_gateway(c->e, c->row.id, NULL) == ep, ports = ep->nports > 0;
 	struct rep_spawn_namespaces ns;
+	struct err why = { 0 };
 	int r = 0;
 
 	if (gateway && running_namespaces(c, ctx, &ns, err) < 0)
@@ -602,6 +622,9 @@ static int disconnect_running(struct container *c, struct endpoint *ep, const st
 		r = move_gateway(c, NULL, choose_gateway(c->e, c->row.id, ep), ns.userns, ns.netns, ctx, err);
 		message_close_fds(&op_desc(OP_SPAWN_NAMESPACES)->rep, &ns);
 	}
+	/* It is out of the network all the same. */
+	if (ports && follow_ports(c, choose_gateway(c->e, c->row.id, ep), &why) < 0)
+		log_warn("container %s: its ports: %s", c->row.id, why.message);
 	return r;
 }
 

@@ -242,14 +242,25 @@ static int load_row(void *data, struct endpoint_row *row)
 	return 0;
 }
 
+static int load_lost(void *data, struct endpoint_row *row)
+{
+	struct container *c = container_by_id(data, row->container);
+
+	if (c)
+		snprintf(c->lost, sizeof(c->lost), "%s", row->network);
+	return 0;
+}
+
 int endpoints_load(struct engine *e, struct err *err)
 {
-	return state_endpoint_each(e->state, load_row, e) < 0 ? err_set(err, 500, "database: endpoints cannot be read")
-							      : 0;
+	if (state_endpoint_each(e->state, load_row, e) < 0 || state_lost_each(e->state, load_lost, e) < 0)
+		return err_set(err, 500, "database: endpoints cannot be read");
+	return 0;
 }
 
 /* --- making one --- */
 #define ADDRESS_REFUSED "user specified IP address is supported on user defined networks only"
+#define ADDRESS_NOWHERE "user specified IP address is supported only when connecting to networks with user configured subnets"
 #define ADDRESS_OUTSIDE "no configured subnet or ip-range contain the IP address %.64s"
 
 /* Regular: spec_endpoint. */
@@ -400,7 +411,7 @@ int endpoints_of_create(struct engine *e, const char *container, const cJSON *me
 }
 
 /* --- while it runs --- */
-static int take_address(struct pool *p, const char *wanted, uint8_t ret[16], struct err *err)
+static int take_address(const struct network *n, struct pool *p, const char *wanted, uint8_t ret[16], struct err *err)
 {
 	uint8_t address[16];
 	uint32_t bits;
@@ -408,7 +419,7 @@ static int take_address(struct pool *p, const char *wanted, uint8_t ret[16], str
 
 	memset(ret, 0, 16);
 	if (!p->bits)
-		return wanted[0] ? err_set(err, 400, "invalid endpoint settings:\n" ADDRESS_OUTSIDE, wanted) : 0;
+		return wanted[0] ? err_set(err, 400, "invalid endpoint settings:\n" ADDRESS_NOWHERE) : 0;
 	if (wanted[0])
 		address_parse(wanted, address, &bits);
 	r = pool_take(p, wanted[0] ? address : NULL, ret);
@@ -417,8 +428,8 @@ static int take_address(struct pool *p, const char *wanted, uint8_t ret[16], str
 	if (r == -ERANGE)
 		return err_set(err, 400, "invalid endpoint settings:\n" ADDRESS_OUTSIDE, wanted);
 	if (r < 0)
-		return err_set(err, 500, "no available IPv%c addresses on this network's address pools",
-			       address_is_v4(p->subnet) ? '4' : '6');
+		return err_set(err, 500, "no available IPv%c addresses on this network's address pools: %s (%s)",
+			       address_is_v4(p->subnet) ? '4' : '6', n->name, n->id);
 	return 0;
 }
 
@@ -471,9 +482,9 @@ int endpoint_allocate(struct engine *e, struct endpoint *ep, struct err *err)
 		return err_set(err, 403,
 			       "network %s is full: a bridge of the kernel's holds %d containers; use another network",
 			       ep->network->name, BRIDGE_PORTS);
-	if (take_address(&ep->network->v4, json_text(ipam, "IPv4Address", "", NULL), ep->v4, err) < 0)
+	if (take_address(ep->network, &ep->network->v4, json_text(ipam, "IPv4Address", "", NULL), ep->v4, err) < 0)
 		return -1;
-	if (take_address(&ep->network->v6, json_text(ipam, "IPv6Address", "", NULL), ep->v6, err) < 0) {
+	if (take_address(ep->network, &ep->network->v6, json_text(ipam, "IPv6Address", "", NULL), ep->v6, err) < 0) {
 		if (!address_is_zero(ep->v4))
 			pool_give(&ep->network->v4, ep->v4);
 		return -1;
@@ -536,8 +547,7 @@ static void put_address(cJSON *o, const char *gateway, const char *address, cons
 	cJSON_AddNumberToObject(o, bits, has ? address_user_bits(a, p->bits) : 0);
 }
 
-/* The names that it answers to in a network of the user's: its own, its aliases, its short id. */
-cJSON *endpoint_names(struct engine *e, const struct endpoint *ep)
+cJSON *endpoint_names(struct engine *e, const struct endpoint *ep, const cJSON *config)
 {
 	const struct container *c = container_by_id(e, ep->container);
 	cJSON *names = cJSON_CreateArray();
@@ -545,15 +555,16 @@ cJSON *endpoint_names(struct engine *e, const struct endpoint *ep)
 	char id[13];
 
 	if (c)
-		cJSON_AddItemToArray(names, cJSON_CreateString(c->row.name));
+		json_add_once(names, c->row.name);
 	cJSON_ArrayForEach(a, json_get(ep->settings, "Aliases"))
-		cJSON_AddItemToArray(names, cJSON_CreateString(a->valuestring));
+		json_add_once(names, a->valuestring);
 	snprintf(id, sizeof(id), "%.12s", ep->container);
-	cJSON_AddItemToArray(names, cJSON_CreateString(id));
+	json_add_once(names, id);
+	json_add_once(names, json_text(config, "Hostname", "", NULL));
 	return names;
 }
 
-cJSON *endpoint_json(struct engine *e, const struct endpoint *ep)
+cJSON *endpoint_json(struct engine *e, const struct endpoint *ep, const cJSON *config)
 {
 	cJSON *o = cJSON_CreateObject();
 	char mac[18] = "";
@@ -565,13 +576,14 @@ cJSON *endpoint_json(struct engine *e, const struct endpoint *ep)
 		mac_format(ep->mac, mac);
 	cJSON_AddStringToObject(o, "MacAddress", ep->there ? mac : json_text(ep->settings, "MacAddress", "", NULL));
 	put_copy(o, ep->settings, "DriverOpts");
-	cJSON_AddStringToObject(o, "NetworkID", ep->there ? ep->network->id : "");
-	cJSON_AddStringToObject(o, "EndpointID", ep->there ? ep->id : "");
+	/* Of a stopped one, too: clients tell by it whether it is in the network that they mean. */
+	cJSON_AddStringToObject(o, "NetworkID", ep->network->id);
+	cJSON_AddStringToObject(o, "EndpointID", ep->there || !ep->network->bridged ? ep->id : "");
 	put_address(o, "Gateway", "IPAddress", "IPPrefixLen", &ep->network->v4, ep->v4, ep->there);
 	put_address(o, "IPv6Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen", &ep->network->v6, ep->v6, ep->there);
 	if (network_predefined(ep->network))
 		cJSON_AddNullToObject(o, "DNSNames");
 	else
-		cJSON_AddItemToObject(o, "DNSNames", endpoint_names(e, ep));
+		cJSON_AddItemToObject(o, "DNSNames", endpoint_names(e, ep, config));
 	return o;
 }

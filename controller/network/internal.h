@@ -29,8 +29,9 @@ bool endpoint_let_go(struct endpoint *ep);
 
 int mac_parse(const char *text, uint64_t *ret);
 void mac_format(uint64_t mac, char ret[18]);
-/* Names that it answers to in a network of a user's; the caller owns the array. */
-cJSON *endpoint_names(struct engine *e, const struct endpoint *ep);
+/* Names that it answers to in a network of a user's: its own, its aliases, its short id, its host name; config: its
+ * container's Config. The caller owns the array. */
+cJSON *endpoint_names(struct engine *e, const struct endpoint *ep, const cJSON *config);
 /* Appends the further addresses that the user asked for to the n that are there: how many now. */
 uint32_t endpoint_linklocal(const struct endpoint *ep, uint32_t to[ADDRESSES_MAX], uint32_t n);
 
@@ -68,7 +69,7 @@ void forward_repeat(struct engine *e);
 /* --- names.c --- */
 /* Its lines of /etc/hosts; config: its container's Config. */
 void endpoint_hosts(FILE *f, const struct endpoint *ep, const cJSON *config);
-/* The line of a link to a container that is there. */
+/* The line of a link to a container that is there; its host name is among the names. */
 void link_hosts(FILE *f, const struct container *target, const struct endpoint *ep, const char *alias);
 /* The network in which a container's links are lines and variables: the default one, if it is in that; else NULL. */
 struct network *links_network(struct container *c);

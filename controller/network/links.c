@@ -15,14 +15,20 @@
 #include "../spec/spec.h"
 #include "internal.h"
 
+static bool on_default(const cJSON *host)
+{
+	const char *mode = json_text(host, "NetworkMode", "default", NULL);
+
+	return !mode[0] || strcmp(mode, "default") == 0 || strcmp(mode, "bridge") == 0;
+}
+
 int links_take(struct engine *e, cJSON *merged, struct err *err)
 {
 	const cJSON *own = json_get(merged, "HostConfig");
-	const char *mode = json_text(own, "NetworkMode", "default", NULL);
 	cJSON *link;
 
 	/* In networks of users' they are names, which may come later. */
-	if (mode[0] && strcmp(mode, "default") != 0 && strcmp(mode, "bridge") != 0)
+	if (!on_default(own))
 		return 0;
 	cJSON_ArrayForEach(link, json_get(own, "Links")) {
 		struct err missing = { 0 };
@@ -209,6 +215,11 @@ void links_show(const struct container *c, cJSON *host)
 {
 	cJSON *link, *links = cJSON_GetObjectItemCaseSensitive(host, "Links");
 
+	if (!on_default(host)) { /* each network's settings tell */
+		if (links)
+			cJSON_ReplaceItemInObject(host, "Links", cJSON_CreateNull());
+		return;
+	}
 	cJSON_ArrayForEach(link, links) {
 		char alias[256], *text;
 		struct container *target = link_target(c->e, link->valuestring, alias, NULL);

@@ -38,6 +38,7 @@ int net_host_gateway(struct engine *e, const char *container, char *ret, size_t 
 void endpoint_hosts(FILE *f, const struct endpoint *ep, const cJSON *config)
 {
 	const char *host = json_text(config, "Hostname", "", NULL), *domain = json_text(config, "Domainname", "", NULL);
+	const size_t bare = strcspn(host, ".");
 	char text[ADDRESS_TEXT];
 
 	for (int six = 0; ep->there && six < 2; six++) {
@@ -46,9 +47,12 @@ void endpoint_hosts(FILE *f, const struct endpoint *ep, const cJSON *config)
 		if (address_is_zero(a))
 			continue;
 		fprintf(f, "%s\t", address_format(a, 0, text));
+		/* The whole name may have been given as that of the host. */
 		if (domain[0])
 			fprintf(f, "%s.%s ", host, domain);
-		fprintf(f, "%s\n", host);
+		else if (host[bare])
+			fprintf(f, "%s ", host);
+		fprintf(f, "%.*s\n", (int)bare, host);
 	}
 }
 
@@ -73,10 +77,13 @@ struct network *links_network(struct container *c)
 
 void link_hosts(FILE *f, const struct container *target, const struct endpoint *ep, const char *alias)
 {
+	cJSON *merged = container_config(target);
+	const char *host = json_text(json_get(merged, "Config"), "Hostname", "", NULL);
 	char text[ADDRESS_TEXT];
 
-	fprintf(f, "%s\t%s %.12s", address_format(ep->v4, 0, text), alias, target->row.id);
+	fprintf(f, "%s\t%s %s", address_format(ep->v4, 0, text), alias, host);
 	fprintf(f, strcmp(alias, target->row.name) == 0 ? "\n" : " %s\n", target->row.name);
+	cJSON_Delete(merged);
 }
 
 static int link_lines(FILE *f, struct container *c, const cJSON *host, struct err *err)
@@ -94,6 +101,9 @@ static int link_lines(FILE *f, struct container *c, const cJSON *host, struct er
 
 		if (there)
 			link_hosts(f, target, ep, alias);
+		else if (target && container_is_running(target))
+			err_set(err, 409, "Cannot link to /%s, as it does not belong to the default network.",
+				target->row.name);
 		else
 			err_set(err, 409, "Cannot link to a non running container: /%.*s AS /%s/%s", target ? -1 : 12,
 				target ? target->row.name : link->valuestring, c->row.name, alias);

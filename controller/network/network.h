@@ -134,8 +134,8 @@ int endpoint_allocate(struct engine *e, struct endpoint *ep, struct err *err);
 /* Gives them and its ports back; the row says so. */
 void endpoint_release(struct engine *e, struct endpoint *ep);
 void endpoint_store(struct engine *e, const struct endpoint *ep);
-/* EndpointSettings as inspect shows them. */
-cJSON *endpoint_json(struct engine *e, const struct endpoint *ep);
+/* EndpointSettings as inspect shows them; config: its container's Config. */
+cJSON *endpoint_json(struct engine *e, const struct endpoint *ep, const cJSON *config);
 
 /* --- a container's network (attach.c) --- */
 /* What a start makes of it: the calls go out together with the others of a start. */

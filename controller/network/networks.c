@@ -10,6 +10,7 @@
 #include "../../helpers/base/cleanup.h"
 #include "../../helpers/base/log.h"
 #include "../../helpers/base/text.h"
+#include "../container/internal.h"
 #include "../container/times.h"
 #include "../engine.h"
 #include "../json.h"
@@ -179,6 +180,9 @@ static int make_bridge(struct engine *e, struct network *n, const struct call_ct
 /* Tries default subnets until one meets neither a network of ours nor a route of the host's. */
 static int choose_subnet(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
 {
+	struct err refused = { 0 };
+	unsigned n_refused = 0;
+
 	for (unsigned i = 0; i < POOLS; i++) {
 		char text[ADDRESS_TEXT], stage[STAGE_MAX] = "";
 		struct err why = { 0 };
@@ -203,7 +207,13 @@ static int choose_subnet(struct engine *e, struct network *n, const struct call_
 		/* What another one cannot help against: a name, a subnet of version 6. */
 		if ((r != -EADDRINUSE && r != -EPERM) || (stage[0] && strcmp(stage, "subnet") && strcmp(stage, "route")))
 			return err_set(err, why.status ? why.status : 500, "%s", why.message);
+		if (r == -EPERM) {
+			refused = why;
+			n_refused++;
+		}
 	}
+	if (n_refused == POOLS) /* not for their subnets */
+		return err_set(err, refused.status, "%s", refused.message);
 	return err_set(err, 500, "all predefined address pools have been fully subnetted");
 }
 
@@ -334,7 +344,9 @@ static int check_create(struct engine *e, const cJSON *body, const char *name, s
 	static const char *const elsewhere[] = { "overlay", "macvlan", "ipvlan" };
 	const char *driver = json_text(body, "Driver", "", NULL);
 
-	if (!name[0] || !name_valid(name, strlen(name)) || strlen(name) > NAME_MAX_LEN)
+	if (!name[0])
+		return err_set(err, 400, "invalid name: name is empty");
+	if (!name_valid(name, strlen(name)) || strlen(name) > NAME_MAX_LEN)
 		return err_set(err, 400, "invalid network name \"%.128s\": only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
 			       name);
 	for (size_t i = 0; i < ARRAY_SIZE(predefined); i++)
@@ -354,6 +366,8 @@ static int check_create(struct engine *e, const cJSON *body, const char *name, s
 	if (json_bool(body, "Ingress", false, NULL) || json_bool(body, "ConfigOnly", false, NULL) ||
 	    json_text(json_get(body, "ConfigFrom"), "Network", "", NULL)[0])
 		return err_set(err, 400, "ingress and config-only networks are for swarms");
+	if (strcmp(json_text(body, "Scope", "", err), "swarm") == 0)
+		return err_set(err, 403, "cannot create a swarm scoped network when swarm is not active");
 	if (networks_absent(e))
 		return err_set(err, 501, "networks are not available in this engine");
 	return 0;
@@ -400,8 +414,10 @@ static int settle(struct engine *e, struct network *n, const struct call_ctx *ct
 	if (!other)
 		other = same_bridge(&e->networks->passing, n);
 	if (other)
-		return err_set(err, 403, "conflicts with network %s (%s): networks have same bridge name", other->id,
-			       other->bridge);
+		return err_set(err, 403,
+			       "cannot create network %s (%s): conflicts with network %s (%s): networks have same "
+			       "bridge name",
+			       n->id, n->bridge, other->id, other->bridge);
 	if (n->v6.bits && !wants6) {
 		cJSON_ReplaceItemInObject(n->config, "EnableIPv6", cJSON_CreateTrue());
 	} else if (wants6 && !n->v6.bits) {
@@ -505,8 +521,11 @@ int network_remove(struct engine *e, struct network *n, const struct call_ctx *c
 		set_passing(e, n, false);
 		return err_set(err, 500, "database: %s", strerror(-r));
 	}
-	while ((ep = TAILQ_FIRST(&n->endpoints)))
+	while ((ep = TAILQ_FIRST(&n->endpoints))) {
+		if (ep->owner)
+			snprintf(ep->owner->lost, sizeof(ep->owner->lost), "%s", n->id);
 		endpoint_forget(e, ep);
+	}
 	delist(e, n);
 	network_emit(e, n, "destroy", NULL);
 	network_free(n);

@@ -40,7 +40,7 @@ static void add_word(char *to, size_t size, const char *word)
 		snprintf(to + used, size - used, "%s%s", used ? " " : "", word);
 }
 
-static void resolver_names(struct engine *e, struct endpoint *ep)
+static void resolver_names(struct engine *e, struct endpoint *ep, const cJSON *config)
 {
 	struct req_resolver_names *req;
 	const cJSON *name;
@@ -49,7 +49,7 @@ static void resolver_names(struct engine *e, struct endpoint *ep)
 	if (!of_users(ep))
 		return;
 	req = calloc(1, sizeof(*req));
-	names = endpoint_names(e, ep);
+	names = endpoint_names(e, ep, config);
 	if (!req)
 		abort();
 	hex_decode(ep->network->id, req->network, ID_BYTES);
@@ -72,10 +72,12 @@ static void resolver_names(struct engine *e, struct endpoint *ep)
 
 void net_renamed(struct container *c)
 {
+	cJSON *merged = container_config(c);
 	struct endpoint *ep = NULL;
 
 	while (!helper_absent(c->e, HELPER_RESOLVER) && (ep = endpoint_next(c->e, c->row.id, ep)))
-		resolver_names(c->e, ep);
+		resolver_names(c->e, ep, json_get(merged, "Config"));
+	cJSON_Delete(merged);
 }
 
 void resolver_unname(struct engine *e, struct endpoint *ep)
@@ -169,7 +171,6 @@ static int serve(struct container *c, const cJSON *merged, int userns, int netns
 		 struct err *err)
 {
 	struct req_resolver_serve *req = calloc(1, sizeof(*req));
-	cJSON *own = merged ? NULL : container_config(c);
 	struct rep_netns_resolver sockets;
 	struct endpoint *ep = NULL;
 	unsigned run = c->exits, generation;
@@ -182,7 +183,7 @@ static int serve(struct container *c, const cJSON *merged, int userns, int netns
 	while ((ep = endpoint_next(c->e, c->row.id, ep)))
 		if (of_users(ep) && req->networks.n < ARRAY_SIZE(req->networks.id))
 			hex_decode(ep->network->id, req->networks.id[req->networks.n++], ID_BYTES);
-	set_upstream(c, json_get(own ? own : merged, "HostConfig"), req->upstream, sizeof(req->upstream));
+	set_upstream(c, json_get(merged, "HostConfig"), req->upstream, sizeof(req->upstream));
 	set_links(c, req->links, sizeof(req->links));
 	req->udp = sockets.udp;
 	req->tcp = sockets.tcp;
@@ -194,7 +195,6 @@ static int serve(struct container *c, const cJSON *merged, int userns, int netns
 			c->resolver_generation = 0;
 	}
 	message_close_fds(&op_desc(OP_NETNS_RESOLVER)->rep, &sockets);
-	cJSON_Delete(own);
 	free(req);
 	return r;
 }
@@ -203,13 +203,17 @@ void resolver_update(struct container *c, const cJSON *merged, int userns, int n
 {
 	struct endpoint *ep = NULL;
 	struct err err = { 0 };
+	cJSON *own = NULL;
 
 	if (helper_absent(c->e, HELPER_RESOLVER) || !has_resolver(c))
 		return;
+	if (!merged)
+		merged = own = container_config(c);
 	while ((ep = endpoint_next(c->e, c->row.id, ep)))
-		resolver_names(c->e, ep);
+		resolver_names(c->e, ep, json_get(merged, "Config"));
 	if (serve(c, merged, userns, netns, ctx, &err) < 0 && err.status != 409 /* it has ended meanwhile */)
 		log_warn("container %.12s: no names of other containers: %s", c->row.id, err.message);
+	cJSON_Delete(own);
 }
 
 void resolver_refresh(struct container *c)

@@ -54,6 +54,7 @@ static const char *const queries[] = {
 			       " ON CONFLICT(network, container) DO UPDATE SET data=?3",
 	[QUERY_ENDPOINT_DELETE] = "DELETE FROM endpoint WHERE network=?1 AND container=?2",
 	[QUERY_ENDPOINT_NEXT] = "SELECT seq, network, container, data FROM endpoint WHERE seq>?1 ORDER BY seq LIMIT 1",
+	[QUERY_LOST_NEXT] = "SELECT seq, network, container, '' FROM lost WHERE seq>?1 ORDER BY seq LIMIT 1",
 };
 
 _Static_assert(ARRAY_SIZE(queries) == QUERY_COUNT, "a query without a statement");

@@ -82,14 +82,14 @@ int state_endpoint_delete(struct state *s, const char *network, const char *cont
 	return query_change(s, QUERY_ENDPOINT_DELETE, PARAMS(T(network), T(container)));
 }
 
-int state_endpoint_each(struct state *s, int (*f)(void *data, struct endpoint_row *row), void *data)
+static int each(struct state *s, enum query next, int (*f)(void *data, struct endpoint_row *row), void *data)
 {
 	int64_t seq = 0;
 
 	for (;;) {
 		struct endpoint_row row = { 0 };
 		sqlite3_stmt *st;
-		int e = query_step(s, QUERY_ENDPOINT_NEXT, &st, PARAMS(I(seq)));
+		int e = query_step(s, next, &st, PARAMS(I(seq)));
 
 		if (e <= 0)
 			return e;
@@ -103,4 +103,14 @@ int state_endpoint_each(struct state *s, int (*f)(void *data, struct endpoint_ro
 		if (e)
 			return e;
 	}
+}
+
+int state_endpoint_each(struct state *s, int (*f)(void *data, struct endpoint_row *row), void *data)
+{
+	return each(s, QUERY_ENDPOINT_NEXT, f, data);
+}
+
+int state_lost_each(struct state *s, int (*f)(void *data, struct endpoint_row *row), void *data)
+{
+	return each(s, QUERY_LOST_NEXT, f, data);
 }

@@ -38,6 +38,12 @@ static const char *const migrations[] = {
 	" container TEXT NOT NULL REFERENCES container(id) ON DELETE CASCADE, data TEXT NOT NULL,"
 	" UNIQUE(network, container));"
 	"CREATE INDEX endpoint_container ON endpoint(container);",
+	/* Who was in a network that has gone: not to be started as if it had never been there. */
+	"CREATE TABLE lost (seq INTEGER PRIMARY KEY AUTOINCREMENT, network TEXT NOT NULL,"
+	" container TEXT NOT NULL REFERENCES container(id) ON DELETE CASCADE, UNIQUE(container, network));"
+	"CREATE TRIGGER network_lost BEFORE DELETE ON network BEGIN"
+	" INSERT OR IGNORE INTO lost (network, container) SELECT network, container FROM endpoint WHERE network=OLD.id;"
+	" END;",
 };
 
 enum { SCHEMA_VERSION = ARRAY_SIZE(migrations) };

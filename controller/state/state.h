@@ -114,5 +114,7 @@ void endpoint_row_finish(struct endpoint_row *row);
 int state_endpoint_put(struct state *s, const struct endpoint_row *row); /* replaces */
 int state_endpoint_delete(struct state *s, const char *network, const char *container);
 int state_endpoint_each(struct state *s, int (*f)(void *data, struct endpoint_row *row), void *data);
+/* Those that went with their network, until their container goes; data: "". */
+int state_lost_each(struct state *s, int (*f)(void *data, struct endpoint_row *row), void *data);
 
 #endif

@@ -199,6 +199,21 @@ is "and reaches its neighbours with it" fd00:6::99 ask n2a tcp fd00:6::77 80
 ok "who reach it" ask s2 tcp fd00:6::99 80
 docker network disconnect six n2a; docker rm -f squatter >/dev/null
 like "once too often" "is not connected to (the )?network" docker network disconnect two n2a
+# Ports lead in by one network, and by another one when that is left, or when it is the first that leads out.
+docker network create --internal shut >/dev/null
+serving moved --network shut -h its-host -p 8077:80
+fails "no port leads into an internal network" 1 in_w "$peer" ask tcp 192.0.2.1 8077
+docker network connect two moved
+is "connected to one that leads out: its port does" "$(seen 192.0.2.2 two)" in_w "$peer" ask tcp 192.0.2.1 8077
+docker network connect bridge moved; docker network disconnect two moved
+is "that one left: the port follows to the next" "$(seen 192.0.2.2)" in_w "$peer" ask tcp 192.0.2.1 8077
+is "and is told there" 0.0.0.0:8077 docker port moved 80
+docker rename moved renamed
+is "its new name and its host name are answered" 2 bash -c "docker run --rm --network shut peer sh -c 'for n in renamed its-host moved; do nslookup -type=a \$n 127.0.0.11; done' |
+	grep -c '^Address: $(ip_of renamed shut)'"
+docker network disconnect bridge renamed
+fails "nothing leads in any more" 1 in_w "$peer" ask tcp 192.0.2.1 8077
+docker rm -f renamed >/dev/null; docker network rm shut >/dev/null
 like "an address that is taken" "Address already in use" docker network connect --ip 10.66.0.77 six n2a
 like "an address outside" "no configured subnet or ip-range contain the IP address 10.99.0.1" docker network connect --ip 10.99.0.1 six n2a
 is "a failed one leaves nothing" "{}" docker inspect -f '{{json .NetworkSettings.Networks}}' n2a

@@ -244,6 +244,46 @@ static void test_refuses(void)
 	CU_ASSERT_PTR_NULL(s);
 }
 
+static int count(void *data, struct endpoint_row *row)
+{
+	CU_ASSERT_STRING_EQUAL(row->container, id_a);
+	CU_ASSERT_STRING_EQUAL(row->network, id_b);
+	++*(int *)data;
+	return 0;
+}
+
+/* A network that goes takes its endpoints along, and who was in it is known until that goes, too. */
+static void test_networks(void)
+{
+	struct state *s = reopen(NULL);
+	struct container_row c = { .name = "member", .image_ref = "busybox", .config = "{}", .status = STATUS_CREATED };
+	struct network_row n = { .name = "net", .config = "{}" };
+	struct endpoint_row ep = { .data = "{}" };
+	int lost = 0, there = 0;
+
+	strcpy(c.id, id_a);
+	strcpy(c.image_id, id_c);
+	strcpy(n.id, id_b);
+	strcpy(ep.network, id_b);
+	strcpy(ep.container, id_a);
+	state_container_delete(s, id_a);
+	CU_ASSERT_EQUAL(state_container_insert(s, &c), 0);
+	CU_ASSERT_EQUAL(state_network_insert(s, &n), 0);
+	CU_ASSERT_EQUAL(state_endpoint_put(s, &ep), 0);
+	CU_ASSERT_EQUAL(state_endpoint_each(s, count, &there), 0);
+	CU_ASSERT_EQUAL(state_lost_each(s, count, &lost), 0);
+	CU_ASSERT_TRUE(there == 1 && lost == 0);
+	CU_ASSERT_EQUAL(state_network_delete(s, id_b), 0);
+	s = reopen(s);
+	CU_ASSERT_EQUAL(state_endpoint_each(s, count, &there), 0);
+	CU_ASSERT_EQUAL(state_lost_each(s, count, &lost), 0);
+	CU_ASSERT_TRUE(there == 1 && lost == 1);
+	CU_ASSERT_EQUAL(state_container_delete(s, id_a), 0);
+	CU_ASSERT_EQUAL(state_lost_each(s, count, &lost), 0);
+	CU_ASSERT_EQUAL(lost, 1);
+	state_close(s);
+}
+
 int main(void)
 {
 	CU_pSuite suite;
@@ -259,6 +299,7 @@ int main(void)
 	CU_add_test(suite, "containers", test_containers);
 	CU_add_test(suite, "images and tags", test_images);
 	CU_add_test(suite, "layers and volumes", test_layers_and_volumes);
+	CU_add_test(suite, "networks and endpoints", test_networks);
 	CU_add_test(suite, "transactions", test_transactions);
 	CU_add_test(suite, "refuses", test_refuses);
 	CU_basic_run_tests();
