@@ -4,51 +4,16 @@
 # Engines: system
 . "$(dirname "$0")/../lib.sh"
 [ -n "${POSTERN_SOCKET:-}" ] || exec unshare --mount --propagation private "$top/tests/with-engine" bash "$0" "$@"
-peer=$top/build/debs dsock=$POSTERN_BASE/d.sock dockerd=
-docker=$peer/usr/bin/docker
-[ -x "$docker" ] && [ -x "$peer/usr/sbin/dockerd" ] || { skip "the same as dockerd" "docker.io cannot be had"; finish; }
-end_peer() {
-	[ -n "$dockerd" ] || return
-	kill "$dockerd"; wait "$dockerd" 2>/dev/null
-	find /sys/fs/cgroup -depth -type d -path "*$POSTERN_CGROUP-peer*" -exec rmdir {} \; 2>/dev/null
-	grep -o "$POSTERN_BASE/d[de][^ ]*" /proc/self/mountinfo | sort -ru | xargs -r umount -l 2>/dev/null
-}
-trap end_peer EXIT
-nsenter --net="/proc/$POSTERN_LAUNCHER/ns/net" ip link set lo up
-PATH=$peer/usr/bin:$peer/usr/sbin:$PATH unshare --net bash -c 'ip link set lo up; exec "$@"' - "$peer/usr/sbin/dockerd" --data-root "$POSTERN_BASE/dd" --exec-root "$POSTERN_BASE/de" \
-	-H "unix://$dsock" -p "$POSTERN_BASE/d.pid" --iptables=false --cgroup-parent "/$POSTERN_CGROUP-peer" >"$POSTERN_BASE/d.log" 2>&1 &
-dockerd=$!
-if ! until_true 400 "$docker" -H "unix://$dsock" version; then skip "the same as dockerd" "it cannot start here: $(tail -n 1 "$POSTERN_BASE/d.log" | cut -c1-150)"; finish; fi
-"$docker" -H "unix://$dsock" load -q -i "$top/build/images/busybox.tar" >/dev/null
-
-work=$POSTERN_BASE/same; mkdir -p "$work"; printf 'A=1\n#no\nB\nC=x y\n' >"$work/env"
-blank() { # ids, digests, times, sizes, process numbers
-	sed -E -e 's/\b[0-9a-f]{64}\b/ID/g; s/\b[0-9a-f]{12}\b/ID/g' -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)/TIME/g' \
-		-e 's/(Less than a|About a|[0-9]+) (second|minute|hour|year|month|week|day)s?( ago)?/AGO/g' -e "s#$POSTERN_BASE/[a-z]+\\.sock#SOCKET#g" \
-		-e 's/[0-9.]+ ?[kKMG]i?B\b/SIZE/g' -e '/error waiting for container: context canceled/d; /^See .docker run --help.\.$/d; /^$/d' -e 's/ +$//; s/ {2,}/  /g'
-}
-# DIFFERS is empty or the reason why the two need not be the same (then both exit codes must still be as told).
-one() { # DIFFERS LINE: runs it on both; $D is the client
-	local differs=$1 line=$2 a b ca cb
-	a=$(cd "$work" && D="$docker -H unix://$dsock" timeout 60 bash -c "$line" </dev/null 2>&1); ca=$?
-	b=$(cd "$work" && D="$docker" timeout 60 bash -c "$line" </dev/null 2>&1); cb=$?
-	a=$(blank <<<"$a") b=$(blank <<<"$b")
-	if [ "$a" = "$b" ] && [ $ca = $cb ]; then
-		[ -z "$differs" ] && pass "same: ${line//\$D/docker}" || fail "no longer different, so strike it from the table: ${line//\$D/docker}"
-	elif [ -n "$differs" ] && [ $ca = $cb ]; then
-		pass "differs ($differs): ${line//\$D/docker}"
-	else
-		fail "same: ${line//\$D/docker}" "dockerd ($ca): $a" "postern ($cb): $b"
-	fi
-}
-N="--network none" n=0 parallel=1
-others() { local pids; pids=$(jobs -p | grep -v "^$dockerd$"); [ -z "$pids" ] || wait $pids; }
+. "$top/tests/samelib.sh"
+start_peer --iptables=false
+printf 'A=1\n#no\nB\nC=x y\n' >"$work/env"
+N="--network none" parallel=1
 # Groups of lines, parted by empty ones: those of the first, the third and so on need nothing of each other, and go four at a time.
 while IFS= read -r line; do
 	if [ -z "$line" ]; then others; parallel=$((1 - parallel)); continue; fi
-	differs=${line%%|*} line=${line#*|}; line=${line# }; differs=${differs% }; n=$((n + 1))
-	if [ $parallel = 0 ]; then one "$differs" "${line//NONE/$N}" >"$work/out.$(printf %03d $n)"; continue; fi
-	one "$differs" "${line//NONE/$N}" >"$work/out.$(printf %03d $n)" &
+	n=$((n + 1)) out=$work/out.$(printf %03d $n)
+	if [ $parallel = 0 ]; then row "${line//NONE/$N}" "$out"; continue; fi
+	row "${line//NONE/$N}" "$out" &
 	[ $((n % 4)) -ne 0 ] || others
 done <<'T'
 | $D run --rm NONE busybox echo hello
@@ -235,8 +200,4 @@ words of Docker 28| $D network connect --ip 10.99.0.1 n4 w1
 | $D rm -f w1; $D network prune -f | sort
 | $D network rm nothing n1 n4
 T
-others
-cat "$work"/out.*
-grep -qs '^not ok' "$work"/out.* && failed=1
-"$docker" -H "unix://$dsock" ps -aq | xargs -r "$docker" -H "unix://$dsock" rm -f >/dev/null
-finish
+tell
