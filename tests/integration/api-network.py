@@ -216,9 +216,10 @@ def names_and_events():
     seen = [json.loads(line)["Action"] for line in c.getresponse().read().splitlines()]
     c.close()
     check("of a container that does not run no event tells that it is in a network", seen == ["disconnect"], seen)
+    n11 = ask("GET", "/networks/n11")[1]["Id"]
     ask("DELETE", "/networks/n11")
     status, _, words = ask("POST", "/containers/%s/start" % i)
-    check("without the network that it was made for it is not started", status == 404 and words == "network n11 not found", status, words)
+    check("without the network that it was made for it is not started", status == 404 and words == "network %s not found" % n11, status, words)
     remove(i)
 
 
