@@ -260,7 +260,8 @@ int endpoints_load(struct engine *e, struct err *err)
 
 /* --- making one --- */
 #define ADDRESS_REFUSED "user specified IP address is supported on user defined networks only"
-#define ADDRESS_NOWHERE "user specified IP address is supported only when connecting to networks with user configured subnets"
+#define ADDRESS_NOWHERE \
+	"user specified IP address is supported only when connecting to networks with user configured subnets"
 #define ADDRESS_OUTSIDE "no configured subnet or ip-range contain the IP address %.64s"
 
 /* Regular: spec_endpoint. */
