@@ -340,7 +340,8 @@ def query(name, kind):
     s.settimeout(2)
     try:
         q = struct.pack('>HHHHHH', 4711, 0x100, 1, 0, 0, 0) + b''.join(bytes([len(p)]) + p.encode() for p in name.split('.')) + b'\0'
-        s.sendto(q + struct.pack('>HH', kind, 1), ('127.0.0.11', 53))
+        s.connect(('127.0.0.11', 53))  # refused at once where nobody listens
+        s.send(q + struct.pack('>HH', kind, 1))
         m = s.recv(4096)
     except OSError as e:
         return 'no answer: %s' % e
