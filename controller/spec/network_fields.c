@@ -78,7 +78,10 @@ cJSON *networking_copy(const cJSON *networking, struct err *err)
 {
 	const cJSON *given = json_get(networking, "EndpointsConfig"), *settings;
 	cJSON *copy = cJSON_CreateObject(), *all = given ? cJSON_AddObjectToObject(copy, "EndpointsConfig") : NULL;
+	struct err ours = { 0 };
 
+	if (!err)
+		err = &ours;
 	if (given && !cJSON_IsObject(given))
 		err_set(err, 400,
 			"json: cannot unmarshal %s into Go struct field NetworkingConfig.EndpointsConfig of type "
