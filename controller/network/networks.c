@@ -177,6 +177,12 @@ static int make_bridge(struct engine *e, struct network *n, const struct call_ct
 	return r;
 }
 
+/* It cannot where a name or a subnet of version 6 was refused. */
+static bool another_helps(const char *stage)
+{
+	return !stage[0] || strcmp(stage, "subnet") == 0 || strcmp(stage, "route") == 0;
+}
+
 /* Tries default subnets until one meets neither a network of ours nor a route of the host's. */
 static int choose_subnet(struct engine *e, struct network *n, const struct call_ctx *ctx, struct err *err)
 {
@@ -204,8 +210,7 @@ static int choose_subnet(struct engine *e, struct network *n, const struct call_
 		}
 		pool_finish(&n->v4);
 		memset(&n->v4, 0, sizeof(n->v4));
-		/* What another one cannot help against: a name, a subnet of version 6. */
-		if ((r != -EADDRINUSE && r != -EPERM) || (stage[0] && strcmp(stage, "subnet") && strcmp(stage, "route")))
+		if ((r != -EADDRINUSE && r != -EPERM) || !another_helps(stage))
 			return err_set(err, why.status ? why.status : 500, "%s", why.message);
 		if (r == -EPERM) {
 			refused = why;
