@@ -97,9 +97,9 @@ cJSON *network_json(struct engine *e, const struct network *n, bool containers)
 	if (containers && !n->bridged)
 		add_others(e, n, from);
 	cJSON_AddItemToObject(o, "Options", cJSON_Duplicate(json_get(n->config, "Options"), true));
+	from = cJSON_GetObjectItemCaseSensitive(o, "Options");
 	if (n->bridged && network_predefined(n)) /* of another one only if it was asked for: docker-compose compares */
-		cJSON_AddStringToObject(cJSON_GetObjectItemCaseSensitive(o, "Options"), "com.docker.network.bridge.name",
-					n->bridge);
+		cJSON_AddStringToObject(from, "com.docker.network.bridge.name", n->bridge);
 	cJSON_AddItemToObject(o, "Labels", cJSON_Duplicate(json_get(n->config, "Labels"), true));
 	return o;
 }
