@@ -17,8 +17,8 @@
 
 /* Fields whose members are named by the user: case counts there. The lower-case ones are keys of `filters`. */
 static const char *const maps[] = {
-	"Annotations", "AuxiliaryAddresses", "Config", "DriverOpts", "EndpointsConfig", "ExposedPorts", "Labels", "Options", "PortBindings",
-	"StorageOpt", "Sysctls", "Tmpfs", "Volumes",
+	"Annotations", "AuxiliaryAddresses", "Config", "DriverOpts", "EndpointsConfig", "ExposedPorts", "Labels",
+	"Options", "PortBindings", "StorageOpt", "Sysctls", "Tmpfs", "Volumes",
 	"ancestor", "before", "container", "image", "label", "label!", "name", "network", "reference", "since",
 	"volume",
 };

@@ -52,6 +52,8 @@ int signal_by_name(const char *name)
 
 /* --- the end of a run ------------------------------------------------------------------------------------ */
 /* What a run holds in the kernel, on its way back. */
+enum { RELEASE_TRIES = 5 };
+
 struct release {
 	struct engine *e;
 	struct call_ctx ctx;
@@ -94,15 +96,16 @@ static void release_cgroup(struct release *r)
 		log_warn("%s", r->err.message);
 }
 
-/* Never busy: idmap asks /proc only before it gives the range out again. */
+/* Never busy: idmap asks /proc only before it gives the range out again. One that has ended meanwhile may have done it
+ * or not. */
 static void release_range(struct release *r)
 {
-	int e;
+	int e = r->range.base ? -ECONNRESET : 0;
 
-	if (!r->range.base)
-		return;
-	r->err.status = 0;
-	e = helper_call(r->e, OP_IDMAP_RELEASE, &r->range, NULL, &r->ctx, &r->err);
+	for (unsigned i = 0; i < RELEASE_TRIES && e == -ECONNRESET; i++) {
+		r->err.status = 0;
+		e = helper_call(r->e, OP_IDMAP_RELEASE, &r->range, NULL, &r->ctx, &r->err);
+	}
 	if (e < 0 && e != -ENOENT)
 		log_warn("%s", r->err.message);
 }
