@@ -55,6 +55,9 @@ mac_of() { docker inspect -f "{{with index .NetworkSettings.Networks \"${2:-brid
 in_c() { local pid; pid=$(docker inspect -f '{{.State.Pid}}' "$1") || return; shift; nsenter -t "$pid" -n "$@"; }
 # ask NAME ARGUMENTS: as that container
 ask() { local name=$1; shift; in_c "$name" "$peer" ask "$@"; }
+# What cannot be reached, or is tried again, is waited for shortly: what can be comes even when a first packet is lost (on a busy host
+# the kernel may take a second until a new link sends).
+for f in fails until_true; do eval "$(declare -f $f | sed "1s/$f/${f}_waiting/"); $f() { PEER_SECONDS=1 ${f}_waiting \"\$@\"; }"; done
 # world PORT: serves outside; `kill $world` ends it
 world() {
 	nsenter --net="/run/netns/$W" "$peer" serve "$1" >/dev/null 2>&1 & world=$!

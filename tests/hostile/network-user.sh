@@ -25,7 +25,7 @@ until_true 100 grep -q ready "$POSTERN_BASE/server"
 like "a server at the host's loopback" "host" in_h "$peer" ask tcp 127.0.0.1 6001
 docker network create --ipv6 --subnet fd00:8::/64 --subnet 10.88.0.0/24 one >/dev/null
 host="127.0.0.1 192.0.2.1 192.0.2.2 10.88.0.1 10.0.2.1 10.0.2.2 10.0.2.3 169.254.1.1 169.254.2.1 255.255.255.255 ::1 2001:db8::1 2001:db8::2 fd00:8::1 fd00::2 fd00::3 fe80::1%eth0"
-try="for a in $host; do for p in tcp udp; do { peer ask \$p \$a 6001 >/dev/null 2>&1 && echo reached \$p \$a; } & done; done; wait"
+try="export PEER_SECONDS=1; for a in $host; do for p in tcp udp; do { peer ask \$p \$a 6001 >/dev/null 2>&1 && echo reached \$p \$a; } & done; done; wait"
 reach_host() {
 	is "$1: from a network nothing reaches the host itself" "" docker run --rm --network one --cap-add NET_RAW --cap-add NET_ADMIN peer sh -c "$try"
 	is "$1: nor with routes of its own" "" docker run --rm --network one --cap-add NET_RAW --cap-add NET_ADMIN peer sh -c "

@@ -132,7 +132,8 @@ static int serve(int n, char **ports)
 static int reach(const char *protocol, const char *address, const char *port, char what)
 {
 	struct addrinfo hints = { .ai_socktype = strcmp(protocol, "udp") == 0 ? SOCK_DGRAM : SOCK_STREAM }, *a;
-	struct timeval second = { .tv_sec = 1 };
+	const char *patience = getenv("PEER_SECONDS");
+	struct timeval wait = { .tv_sec = patience ? atoi(patience) : 10 };
 	int on = 1, r = getaddrinfo(address, port, &hints, &a), fd;
 
 	if (r) {
@@ -140,8 +141,8 @@ static int reach(const char *protocol, const char *address, const char *port, ch
 		exit(1);
 	}
 	fd = socket(a->ai_family, a->ai_socktype, 0);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &second, sizeof(second));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (connect(fd, a->ai_addr, a->ai_addrlen) < 0 || write(fd, &what, 1) != 1)
 		exit(fail("connect"));
