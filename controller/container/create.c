@@ -139,8 +139,10 @@ static int create_merged(struct engine *e, cJSON *merged, const char *name, cons
 	char id[ID_HEX + 1];
 	int r;
 
-	if (getrandom(raw, sizeof(raw), 0) != sizeof(raw))
-		return err_set(err, 500, "no random numbers");
+	do
+		if (getrandom(raw, sizeof(raw), 0) != sizeof(raw))
+			return err_set(err, 500, "no random numbers");
+	while (!container_id_fits(raw));
 	hex_encode(raw, sizeof(raw), id);
 	own.container = raw;
 	message_init(&op_desc(OP_CGROUP_CREATE)->req, &limits);

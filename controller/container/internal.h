@@ -185,6 +185,9 @@ bool range_is_shared(const struct engine *e, const struct container *but, uint32
 void volume_users_add(struct container *c, const cJSON *merged);
 void volume_users_drop(struct container *c);
 uint64_t ticket_new(struct containers *cs);
+/* Its first twelve digits become a host name, and resolvers take one of decimal digits alone for an address
+ * (inet_aton(3)), which is nobody's: false for those. */
+bool container_id_fits(const uint8_t id[ID_BYTES]);
 /* adjective_noun that is free. */
 void container_name_generate(struct engine *e, char *ret, size_t size);
 

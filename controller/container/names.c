@@ -29,6 +29,14 @@ static const char *const nouns[] = {
 	"wicket",     "window",	 "workshop", "yard",
 };
 
+bool container_id_fits(const uint8_t id[ID_BYTES])
+{
+	for (unsigned i = 0; i < 6; i++)
+		if (id[i] >> 4 > 9 || (id[i] & 15) > 9)
+			return true;
+	return false;
+}
+
 void container_name_generate(struct engine *e, char *ret, size_t size)
 {
 	for (unsigned attempt = 0;; attempt++) {

@@ -16,9 +16,28 @@
 #include "../../controller/container/stream.h"
 #include "../../controller/task.h"
 #include "../../helpers/base/cleanup.h"
+#include "../../helpers/base/text.h"
 #include "../../helpers/protocol/call.h"
 
 /* --- tables ---------------------------------------------------------------------------------------------- */
+static void test_ids(void)
+{
+	static const struct {
+		const char *id;
+		bool fits;
+	} ids[] = {
+		{ "012345678901", false }, { "986737908792", false }, { "a12345678901", true }, { "01234567890f", true },
+		{ "0123456e8901", true },  { "012345a78901", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		uint8_t raw[ID_BYTES] = { [6] = 0xab };
+
+		CU_ASSERT(hex_decode(ids[i].id, raw, 6) == 0);
+		CU_ASSERT(container_id_fits(raw) == ids[i].fits);
+	}
+}
+
 static void test_states(void)
 {
 	static const struct {
@@ -485,6 +504,7 @@ int main(void)
 	s = CU_add_suite("container", NULL, NULL);
 	CU_add_test(s, "states", test_states);
 	CU_add_test(s, "signals", test_signals);
+	CU_add_test(s, "ids that are host names", test_ids);
 	CU_add_test(s, "times", test_times);
 	CU_add_test(s, "filters", test_filters);
 	CU_add_test(s, "detach keys", test_detach_keys);
