@@ -158,8 +158,10 @@ int network_subnet(struct network *n, const cJSON *config, struct err *err)
 		return err_set(err, 400, "invalid network config:\ninvalid subnet %.64s: it should be %s", subnet,
 			       address_format(masked, bits, text));
 	if (bits > NETWORK_BITS_MAX || bits == (v4 ? 96 : 0))
-		return err_set(err, 400, "invalid network config:\ninvalid subnet %.64s: it must be a /%d or wider, and "
-			       "not all there is", subnet, v4 ? NETWORK_BITS_MAX - 96 : NETWORK_BITS_MAX);
+		return err_set(err, 400,
+			       "invalid network config:\ninvalid subnet %.64s: it must be a /%d or wider, and not all "
+			       "there is",
+			       subnet, v4 ? NETWORK_BITS_MAX - 96 : NETWORK_BITS_MAX);
 	p = v4 ? &n->v4 : &n->v6;
 	if (p->bits)
 		return err_set(err, 403, "bridge driver doesn't support multiple subnets");

@@ -258,8 +258,8 @@ int ports_take(struct engine *e, struct endpoint *ep, const cJSON *merged, struc
 	if (!json_bool(host, "PublishAllPorts", false, NULL))
 		return 0;
 	cJSON_ArrayForEach(list, json_get(json_get(merged, "Config"), "ExposedPorts"))
-		if (cJSON_GetArraySize(json_get(bindings, list->string)) == 0 && port_name(list->string, &w.port, &w.protocol) &&
-		    take_binding(&w, NULL, err) < 0)
+		if (cJSON_GetArraySize(json_get(bindings, list->string)) == 0 &&
+		    port_name(list->string, &w.port, &w.protocol) && take_binding(&w, NULL, err) < 0)
 			return -1;
 	return 0;
 }
