@@ -520,6 +520,18 @@ int helper_call(struct engine *e, enum op op, const void *req, void *ret_rep, co
 	return r < 0 && err ? (err_set(err, failure.status, "%s", failure.message), r) : r;
 }
 
+int helper_call_surely(struct engine *e, enum op op, const void *req, const struct call_ctx *ctx, struct err *err)
+{
+	int r = -ECONNRESET;
+
+	for (unsigned tries = 5; tries > 0 && r == -ECONNRESET; tries--) {
+		if (err)
+			err->status = 0;
+		r = helper_call(e, op, req, NULL, ctx, err);
+	}
+	return r;
+}
+
 bool helper_absent(const struct engine *e, enum helper_id id)
 {
 	return policy_absent(e->policy, id);

@@ -48,6 +48,8 @@ void helpers_on_restart(struct engine *e, void (*restarted)(struct engine *e, en
  */
 int helper_call(struct engine *e, enum op op, const void *req, void *ret_rep, const struct call_ctx *ctx,
 		struct err *err);
+/* For acts that may be done twice and answer nothing: again, up to five times, when the helper has ended meanwhile. */
+int helper_call_surely(struct engine *e, enum op op, const void *req, const struct call_ctx *ctx, struct err *err);
 
 /* A monitor's channel (from spawn CREATE or CONNECT): exited() runs once, in the loop, at the EXITED message or when
  * the channel ends before one (msg NULL). Takes the fd. */

@@ -52,8 +52,6 @@ int signal_by_name(const char *name)
 
 /* --- the end of a run ------------------------------------------------------------------------------------ */
 /* What a run holds in the kernel, on its way back. */
-enum { RELEASE_TRIES = 5 };
-
 struct release {
 	struct engine *e;
 	struct call_ctx ctx;
@@ -100,12 +98,11 @@ static void release_cgroup(struct release *r)
  * or not. */
 static void release_range(struct release *r)
 {
-	int e = r->range.base ? -ECONNRESET : 0;
+	int e;
 
-	for (unsigned i = 0; i < RELEASE_TRIES && e == -ECONNRESET; i++) {
-		r->err.status = 0;
-		e = helper_call(r->e, OP_IDMAP_RELEASE, &r->range, NULL, &r->ctx, &r->err);
-	}
+	if (!r->range.base)
+		return;
+	e = helper_call_surely(r->e, OP_IDMAP_RELEASE, &r->range, &r->ctx, &r->err);
 	if (e < 0 && e != -ENOENT)
 		log_warn("%s", r->err.message);
 }

@@ -21,7 +21,7 @@
 #include "../json.h"
 #include "internal.h"
 
-enum { ENDPOINTS_MAX = 32, PUBLISH_CALLS = PORTS_MAX / PORTS_PER_CALL + 1, TRIES = 5 };
+enum { ENDPOINTS_MAX = 32, PUBLISH_CALLS = PORTS_MAX / PORTS_PER_CALL + 1 };
 
 struct step {
 	struct endpoint *ep;
@@ -333,18 +333,6 @@ static void unpin(struct engine *e, struct endpoint *ep, bool ports)
 	helper_detach(helper_submit(e, OP_FIREWALL_UNENDPOINT, &forget, NULL, 0));
 }
 
-int net_call_surely(struct engine *e, enum op op, const void *req, const struct call_ctx *ctx, struct err *err)
-{
-	int r = -ECONNRESET;
-
-	for (unsigned i = 0; i < TRIES && r == -ECONNRESET; i++) {
-		if (err)
-			err->status = 0;
-		r = helper_call(e, op, req, NULL, ctx, err);
-	}
-	return r;
-}
-
 /* Waits until the pair has gone: the row must not forget its name before. */
 static void detach(struct engine *e, const struct endpoint *ep)
 {
@@ -353,7 +341,7 @@ static void detach(struct engine *e, const struct endpoint *ep)
 	int r;
 
 	snprintf(req.host, sizeof(req.host), "%s", ep->host);
-	r = net_call_surely(e, OP_VETH_DETACH, &req, NULL, &err);
+	r = helper_call_surely(e, OP_VETH_DETACH, &req, NULL, &err);
 	if (r < 0 && r != -ENODEV)
 		log_warn("%s", err.message);
 }
@@ -487,13 +475,13 @@ static int move_gateway(struct container *c, struct endpoint *old, struct endpoi
 	if (old && old->there) {
 		configure_request(old, false, userns, netns, &req);
 		req.down = 1;
-		if (net_call_surely(c->e, OP_NETNS_CONFIGURE, &req, ctx, err) < 0)
+		if (helper_call_surely(c->e, OP_NETNS_CONFIGURE, &req, ctx, err) < 0)
 			return -1;
 	}
 	if (!now || !now->there)
 		return 0;
 	configure_request(now, true, userns, netns, &req);
-	return net_call_surely(c->e, OP_NETNS_CONFIGURE, &req, ctx, err) < 0 ? -1 : 0;
+	return helper_call_surely(c->e, OP_NETNS_CONFIGURE, &req, ctx, err) < 0 ? -1 : 0;
 }
 
 /* Published ports lead in by the gateway; where they have lost theirs, or there was none, they take what there is. */
@@ -513,9 +501,7 @@ static int follow_ports(struct container *c, struct endpoint *now, struct err *e
 	r = ports_take(c->e, now, merged, err);
 	cJSON_Delete(merged);
 	if (r < 0 || !now->there) {
-		ports_drop(now->ports, now->nports);
-		now->ports = NULL;
-		now->nports = 0;
+		ports_drop(now);
 	} else if (now->nports > 0) {
 		endpoint_store(c->e, now);
 		net_repeat(c->e, now);

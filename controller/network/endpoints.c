@@ -93,7 +93,7 @@ static void enlist(struct engine *e, struct endpoint *ep, struct network *n, con
 
 static void endpoint_free(struct endpoint *ep)
 {
-	ports_drop(ep->ports, ep->nports);
+	ports_drop(ep);
 	cJSON_Delete(ep->settings);
 	free(ep);
 }
@@ -507,9 +507,7 @@ void endpoint_release(struct engine *e, struct endpoint *ep)
 		pool_give(&ep->network->v4, ep->v4);
 	if (!address_is_zero(ep->v6))
 		pool_give(&ep->network->v6, ep->v6);
-	ports_drop(ep->ports, ep->nports);
-	ep->ports = NULL;
-	ep->nports = 0;
+	ports_drop(ep);
 	ep->there = false;
 	ep->network->attached -= !ep->gone;
 	ep->inside[0] = '\0';

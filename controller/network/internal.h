@@ -37,8 +37,6 @@ uint32_t endpoint_linklocal(const struct endpoint *ep, uint32_t to[ADDRESSES_MAX
 
 /* Why a port, or the first of some, cannot lead to the container: in Docker's words where it has any. -1. */
 int port_refused(const struct engine *e, const struct endpoint *ep, const struct port *p, int error, struct err *err);
-/* For acts that may be done twice: again when the helper has ended meanwhile. */
-int net_call_surely(struct engine *e, enum op op, const void *req, const struct call_ctx *ctx, struct err *err);
 void net_repeat(struct engine *e, struct endpoint *ep);
 /* All that the kernel and the resolver have of it goes, and its addresses and ports are free. */
 void net_take_out(struct engine *e, struct endpoint *ep);

@@ -160,7 +160,7 @@ int net_disconnect(struct container *c, struct network *n, bool force, const str
 /* --- ports (ports.c) --- */
 /* Sets ep->ports to what HostConfig asks for, each reserved on the host: 500 in Docker's words when one is taken. */
 int ports_take(struct engine *e, struct endpoint *ep, const cJSON *merged, struct err *err);
-void ports_drop(struct port *ports, unsigned n); /* closes and frees */
+void ports_drop(struct endpoint *ep); /* closes and frees them: it has none then */
 /* After a restart of the controller: what others of the host must not take. */
 void ports_reserve_again(struct engine *e, struct endpoint *ep);
 /* Fills a request of the firewall's with at most PORTS_PER_CALL of ep's ports from the first on; how many. */

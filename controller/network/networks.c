@@ -452,8 +452,8 @@ static void take_down(struct engine *e, struct network *n)
 
 	snprintf(rules.bridge, sizeof(rules.bridge), "%s", n->bridge);
 	snprintf(bridge.bridge, sizeof(bridge.bridge), "%s", n->bridge);
-	net_call_surely(e, OP_FIREWALL_UNNETWORK, &rules, NULL, NULL);
-	net_call_surely(e, OP_VETH_UNBRIDGE, &bridge, NULL, NULL);
+	helper_call_surely(e, OP_FIREWALL_UNNETWORK, &rules, NULL, NULL);
+	helper_call_surely(e, OP_VETH_UNBRIDGE, &bridge, NULL, NULL);
 	n->up = n->made = false;
 }
 

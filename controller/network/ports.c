@@ -113,11 +113,12 @@ static int reserve(struct engine *e, uint32_t protocol, const uint8_t host[16], 
 	return (r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT || r == -ESOCKTNOSUPPORT) && first ? first : r;
 }
 
-void ports_drop(struct port *ports, unsigned n)
+void ports_drop(struct endpoint *ep)
 {
-	for (unsigned i = 0; i < n; i++)
-		close_fd(ports[i].reserved);
-	free(ports);
+	for (unsigned i = 0; i < ep->nports; i++)
+		close_fd(ep->ports[i].reserved);
+	free(TAKE_PTR(ep->ports));
+	ep->nports = 0;
 }
 
 void ports_reserve_again(struct engine *e, struct endpoint *ep)
